@@ -95,6 +95,7 @@ export const numbers = {
   fsconfig: [431, 431],
   fsmount: [432, 432],
   pidfd_open: [434, 434],
+  clone3: [435, 435],
   close_range: [436, 436],
   openat2: [437, 437],
   pidfd_getfd: [438, 438],
