@@ -110,7 +110,10 @@ const MEDIA_TYPES = {
 } as const;
 
 const CREATED = "2023-11-14T22:13:20Z";
-const DEFAULT_CONFIG = { Env: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"], Cmd: ["/bin/sh"] };
+const DEFAULT_CONFIG = {
+  Env: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
+  Cmd: ["/bin/sh"],
+};
 
 /** `"sha256:<64 hex>"` of bytes. */
 export function sha256Digest(bytes: Uint8Array): string {
@@ -166,7 +169,10 @@ export function buildIndex(spec: IndexSpec): BuiltDocument {
     bytes,
     digest,
     blobs: new Map(parts.flatMap((part) => [...part.blobs])),
-    manifests: new Map([...parts.flatMap((part) => [...part.manifests]), [digest, { mediaType, bytes }] as const]),
+    manifests: new Map([
+      ...parts.flatMap((part) => [...part.manifests]),
+      [digest, { mediaType, bytes }] as const,
+    ]),
   };
 }
 
@@ -208,7 +214,10 @@ function configDocument(spec: ImageSpec, platform: PlatformSpec, layers: readonl
 }
 
 function buildAttestation(subject: BuiltDocument): { image: BuiltImage; entry: DescriptorJson } {
-  const statement = jsonBytes({ _type: "https://in-toto.io/Statement/v0.1", subject: [{ digest: subject.digest }] });
+  const statement = jsonBytes({
+    _type: "https://in-toto.io/Statement/v0.1",
+    subject: [{ digest: subject.digest }],
+  });
   const image = buildImage({
     platform: { os: "unknown", architecture: "unknown" },
     config: {},

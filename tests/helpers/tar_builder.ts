@@ -120,7 +120,9 @@ function octalOrZero(id: number, format: TarFormat): number {
 
 /** Records for what the header cannot say. */
 function ownRecords(entry: TarEntry, format: TarFormat): PaxRecord[] {
-  const records = Object.entries(entry.xattrs ?? {}).map(([key, value]): PaxRecord => [`SCHILY.xattr.${key}`, value]);
+  const records = Object.entries(entry.xattrs ?? {}).map(
+    ([key, value]): PaxRecord => [`SCHILY.xattr.${key}`, value],
+  );
   if (format !== "pax") return records;
   const mtime = entry.mtime ?? DEFAULT_MTIME;
   if (Number(mtime) < 0 || !Number.isInteger(mtime)) records.push(["mtime", String(mtime)]);
@@ -141,7 +143,10 @@ function placeNames(entry: TarEntry, fields: HeaderFields, records: PaxRecord[])
     if (fields.format === "pax") records.push([key === "name" ? "path" : "linkpath", text]);
     else if (fields.format === "gnu") before.push(...longName(key === "name" ? "L" : "K", text));
     else if (key === "name" && fields.format === "ustar") Object.assign(fields, splitName(text));
-    else throw new RangeError(`Cannot write a name of ${text.length} bytes: ${fields.format} holds ${NAME_BYTES_MAX}`);
+    else
+      throw new RangeError(
+        `Cannot write a name of ${text.length} bytes: ${fields.format} holds ${NAME_BYTES_MAX}`,
+      );
   }
   return before;
 }

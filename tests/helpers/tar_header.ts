@@ -85,7 +85,10 @@ export function encodeHeader(fields: HeaderFields): Uint8Array {
   for (const [name, [offset, length]] of Object.entries(FIELDS) as [FieldName, readonly [number, number]][]) {
     const value = values[name];
     if (value === undefined || name === "checksum") continue;
-    block.set(typeof value === "number" ? encodeNumber(value, length) : bytesOf(value).subarray(0, length), offset);
+    block.set(
+      typeof value === "number" ? encodeNumber(value, length) : bytesOf(value).subarray(0, length),
+      offset,
+    );
   }
   writeChecksum(block, typeof fields.checksum === "number" ? fields.checksum : undefined);
   return block;
@@ -114,7 +117,21 @@ export function encodeNumber(value: number, length: number): Uint8Array {
 }
 
 /** An entry that describes the next one: PAX `x` and `g`, GNU `L` and `K`. */
-export function metaEntry(type: string, name: string, data: Uint8Array, format: TarFormat = "ustar"): Uint8Array[] {
-  const fields: HeaderFields = { format, name, mode: 0o644, uid: 0, gid: 0, size: data.length, mtime: 0, type };
+export function metaEntry(
+  type: string,
+  name: string,
+  data: Uint8Array,
+  format: TarFormat = "ustar",
+): Uint8Array[] {
+  const fields: HeaderFields = {
+    format,
+    name,
+    mode: 0o644,
+    uid: 0,
+    gid: 0,
+    size: data.length,
+    mtime: 0,
+    type,
+  };
   return [encodeHeader(fields), ...paddedToBlock(data)];
 }

@@ -1,0 +1,156 @@
+/**
+ * Image manifests and indices, OCI's and Docker's (image-spec, manifest.md and image-index.md). A document must be one
+ * thing: where its own mediaType, the Content-Type it was served with and its fields disagree, two readers could see
+ * two images under one digest, so it is refused (CVE-2021-41190).
+ */
+import {
+  type Descriptor,
+  type ManifestDescriptor,
+  parseDescriptor,
+  parseManifestDescriptor,
+} from "./descriptor.ts";
+import { arrayAt, type JsonObject, optionalString, parseJsonObject, show } from "./json.ts";
+import {
+  bareMediaType,
+  DOCKER_MANIFEST,
+  isImageConfig,
+  isLayer,
+  manifestKind,
+  OCI_INDEX,
+  OCI_MANIFEST,
+} from "./media_type.ts";
+import { choosePlatform, formatPlatform, type Platform } from "./platform.ts";
+
+/** Most layers in an image: overlayfs takes 500. */
+export const LAYER_COUNT_MAX = 500;
+/** Most entries in an index. */
+export const INDEX_ENTRY_COUNT_MAX = 1000;
+
+/** A manifest of one image for one platform. */
+export interface ImageManifest {
+  readonly kind: "manifest";
+  readonly mediaType: string;
+  readonly config: Descriptor;
+  /** Bottom first. */
+  readonly layers: readonly Descriptor[];
+}
+
+/** Manifests, or further indices, to choose from. */
+export interface ImageIndex {
+  readonly kind: "index";
+  readonly mediaType: string;
+  readonly entries: readonly ManifestDescriptor[];
+}
+
+/**
+ * Parses what a registry serves under a tag or a manifest's digest.
+ * @param bytes as served: they are what the digest is of
+ * @param contentType the type it was served or described with; absent when there is none
+ * @throws {SyntaxError} when the document is ambiguous, of an old schema, or no image
+ * @throws {RangeError} when it exceeds a limit
+ */
+export function parseManifest(bytes: Uint8Array, contentType?: string): ImageManifest | ImageIndex {
+  const document = parseJsonObject(bytes, "manifest");
+  const mediaType = documentMediaType(document, contentType);
+  const isIndex = manifestKind(mediaType) === "index";
+  const foreign = isIndex ? ["config", "layers", "fsLayers"] : ["manifests", "fsLayers"];
+  const found = foreign.find((key) => document[key] !== undefined);
+  if (found !== undefined) {
+    throw new SyntaxError(
+      `Cannot read manifest: it is of type ${show(mediaType)} and has the field "${found}" too`,
+    );
+  }
+  return isIndex ? parseIndex(document, mediaType) : parseImage(document, mediaType);
+}
+
+/** What came out of {@link chooseManifest}. */
+export interface ManifestChoice {
+  /** The entry to fetch; undefined when none suits. */
+  readonly entry: ManifestDescriptor | undefined;
+  /** Platforms that the index has, as `os/architecture[/variant]`, in its order. */
+  readonly available: readonly string[];
+}
+
+/**
+ * Chooses the entry for a platform: the best match, else a nested index, else the only entry that names no platform.
+ * Attestations and entries of platform `unknown` are never chosen.
+ */
+export function chooseManifest(index: ImageIndex, wanted: Platform): ManifestChoice {
+  const entries = index.entries.filter((entry) => !entry.isAttestation && entry.platform?.os !== "unknown");
+  const manifests = entries.filter((entry) => manifestKind(entry.mediaType) === "manifest");
+  const position = choosePlatform(
+    wanted,
+    manifests.map((entry) => entry.platform),
+  );
+  const unnamed = manifests.filter((entry) => entry.platform === undefined);
+  const nested = entries.find((entry) => manifestKind(entry.mediaType) === "index");
+  const fallback = nested ?? (unnamed.length === 1 ? unnamed[0] : undefined);
+  const platforms = manifests.flatMap((entry) =>
+    entry.platform === undefined ? [] : [formatPlatform(entry.platform)],
+  );
+  return {
+    entry: position === undefined ? fallback : manifests[position],
+    available: [...new Set(platforms)],
+  };
+}
+
+function parseIndex(document: JsonObject, mediaType: string): ImageIndex {
+  const entries = arrayAt(document["manifests"], "manifests", INDEX_ENTRY_COUNT_MAX);
+  return {
+    kind: "index",
+    mediaType,
+    entries: entries.map((entry, index) => parseManifestDescriptor(entry, `manifests[${index}]`)),
+  };
+}
+
+function parseImage(document: JsonObject, mediaType: string): ImageManifest {
+  const config = parseDescriptor(document["config"], "config");
+  if (!isImageConfig(config.mediaType)) {
+    throw new SyntaxError(
+      `Cannot read manifest: ${show(config.mediaType)} is an artifact, not an image that can run`,
+    );
+  }
+  const layers = arrayAt(document["layers"], "layers", LAYER_COUNT_MAX).map((layer, index) =>
+    parseDescriptor(layer, `layers[${index}]`),
+  );
+  const odd = layers.find((layer) => !isLayer(layer.mediaType));
+  if (odd !== undefined) {
+    throw new SyntaxError(
+      `Cannot read manifest: a layer of type ${show(odd.mediaType)} is not a file system`,
+    );
+  }
+  return { kind: "manifest", mediaType, config, layers };
+}
+
+/** The one type that the document's own word, the server's word and its fields agree on. */
+function documentMediaType(document: JsonObject, contentType: string | undefined): string {
+  const own = optionalString(document, "mediaType", "manifest");
+  const served = contentType === undefined ? undefined : knownServedType(contentType);
+  if (own !== undefined && served !== undefined && own !== served) {
+    throw new SyntaxError(`Cannot read manifest: it says ${show(own)} but was served as ${show(served)}`);
+  }
+  const mediaType = own ?? served ?? inferredType(document);
+  if (document["schemaVersion"] === 1 || manifestKind(mediaType) === "schema1") {
+    throw new SyntaxError(
+      "Cannot read manifest: it is of Docker's schema 1, which registries stopped serving in 2024",
+    );
+  }
+  if (manifestKind(mediaType) === undefined) {
+    throw new SyntaxError(
+      `Cannot read manifest: ${show(mediaType)} is neither an image manifest nor an index`,
+    );
+  }
+  return mediaType;
+}
+
+/** A server that has no idea says `application/json` or the like: that contradicts nothing. */
+function knownServedType(contentType: string): string | undefined {
+  const type = bareMediaType(contentType);
+  return manifestKind(type) === undefined ? undefined : type;
+}
+
+function inferredType(document: JsonObject): string {
+  if (document["manifests"] !== undefined) return OCI_INDEX;
+  const layers = Array.isArray(document["layers"]) ? document["layers"] : [];
+  return JSON.stringify(layers[0] ?? "").includes("vnd.docker.") ? DOCKER_MANIFEST : OCI_MANIFEST;
+}
