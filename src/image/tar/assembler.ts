@@ -1,0 +1,153 @@
+/**
+ * Merges what describes one entry: its header block, the PAX header and GNU long names before it. A PAX header
+ * applies to the next entry only, never to a long-name header between them (GHSA-vmf3-w455-68vh), and its size
+ * says how many bytes follow (CVE-2025-62518).
+ */
+import { type ByteString, type EntryType, limits, type TarEntry, TarError, type Timestamp } from "./entry.ts";
+import type { Header } from "./header.ts";
+import { emptyPax, type PaxRecords, parsePax, paxInteger, paxTime, paxXattrs } from "./pax.ts";
+import { parsePairs, type Segment } from "./sparse.ts";
+
+const TYPES: Readonly<Record<string, EntryType>> = {
+  "0": "file",
+  "1": "link",
+  "2": "symlink",
+  "3": "char",
+  "4": "block",
+  "5": "directory",
+  "6": "fifo",
+  // "Contiguous file" of POSIX, and the old sparse type: files like any other by now.
+  "7": "file",
+  S: "file",
+};
+
+/** Types whose size field counts nothing that follows: old writers left a link's size in it. */
+const HEADER_ONLY = "123456";
+
+/** How a PAX header describes a sparse file. */
+export interface PaxSparse {
+  readonly realSize: number;
+  /** Undefined when the map lies in front of the data (format 1.0). */
+  readonly segments: Segment[] | undefined;
+}
+
+export class EntryAssembler {
+  #pax: PaxRecords = emptyPax;
+  #longPath: ByteString | undefined;
+  #longLink: ByteString | undefined;
+
+  /** True when headers wait for an entry to describe. */
+  get isPending(): boolean {
+    return this.#pax !== emptyPax || this.#longPath !== undefined || this.#longLink !== undefined;
+  }
+
+  /**
+   * Takes the body of a header that describes the next entry.
+   * @param type typeflag: x or X (PAX), g (PAX for all entries: parsed, not applied), L or K (GNU long names)
+   */
+  addMeta(type: string, body: Buffer): void {
+    if (type === "L") this.#longPath = longName(body);
+    else if (type === "K") this.#longLink = longName(body);
+    else if (type === "g") parsePax(body);
+    else this.#pax = parsePax(body);
+  }
+
+  /** Bytes of data that follow the header. @throws {TarError} for a size that is no number. */
+  storedSize(header: Header): number {
+    if (HEADER_ONLY.includes(header.typeflag)) return 0;
+    const size = this.#value("size");
+    return size === undefined ? header.size : paxInteger("size", size);
+  }
+
+  /** @returns undefined when the entry is not a sparse file in a PAX format */
+  paxSparse(): PaxSparse | undefined {
+    const { sparseMap } = this.#pax;
+    const map = this.#value("GNU.sparse.map");
+    const major = this.#value("GNU.sparse.major");
+    const size = this.#value("GNU.sparse.realsize") ?? this.#value("GNU.sparse.size");
+    if (map === undefined && major === undefined && sparseMap.length === 0) return undefined;
+    if (size === undefined) throw new TarError("Cannot read archive: a sparse file has no size");
+    const realSize = paxInteger("GNU.sparse.size", size);
+    if (map !== undefined) return { realSize, segments: parsePairs(map.split(",")) };
+    if (sparseMap.length > 0) return { realSize, segments: parsePairs(sparseMap) };
+    if (major === "1" && this.#value("GNU.sparse.minor") === "0") return { realSize, segments: undefined };
+    throw new TarError(`Cannot read archive: a sparse file has the unknown format "${major}"`);
+  }
+
+  /**
+   * Completes an entry and forgets what described it.
+   * @param fileSize bytes of the file with its holes
+   * @throws {TarError} for an unknown type, and for names or numbers that cannot be meant
+   */
+  assemble(header: Header, fileSize: number): TarEntry {
+    const path = this.#longPath ?? this.#value("GNU.sparse.name") ?? this.#value("path") ?? header.name;
+    const type = typeOf(header, path);
+    const entry: TarEntry = {
+      path: validName(path, "path"),
+      type,
+      linkPath: this.#linkPath(header, type),
+      size: type === "file" ? fileSize : 0,
+      mode: header.mode,
+      uid: this.#id("uid", header.uid),
+      gid: this.#id("gid", header.gid),
+      mtime: this.#time("mtime") ?? { seconds: header.mtime, nanoseconds: 0 },
+      atime: this.#time("atime"),
+      major: header.major,
+      minor: header.minor,
+      xattrs: paxXattrs(this.#pax),
+    };
+    this.#pax = emptyPax;
+    this.#longPath = undefined;
+    this.#longLink = undefined;
+    return entry;
+  }
+
+  #linkPath(header: Header, type: EntryType): ByteString {
+    if (type !== "link" && type !== "symlink") return "";
+    return validName(this.#longLink ?? this.#value("linkpath") ?? header.linkname, "link target");
+  }
+
+  #value(key: string): ByteString | undefined {
+    const value = this.#pax.values.get(key);
+    return value === "" ? undefined : value;
+  }
+
+  #id(key: "uid" | "gid", fromHeader: number): number {
+    const text = this.#value(key);
+    const id = text === undefined ? fromHeader : paxInteger(key, text);
+    if (id < 0 || id > limits.id) throw new TarError(`Cannot read archive: an entry has the ${key} ${id}`);
+    return id;
+  }
+
+  #time(key: "mtime" | "atime"): Timestamp | undefined {
+    const text = this.#value(key);
+    return text === undefined ? undefined : paxTime(key, text);
+  }
+}
+
+/** v7 archives had no type for directories: a file whose name ends in "/" is one, to this day. */
+function typeOf(header: Header, path: ByteString): EntryType {
+  const type = TYPES[header.typeflag];
+  if (type === undefined) {
+    throw new TarError(
+      `Cannot read archive: an entry has the unsupported type ${JSON.stringify(header.typeflag)}`,
+    );
+  }
+  return type === "file" && header.typeflag !== "S" && path.endsWith("/") ? "directory" : type;
+}
+
+function longName(body: Buffer): ByteString {
+  const end = body.indexOf(0);
+  return body.latin1Slice(0, end < 0 ? body.length : end);
+}
+
+function validName(name: ByteString, what: string): ByteString {
+  if (name === "" || name.includes("\0"))
+    throw new TarError(`Cannot read archive: a ${what} is empty or holds a NUL`);
+  if (name.length > limits.pathBytes) {
+    throw new TarError(
+      `Cannot read archive: a ${what} has ${name.length} bytes, more than ${limits.pathBytes}`,
+    );
+  }
+  return name;
+}

@@ -1,0 +1,45 @@
+/** Extended attributes by descriptor, or by path without following a last symlink: xattr(7). */
+import { call, callRaw, cstr } from "./call.ts";
+import type { Path } from "./file.ts";
+
+/** XATTR_LIST_MAX and XATTR_SIZE_MAX of linux/limits.h. */
+const BYTES_MAX = 65536;
+
+const bytesOf = (path: Path): Uint8Array => (typeof path === "string" ? cstr(path) : path);
+
+/** What an attribute is set on: an open file, or a path whose last symlink is not followed. */
+export type XattrTarget = number | Path;
+
+/** fsetxattr(2) or lsetxattr(2), the negated error number for a failure: ENOTSUP, EPERM, ENOSPC, E2BIG. */
+export function trySetxattr(target: XattrTarget, name: Path, value: Uint8Array): number {
+  const data = value.length === 0 ? null : value;
+  return typeof target === "number"
+    ? callRaw("fsetxattr", target, bytesOf(name), data, value.length, 0)
+    : callRaw("lsetxattr", bytesOf(target), bytesOf(name), data, value.length, 0);
+}
+
+/** fgetxattr(2) or lgetxattr(2); undefined when there is no such attribute. */
+export function getxattr(target: XattrTarget, name: Path): Buffer | undefined {
+  const value = Buffer.alloc(BYTES_MAX);
+  const length =
+    typeof target === "number"
+      ? callRaw("fgetxattr", target, bytesOf(name), value, value.length)
+      : callRaw("lgetxattr", bytesOf(target), bytesOf(name), value, value.length);
+  return length < 0 ? undefined : value.subarray(0, length);
+}
+
+/** flistxattr(2) or llistxattr(2): names as latin1 text; none where the file system has none. */
+export function listxattr(target: XattrTarget): string[] {
+  const list = Buffer.alloc(BYTES_MAX);
+  const length =
+    typeof target === "number"
+      ? callRaw("flistxattr", target, list, list.length)
+      : callRaw("llistxattr", bytesOf(target), list, list.length);
+  return length <= 0 ? [] : list.latin1Slice(0, length - 1).split("\0");
+}
+
+/** fremovexattr(2) or lremovexattr(2). @throws {SyscallError} ENODATA */
+export function removexattr(target: XattrTarget, name: Path): void {
+  if (typeof target === "number") call("fremovexattr", target, bytesOf(name));
+  else call("lremovexattr", bytesOf(target), bytesOf(name));
+}

@@ -1,0 +1,98 @@
+/**
+ * Finds a local image with one read of one file: the hot path of `run`. A record holds everything that starting
+ * a container needs, so neither manifest nor config is parsed. Imports nothing but node:fs: each module more is
+ * paid for by every start.
+ */
+import { readFileSync } from "node:fs";
+import type { Digest } from "../oci/digest.ts";
+import type { ProcessConfig } from "../oci/image_config.ts";
+import type { Platform } from "../oci/platform.ts";
+import type { Reference } from "../oci/reference.ts";
+
+/** One image in the store, as its record has it. */
+export interface StoredImage {
+  /** Full form, e.g. `docker.io/library/alpine:latest`. */
+  readonly reference: string;
+  /** Digest of the platform's manifest. */
+  readonly manifestDigest: Digest;
+  /** Digest of what the reference named: the index, or the manifest itself. */
+  readonly targetDigest: Digest;
+  /** Digest of the config: what `images` prints. */
+  readonly imageId: Digest;
+  /** Directories relative to the root, bottom first. */
+  readonly layers: readonly string[];
+  /** Which overlay attributes the layers carry: `user` needs the mount option `userxattr`. */
+  readonly overlayXattrs: "trusted" | "user";
+  readonly config: ProcessConfig;
+  readonly os: string;
+  readonly architecture: string;
+  readonly variant?: string;
+  /** RFC 3339, as the image says. */
+  readonly created?: string;
+  /** RFC 3339: when the record was written. */
+  readonly storedAt: string;
+  /** Bytes of all unpacked layers. */
+  readonly sizeBytes: number;
+}
+
+/** Version of the record's shape; a record of another is not read: pulling again mends it. */
+export const RECORD_VERSION = 1;
+
+/**
+ * Finds the image of a reference.
+ * @param root the data root
+ * @param platform only when asked for by the user; otherwise the reference's own record is meant, which is of
+ * this machine's platform unless the image exists for another only
+ * @returns undefined when the image is not here, or its record is of another version or damaged
+ * @throws {Error} node:fs error other than a missing file, e.g. EACCES
+ */
+export function findImage(root: string, reference: Reference, platform?: Platform): StoredImage | undefined {
+  const own = readRecord(`${root}/${recordPath(reference)}`);
+  if (platform === undefined || (own !== undefined && isOfPlatform(own, platform))) return own;
+  return readRecord(`${root}/${recordPath(reference, platform)}`);
+}
+
+/**
+ * Path of an image record, relative to the root. Components of a repository cannot begin with ":" or "@", so a tag
+ * is never taken for a repository below it.
+ */
+export function recordPath(reference: Reference, platform?: Platform): string {
+  const name = reference.digest === undefined ? `:${reference.tag ?? "latest"}` : `@${reference.digest}`;
+  const suffix = platform === undefined ? "" : `!${platformName(platform)}`;
+  return `refs/${reference.registry}/${reference.repository}/${name}${suffix}.json`;
+}
+
+/** Reads one record; undefined when it is missing, damaged or of another version. */
+export function readRecord(path: string): StoredImage | undefined {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ENOTDIR" || code === "ENAMETOOLONG") return undefined;
+    throw error;
+  }
+  try {
+    const { version, image } = JSON.parse(text) as { version?: unknown; image?: StoredImage };
+    return version === RECORD_VERSION ? image : undefined;
+  } catch {
+    // A power loss may leave a record of zeros: as good as none, and pulling again mends it.
+    return undefined;
+  }
+}
+
+/** The text that {@link readRecord} reads. */
+export function formatRecord(image: StoredImage): string {
+  return `${JSON.stringify({ version: RECORD_VERSION, image }, null, 2)}\n`;
+}
+
+/** True when an image is what `platform` asks for; a variant that one side leaves out is no difference. */
+export function isOfPlatform(image: Platform, platform: Platform): boolean {
+  const sameVariant =
+    image.variant === undefined || platform.variant === undefined || image.variant === platform.variant;
+  return image.os === platform.os && image.architecture === platform.architecture && sameVariant;
+}
+
+function platformName({ os, architecture, variant }: Platform): string {
+  return variant === undefined ? `${os}-${architecture}` : `${os}-${architecture}-${variant}`;
+}

@@ -1,0 +1,47 @@
+/**
+ * Where everything lies below the data root. Only names: nothing here touches the disk.
+ *
+ *   ROOT/oci-layout, index.json, blobs/sha256/HEX   a valid OCI image layout, readable by other tools
+ *   ROOT/l/NAME                                     an unpacked layer, the directory that overlay is given
+ *   ROOT/layers/NAME.json                           what that layer is (see layer_record.ts)
+ *   ROOT/refs/REGISTRY/REPOSITORY/:TAG.json         one image record (see find_image.ts)
+ *   ROOT/locks/KEY                                  files for flock(2), never removed while held
+ *   ROOT/tmp/ID, ROOT/tmp/ID.lock                   work in progress; garbage once its lock is free
+ *
+ * The layers' directory and names are short because all of an image's layers must fit into one page of
+ * mount options when the kernel lacks `lowerdir+`: 127 layers of 28 bytes are 3.5 KiB.
+ */
+import { type Digest, digestHex } from "../oci/digest.ts";
+
+/** Written to `ROOT/version`; another number is refused rather than guessed at. */
+export const LAYOUT_VERSION = 1;
+
+/** Hex digits of a digest in a layer's directory name: 96 bits, and the record holds the whole digest. */
+const LAYER_NAME_DIGITS = 24;
+
+/** Directories below the root with their modes: the top is closed, layers may be passed by mapped users. */
+export const DIRECTORIES: ReadonlyArray<readonly [name: string, mode: number]> = [
+  ["blobs", 0o700],
+  ["blobs/sha256", 0o700],
+  ["l", 0o711],
+  ["layers", 0o700],
+  ["refs", 0o700],
+  ["locks", 0o700],
+  ["tmp", 0o700],
+];
+
+/** Name of a layer that depends on nothing below it: `d` and digits of its diffID. */
+export const diffLayerName = (diffId: Digest): string => `d${digits(diffId)}`;
+
+/** Name of a layer that took something from the layers below it: `c` and digits of the chainID. */
+export const chainLayerName = (chainId: Digest): string => `c${digits(chainId)}`;
+
+/** Path of an unpacked layer, relative to the root: this is what image records list. */
+export const layerDirectory = (name: string): string => `l/${name}`;
+
+/** Path of a layer's record, relative to the root. */
+export const layerRecordPath = (name: string): string => `layers/${name}.json`;
+
+function digits(digest: Digest): string {
+  return digestHex(digest).slice(0, LAYER_NAME_DIGITS);
+}
