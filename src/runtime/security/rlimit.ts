@@ -1,0 +1,140 @@
+/**
+ * Resource limits of the container's first process: names, numbers, and what `--ulimit` may ask for. Pure: the
+ * caller reads the host's limits (prlimit64) and applies the plan. Numbers are those of x86-64 and arm64
+ * (include/uapi/asm-generic/resource.h), values those of the kernel; RLIM_INFINITY is written -1.
+ */
+
+import { UsageError } from "../../errors.ts";
+import { closestName } from "./closest_name.ts";
+
+/** `--ulimit` name to RLIMIT_* number. */
+const RLIMIT_NUMBERS: Readonly<Record<string, number>> = {
+  cpu: 0,
+  fsize: 1,
+  data: 2,
+  stack: 3,
+  core: 4,
+  rss: 5,
+  nproc: 6,
+  nofile: 7,
+  memlock: 8,
+  as: 9,
+  locks: 10,
+  sigpending: 11,
+  msgqueue: 12,
+  nice: 13,
+  rtprio: 14,
+  rttime: 15,
+};
+
+const RLIMIT_NOFILE = 7;
+
+/** No limit: all bits set, as the kernel stores it. */
+export const RLIM_INFINITY = -1;
+
+/** Default soft limit of open files: select(2) fails above it, and programs that close all descriptors crawl. */
+export const NOFILE_SOFT = 1024;
+/** Default hard limit of open files, where the host has as many. */
+export const NOFILE_HARD_MAX = 1_048_576;
+
+/** A pair of limits; {@link RLIM_INFINITY} or a whole number from 0 to 2^53-1. */
+export interface Rlimit {
+  readonly soft: number;
+  readonly hard: number;
+}
+
+/** One setrlimit(2) of the container's first process. */
+export interface RlimitStep extends Rlimit {
+  /** RLIMIT_* */
+  readonly resource: number;
+  /** `nofile` */
+  readonly name: string;
+}
+
+/** A limit that the user or a bundle asks for. */
+export interface RlimitRequest extends Rlimit {
+  /** As in `--ulimit`: `nofile`; `RLIMIT_NOFILE` is taken too. */
+  readonly name: string;
+}
+
+/** What the host lets bunker set. */
+export interface HostRlimits {
+  /** Present limits by RLIMIT_* number; one that is missing counts as unlimited. */
+  readonly limits: ReadonlyMap<number, Rlimit>;
+  /** CAP_SYS_RESOURCE in the initial user namespace: hard limits may be raised. */
+  readonly mayRaise: boolean;
+}
+
+/**
+ * RLIMIT_* number of a name such as `nofile` or `RLIMIT_NOFILE`.
+ * @throws {UsageError} for a name that Linux does not have.
+ */
+export function rlimitNumber(name: string): number {
+  const bare = bareName(name);
+  const number = Object.hasOwn(RLIMIT_NUMBERS, bare) ? RLIMIT_NUMBERS[bare] : undefined;
+  if (number !== undefined) return number;
+  const names = Object.keys(RLIMIT_NUMBERS);
+  const closest = closestName(bare, names);
+  throw new UsageError(`Cannot set ulimit "${name}": Linux has no limit of that name`, {
+    hint:
+      closest === undefined ? `Choose one of ${names.join(", ")}.` : `Write "${closest}" if that was meant.`,
+  });
+}
+
+/**
+ * The limits to set, explicit ones and the default for open files; others stay as they are. The default is
+ * clamped to what the host allows. Of several requests for one resource the last holds.
+ * @throws {UsageError} for an unknown name, a soft limit above the hard one, a value that is not a limit, and a
+ *   hard limit above the host's that bunker may not raise.
+ */
+export function planRlimits(requests: readonly RlimitRequest[], host: HostRlimits): RlimitStep[] {
+  const steps = new Map<number, RlimitStep>([[RLIMIT_NOFILE, defaultNofile(host)]]);
+  for (const { name, soft, hard } of requests) {
+    const step = { resource: rlimitNumber(name), name: bareName(name), soft, hard };
+    checkRequest(step, host);
+    steps.set(step.resource, step);
+  }
+  return [...steps.values()];
+}
+
+function defaultNofile(host: HostRlimits): RlimitStep {
+  const hard = Math.min(comparable(hostHard(RLIMIT_NOFILE, host)), NOFILE_HARD_MAX);
+  return { resource: RLIMIT_NOFILE, name: "nofile", soft: Math.min(NOFILE_SOFT, hard), hard };
+}
+
+function checkRequest({ resource, name, soft, hard }: RlimitStep, host: HostRlimits): void {
+  const text = `${name}=${soft}:${hard}`;
+  if (!isLimit(soft) || !isLimit(hard)) {
+    throw new UsageError(`Cannot set ulimit "${text}": a limit is -1 or a whole number from 0`);
+  }
+  if (comparable(soft) > comparable(hard)) {
+    throw new UsageError(`Cannot set ulimit "${text}": the soft limit is above the hard limit`, {
+      hint: `Write "${name}=${hard}:${soft}" if the two were swapped.`,
+    });
+  }
+  const allowed = hostHard(resource, host);
+  if (host.mayRaise || comparable(hard) <= comparable(allowed)) return;
+  throw new UsageError(
+    `Cannot set ulimit "${text}": the host's hard limit is ${allowed} and may not be raised`,
+    {
+      hint: `Ask for at most ${allowed}, or run bunker with CAP_SYS_RESOURCE.`,
+    },
+  );
+}
+
+function bareName(name: string): string {
+  return name.toLowerCase().replace(/^rlimit_/, "");
+}
+
+function hostHard(resource: number, host: HostRlimits): number {
+  return host.limits.get(resource)?.hard ?? RLIM_INFINITY;
+}
+
+function isLimit(value: number): boolean {
+  return value === RLIM_INFINITY || (Number.isSafeInteger(value) && value >= 0);
+}
+
+/** Orders limits: unlimited is the greatest. */
+function comparable(value: number): number {
+  return value === RLIM_INFINITY ? Number.POSITIVE_INFINITY : value;
+}
