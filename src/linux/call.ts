@@ -51,7 +51,8 @@ const encoder = new TextEncoder();
  */
 export function cstr(text: string | Uint8Array): Uint8Array {
   const bytes = typeof text === "string" ? encoder.encode(text) : text;
-  if (bytes.includes(0)) throw new TypeError(`Cannot pass ${JSON.stringify(String(text))} to the kernel: it holds a NUL`);
+  if (bytes.includes(0))
+    throw new TypeError(`Cannot pass ${JSON.stringify(String(text))} to the kernel: it holds a NUL`);
   const terminated = new Uint8Array(new ArrayBuffer(bytes.length + 1));
   terminated.set(bytes);
   return terminated;

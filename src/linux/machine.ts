@@ -3,7 +3,7 @@
  * `syscall6` makes one system call, `runSteps` runs a program of steps inside this process.
  * One stub for every system call needs no symbol table, no `errno` variable and no C library of a certain kind.
  */
-import { CFunction, type Pointer } from "bun:ffi";
+import { CFunction, FFIType, type Pointer } from "bun:ffi";
 import * as arm64 from "./machine_arm64.ts";
 import * as x86_64 from "./machine_x86_64.ts";
 import { allocatePages, makeExecutable } from "./memory.ts";
@@ -36,13 +36,21 @@ export const handlerPage = {
 };
 
 type Argument = number | bigint | Uint8Array | null;
-type Syscall6 = (nr: number, a: Argument, b: Argument, c: Argument, d: Argument, e: Argument, f: Argument) => number;
+type Syscall6 = (
+  nr: number,
+  a: Argument,
+  b: Argument,
+  c: Argument,
+  d: Argument,
+  e: Argument,
+  f: Argument,
+) => number;
 
 /** A raw system call: the kernel's result, or the negated error number. */
 export const syscall6 = CFunction({
   ptr: entryAddress("syscall6") as Pointer,
   args: ["i32", "ptr", "ptr", "ptr", "ptr", "ptr", "ptr"],
-  returns: "i64_fast",
+  returns: FFIType.i64_fast,
 }) as unknown as Syscall6;
 
 let runStepsFunction: ((first: number, cell: number) => number) | undefined;
@@ -52,7 +60,7 @@ export function runSteps(first: number, cell: number): void {
   runStepsFunction ??= CFunction({
     ptr: entryAddress("run") as Pointer,
     args: ["ptr", "ptr"],
-    returns: "i64_fast",
+    returns: FFIType.i64_fast,
   }) as unknown as (first: number, cell: number) => number;
   runStepsFunction(first, cell);
 }

@@ -3,8 +3,8 @@
  * beside the instruction; tests/unit/linux/machine_code.test.ts disassembles them and compares.
  *
  * A step is eleven 64-bit words: number, six arguments, address of the result, and the addresses of the next
- * step when the result is positive, zero, an error. A number of -1 is no system call but `field`:
- * result = ((*a0 >> a1) & a2) ^ a3. Any other negative number returns from the loop.
+ * step when the result is positive, zero, an error. Negative numbers are no system calls: -1 is `field`,
+ * result = ((*a0 >> a1) & a2) ^ a3; -2 is `add`, result = a0 + a1 - a2; any other returns from the loop.
  * Registers: rbx = the step, r12 = the report cell {failed step, -errno}.
  */
 export const bytes = Uint8Array.of(
@@ -74,14 +74,19 @@ export const bytes = Uint8Array.of(
   0x48, 0x8b, 0x1a, // mov rbx,[rdx]
   0xeb, 0xb1, // jmp loop
   // internal:
-  0x83, 0xf8, 0xff, // cmp eax,0xffffffff
-  0x75, 0x10, // jne out
+  0x83, 0xf8, 0xfe, // cmp eax,0xfffffffe
+  0x74, 0x12, // je add
+  0x72, 0x19, // jb out
   0x48, 0x8b, 0x07, // mov rax,[rdi]
   0x89, 0xf1, // mov ecx,esi
   0x48, 0xd3, 0xe8, // shr rax,cl
   0x48, 0x21, 0xd0, // and rax,rdx
   0x4c, 0x31, 0xd0, // xor rax,r10
-  0xeb, 0xbd, // jmp store
+  0xeb, 0xbb, // jmp store
+  // add:
+  0x48, 0x8d, 0x04, 0x37, // lea rax,[rdi+rsi*1]
+  0x48, 0x29, 0xd0, // sub rax,rdx
+  0xeb, 0xb2, // jmp store
   // out:
   0xc3, // ret
 );

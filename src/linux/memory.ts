@@ -27,7 +27,10 @@ function openLibc() {
       failures.push(error);
     }
   }
-  throw new AggregateError(failures, `Cannot load the C library: none of "${libraryNames.join('", "')}" opens`);
+  throw new AggregateError(
+    failures,
+    `Cannot load the C library: none of "${libraryNames.join('", "')}" opens`,
+  );
 }
 
 const libc = openLibc();

@@ -1,0 +1,35 @@
+/** Constants of linux/mount.h: mount(2), umount2(2), fsopen(2), fsmount(2), open_tree(2), mount_setattr(2). */
+
+export const MS_RDONLY = 0x1;
+export const MS_NOSUID = 0x2;
+export const MS_NODEV = 0x4;
+export const MS_NOEXEC = 0x8;
+export const MS_REMOUNT = 0x20;
+export const MS_BIND = 0x1000;
+export const MS_MOVE = 0x2000;
+export const MS_REC = 0x4000;
+export const MS_UNBINDABLE = 0x20000;
+export const MS_PRIVATE = 0x40000;
+export const MS_SLAVE = 0x80000;
+export const MS_SHARED = 0x100000;
+
+export const MNT_DETACH = 2;
+
+export const FSOPEN_CLOEXEC = 1;
+export const FSMOUNT_CLOEXEC = 1;
+export const FSCONFIG_SET_FLAG = 0;
+export const FSCONFIG_SET_STRING = 1;
+export const FSCONFIG_CMD_CREATE = 6;
+
+export const OPEN_TREE_CLONE = 1;
+export const OPEN_TREE_CLOEXEC = 0x80000;
+export const MOVE_MOUNT_F_EMPTY_PATH = 0x4;
+export const MOVE_MOUNT_T_EMPTY_PATH = 0x40;
+
+export const MOUNT_ATTR_RDONLY = 0x1;
+export const MOUNT_ATTR_NOSUID = 0x2;
+export const MOUNT_ATTR_NODEV = 0x4;
+export const MOUNT_ATTR_NOEXEC = 0x8;
+export const MOUNT_ATTR_STRICTATIME = 0x20;
+/** struct mount_attr: attr_set, attr_clr, propagation, userns_fd, 64 bits each (MOUNT_ATTR_SIZE_VER0, Linux 5.12). */
+export const MOUNT_ATTR_SIZE = 32;
