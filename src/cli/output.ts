@@ -1,0 +1,48 @@
+/**
+ * Writes to stdout and stderr at once and completely. process.stdout is not used: making it costs more than what is
+ * written, and what it still holds is lost when the program leaves by process.exit.
+ */
+import { writeSync } from "node:fs";
+
+const STDOUT = 1;
+const STDERR = 2;
+
+/** Milliseconds between two tries while a pipe that does not block is full. */
+const RETRY_MS = 5;
+
+/** Writes text to stdout; a reader that has gone away is not an error. */
+export function writeOut(text: string): void {
+  writeAll(STDOUT, text);
+}
+
+/** Writes text to stderr; a reader that has gone away is not an error. */
+export function writeError(text: string): void {
+  writeAll(STDERR, text);
+}
+
+function writeAll(descriptor: number, text: string): void {
+  const bytes = Buffer.from(text);
+  let written = 0;
+  while (written < bytes.length) {
+    try {
+      written += writeSync(descriptor, bytes, written);
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code;
+      if (code === "EPIPE") return;
+      // The caller's end may be set to non-blocking, by a shell or by another program that shares it.
+      if (code !== "EAGAIN") throw error;
+      Bun.sleepSync(RETRY_MS);
+    }
+  }
+}
+
+/**
+ * Text of unknown origin (image names, messages of servers) made harmless for a terminal: control characters, which
+ * could move the cursor or change its title, and format characters, which could reverse the reading direction, are
+ * written as `\u{1b}`. Line feeds stay.
+ */
+export function harmless(text: string): string {
+  return text.replace(/(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => {
+    return `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;
+  });
+}

@@ -1,0 +1,114 @@
+/**
+ * Shows a pull on stderr. On a terminal every layer has a line of its own, drawn anew at most ten times a second;
+ * the cursor always rests below the last line and is never hidden, so that an end at any moment leaves the terminal
+ * as it was. Elsewhere the lines are docker's, one for each step of a layer.
+ */
+import { isatty } from "node:tty";
+import type { LayerProgress, LayerState, PullObserver } from "../engine/progress.ts";
+import type { PullResult } from "../engine/summary.ts";
+import { harmless, writeError } from "./output.ts";
+import { LayerBoard } from "./progress_board.ts";
+
+/** Milliseconds between two drawings. */
+const REDRAW_MS = 100;
+
+/** The screen that a display draws on; its size may change meanwhile. */
+export interface Screen {
+  /** Writes text as it is. */
+  write(text: string): void;
+  /** Whether the cursor can be moved. */
+  readonly isTerminal: boolean;
+  /** Characters in a line, and lines; asked for at every drawing. */
+  size(): { readonly columns: number; readonly rows: number };
+}
+
+/** What may be told about the pull besides its layers. */
+export interface ProgressOptions {
+  /** The pull is part of a `run`: say why it happens. */
+  readonly implicit: boolean;
+  /** Where to draw; stderr unless given. */
+  readonly screen?: Screen;
+}
+
+/** Makes the display that fits stderr. */
+export function openProgress({ implicit, screen = stderrScreen() }: ProgressOptions): PullObserver {
+  const board = screen.isTerminal ? new LayerBoard(screen) : undefined;
+  const seen = new Map<string, LayerState>();
+  let drawnAt = Number.NEGATIVE_INFINITY;
+  return {
+    begin(reference) {
+      if (implicit) screen.write(`Unable to find image "${harmless(reference)}" locally\n`);
+      screen.write(`${describeBegin(harmless(reference))}\n`);
+    },
+    layer(progress) {
+      if (board === undefined) {
+        for (const line of plainLines(progress, seen.get(progress.layer))) screen.write(`${line}\n`);
+        seen.set(progress.layer, progress.state);
+        return;
+      }
+      board.update(progress);
+      const now = performance.now();
+      if (now - drawnAt < REDRAW_MS) return;
+      drawnAt = now;
+      board.draw();
+    },
+    end(result) {
+      board?.draw();
+      if (result !== undefined) screen.write(describeEnd(result));
+    },
+  };
+}
+
+/** `latest: Pulling from library/alpine`, as docker says it; the registry's name only when it is not Docker Hub. */
+function describeBegin(reference: string): string {
+  const { repository, tag } = splitReference(reference);
+  return `${tag}: Pulling from ${repository.replace(/^docker\.io\//, "")}`;
+}
+
+/** A digest counts as the tag; a colon before the last slash belongs to a port. */
+function splitReference(reference: string): { repository: string; tag: string } {
+  const at = reference.indexOf("@");
+  if (at !== -1) return { repository: reference.slice(0, at), tag: reference.slice(at + 1) };
+  const colon = reference.lastIndexOf(":");
+  if (colon <= reference.lastIndexOf("/")) return { repository: reference, tag: "latest" };
+  return { repository: reference.slice(0, colon), tag: reference.slice(colon + 1) };
+}
+
+function describeEnd({ reference, digest, status }: PullResult): string {
+  const short = harmless(reference).replace(/^docker\.io\/(library\/)?/, "");
+  const state =
+    status === "downloaded" ? `Downloaded newer image for ${short}` : `Image is up to date for ${short}`;
+  return `Digest: ${harmless(digest)}\nStatus: ${state}\n`;
+}
+
+/** Docker's lines for a step from one state to another; nothing while a state lasts. */
+function plainLines(progress: LayerProgress, before: LayerState | undefined): readonly string[] {
+  const { layer, state } = progress;
+  if (state === before) return [];
+  const name = harmless(layer);
+  const first = before === undefined && state !== "exists" ? [`${name}: Pulling fs layer`] : [];
+  switch (state) {
+    case "waiting":
+    case "downloading":
+      return first;
+    case "extracting":
+      return [...first, `${name}: Download complete`];
+    case "done":
+      return [
+        ...first,
+        ...(before === "extracting" ? [] : [`${name}: Download complete`]),
+        `${name}: Pull complete`,
+      ];
+    case "exists":
+      return [`${name}: Already exists`];
+  }
+}
+
+function stderrScreen(): Screen {
+  const isTerminal = isatty(2) && process.env["TERM"] !== "dumb";
+  return {
+    write: writeError,
+    isTerminal,
+    size: () => ({ columns: process.stderr.columns ?? 80, rows: process.stderr.rows ?? 24 }),
+  };
+}

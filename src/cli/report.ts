@@ -1,0 +1,103 @@
+/**
+ * Prints an error and chooses the exit code:
+ *
+ *     bunker: Cannot start container "web"
+ *       because: mount("/srv", "/run/bunker/web/srv", null, 0x1000, null): ENOENT
+ *     hint: Read its log: bunker logs web
+ *
+ * No stack without `-D`. Mistakes in the command line come with the usage line of their command, as docker's do.
+ */
+import { UsageError } from "../errors.ts";
+import { CommandLineError } from "./command_line_error.ts";
+import type { CommandSpec } from "./command_spec.ts";
+import { GLOBAL_OPTIONS } from "./global_options.ts";
+import { UnknownOptionError } from "./options.ts";
+import { harmless, writeError } from "./output.ts";
+
+/** Exit code for whatever fails on our side of the container, as with docker. */
+export const EXIT_ENGINE = 125;
+
+/** Causes that are printed at most; a longer chain is a circle. */
+const CAUSES_MAX = 16;
+
+/**
+ * Prints `error` on stderr.
+ * @returns the exit code: the error's own `exitCode`, or 125.
+ */
+export async function report(
+  error: unknown,
+  context: { readonly command: string | undefined; readonly debug: boolean },
+): Promise<number> {
+  writeError(describeError(error));
+  if (error instanceof CommandLineError) writeError(await describeUsage(error, context.command));
+  if (context.debug && error instanceof Error) writeError(`${harmless(error.stack ?? "")}\n`);
+  return exitCodeOf(error);
+}
+
+/** The error with its causes and hints as lines of text. */
+export function describeError(error: unknown): string {
+  const causes = causesOf(error);
+  const lines = [`bunker: ${messageOf(error)}`, ...causes.map((cause) => `  because: ${messageOf(cause)}`)];
+  const hints = [error, ...causes].map(hintOf).filter((hint) => hint !== undefined);
+  return `${[...lines, ...new Set(hints.map((hint) => `hint: ${harmless(hint)}`))].join("\n")}\n`;
+}
+
+/** The exit code that an error asks for, or 125. */
+export function exitCodeOf(error: unknown): number {
+  const code: unknown = error instanceof Error && "exitCode" in error ? error.exitCode : undefined;
+  return typeof code === "number" && Number.isInteger(code) && code >= 0 && code <= 255 ? code : EXIT_ENGINE;
+}
+
+/** All causes, depth first: those of an AggregateError one after another. */
+function causesOf(error: unknown): unknown[] {
+  const found: unknown[] = [];
+  const visit = (one: unknown): void => {
+    if (!(one instanceof Error)) return;
+    const direct = one instanceof AggregateError ? one.errors : [];
+    for (const cause of one.cause === undefined ? direct : [one.cause, ...direct]) {
+      if (found.length >= CAUSES_MAX) return;
+      found.push(cause);
+      visit(cause);
+    }
+  };
+  visit(error);
+  return found;
+}
+
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return harmless(String(error));
+  const text = harmless(error.message).replaceAll("\n", "\n    ");
+  const isOurs = error instanceof UsageError || "code" in error || "hint" in error;
+  // Built-in errors of a mistake in bunker itself ("undefined is not a function") need their name to be understood.
+  return isOurs || error.name === "Error" || isParserError(error) ? text : `${error.name}: ${text}`;
+}
+
+/** Parsers throw the built-in classes, with messages meant for people. */
+function isParserError(error: Error): boolean {
+  return error instanceof SyntaxError || error instanceof RangeError;
+}
+
+function hintOf(error: unknown): string | undefined {
+  const hint: unknown = error instanceof Error && "hint" in error ? error.hint : undefined;
+  return typeof hint === "string" ? hint : undefined;
+}
+
+async function describeUsage(error: CommandLineError, command: string | undefined): Promise<string> {
+  const { findSpec } = await import("./specs.ts");
+  const spec = command === undefined ? undefined : findSpec(command);
+  const suggestion = error instanceof UnknownOptionError ? await suggestionFor(error, spec) : "";
+  const usage = spec === undefined ? "[OPTIONS] COMMAND" : `${spec.name} ${spec.usage}`;
+  const subject = spec === undefined ? "bunker" : `bunker ${spec.name}`;
+  return `${suggestion}\nUsage:  bunker ${usage}\n\nRun '${subject} --help' for more information\n`;
+}
+
+async function suggestionFor({ option }: UnknownOptionError, spec: CommandSpec | undefined): Promise<string> {
+  if (option.length === 1) return "";
+  const { nearest } = await import("./suggest.ts");
+  const options = spec?.options ?? GLOBAL_OPTIONS;
+  const near = nearest(
+    option,
+    options.map(({ name }) => name),
+  );
+  return near === undefined ? "" : `hint: Did you mean --${near}?\n`;
+}

@@ -1,0 +1,97 @@
+/** What the commands tell about themselves: the texts of their help, and their options. */
+import { type CommandSpec, HELP } from "./command_spec.ts";
+import { FORMAT_OPTIONS } from "./output_format.ts";
+import { runSpec } from "./run_spec.ts";
+
+/** `bunker pull [OPTIONS] NAME[:TAG|@DIGEST]`. */
+export const pullSpec: CommandSpec = {
+  name: "pull",
+  description: "Download an image from a registry",
+  usage: "[OPTIONS] NAME[:TAG|@DIGEST]",
+  interspersed: true,
+  operands: { min: 1, max: 1 },
+  options: [
+    HELP,
+    { name: "platform", kind: "string", value: "string", help: "Set platform: os/arch[/variant]" },
+    { name: "quiet", alias: "q", kind: "boolean", help: "Suppress the progress, print the reference only" },
+  ],
+  examples: [
+    { line: "bunker pull alpine", does: "Pull alpine:latest from Docker Hub" },
+    { line: "bunker pull --platform linux/arm64 debian:12-slim", does: "Pull for another architecture" },
+    { line: "bunker pull -q localhost:5000/tools/build:7", does: "Pull from a registry of your own" },
+  ],
+};
+
+/** `bunker images [OPTIONS] [REPOSITORY[:TAG]]`. */
+export const imagesSpec: CommandSpec = {
+  name: "images",
+  description: "List local images",
+  usage: "[OPTIONS] [REPOSITORY[:TAG]]",
+  interspersed: true,
+  operands: { min: 0, max: 1 },
+  options: [
+    ...FORMAT_OPTIONS,
+    HELP,
+    { name: "no-trunc", kind: "boolean", help: "Do not shorten image IDs" },
+    { name: "quiet", alias: "q", kind: "boolean", help: "Print image IDs only" },
+  ],
+  examples: [
+    { line: "bunker images", does: "List all images" },
+    { line: "bunker images alpine", does: "List the tags of one repository" },
+    { line: "bunker images --json", does: "List all images for a program" },
+  ],
+};
+
+/** `bunker info [OPTIONS]`. */
+export const infoSpec: CommandSpec = {
+  name: "info",
+  description: "Show what this machine allows and what bunker makes of it",
+  usage: "[OPTIONS]",
+  interspersed: true,
+  operands: { min: 0, max: 0 },
+  options: [...FORMAT_OPTIONS, HELP],
+  examples: [
+    { line: "bunker info", does: "Show the grade of isolation, the directories, the limits" },
+    { line: "bunker info --json", does: "The same for a program" },
+  ],
+};
+
+/** `bunker version [OPTIONS]`. */
+export const versionSpec: CommandSpec = {
+  name: "version",
+  description: "Show the version",
+  usage: "[OPTIONS]",
+  interspersed: true,
+  operands: { min: 0, max: 0 },
+  options: [...FORMAT_OPTIONS, HELP],
+  examples: [
+    { line: "bunker version", does: "Show the version of bunker, of Bun, and the platform" },
+    { line: "bunker version --json", does: "The same for a program" },
+  ],
+};
+
+/** `bunker help [COMMAND]`. */
+export const helpSpec: CommandSpec = {
+  name: "help",
+  description: "Show help for a command",
+  usage: "[COMMAND]",
+  interspersed: true,
+  operands: { min: 0, max: 1 },
+  options: [HELP],
+  examples: [{ line: "bunker help run", does: "Show the options of run" }],
+};
+
+/** All commands in the order of `bunker --help`. */
+export const COMMANDS: readonly CommandSpec[] = [
+  runSpec,
+  pullSpec,
+  imagesSpec,
+  infoSpec,
+  versionSpec,
+  helpSpec,
+];
+
+/** The command called `name`; undefined when there is none. */
+export function findSpec(name: string): CommandSpec | undefined {
+  return COMMANDS.find((spec) => spec.name === name);
+}

@@ -1,0 +1,78 @@
+/**
+ * The tree of commands, kept by citty: it finds the command that a word names, loads it, and runs it. Arguments are
+ * parsed by options.ts, for the reasons given there, so the tree hands the words over as they are.
+ */
+import { type CommandDef, defineCommand, runCommand } from "citty";
+import type { EngineContext } from "../engine/context.ts";
+import type { CommandSpec } from "./command_spec.ts";
+import { COMMANDS } from "./specs.ts";
+import { unknownCommand } from "./unknown_command.ts";
+
+/** Runs one command: its words after the name, and where the engine keeps its data. */
+export type Execute = (words: readonly string[], context: EngineContext) => Promise<number> | number;
+
+/**
+ * Finds the command that the first of `words` names, and runs it with the others.
+ * @returns the exit code of the command.
+ * @throws {CommandLineError} when there is no such command.
+ */
+export async function runTree(words: readonly string[], context: EngineContext): Promise<number> {
+  // citty keeps the result of a sub command to itself, so the command leaves its exit code here.
+  const outcome = { exitCode: 0 };
+  const root = defineCommand({ meta: { name: "bunker" }, subCommands: subCommands(context, outcome) });
+  try {
+    await runCommand(root, { rawArgs: [...words] });
+  } catch (error) {
+    throw isUnknownCommand(error) ? unknownCommand(words[0] ?? "") : error;
+  }
+  return outcome.exitCode;
+}
+
+function subCommands(
+  context: EngineContext,
+  outcome: { exitCode: number },
+): Record<string, () => Promise<CommandDef>> {
+  // Without a prototype, since citty looks names up by `in`: "constructor" is no command.
+  const commands: Record<string, () => Promise<CommandDef>> = Object.create(null);
+  for (const spec of COMMANDS) {
+    commands[spec.name] = async () => leaf(spec, await loadExecute(spec), { context, outcome });
+  }
+  return commands;
+}
+
+interface Session {
+  readonly context: EngineContext;
+  readonly outcome: { exitCode: number };
+}
+
+function leaf(spec: CommandSpec, execute: Execute, { context, outcome }: Session): CommandDef {
+  return defineCommand({
+    meta: { name: spec.name, description: spec.description },
+    async run({ rawArgs }) {
+      outcome.exitCode = await execute(rawArgs, context);
+    },
+  });
+}
+
+async function loadExecute({ name }: CommandSpec): Promise<Execute> {
+  switch (name) {
+    case "run":
+      return (await import("./run.ts")).runContainer;
+    case "pull":
+      return (await import("./pull.ts")).pullImage;
+    case "images":
+      return (await import("./images.ts")).printImages;
+    case "info":
+      return (await import("./info.ts")).printInfo;
+    case "version":
+      return (await import("./version.ts")).printVersions;
+    case "help":
+      return (await import("./help.ts")).printHelpOf;
+    default:
+      throw new Error(`Cannot happen: the command "${name}" has no code`);
+  }
+}
+
+function isUnknownCommand(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "E_UNKNOWN_COMMAND";
+}

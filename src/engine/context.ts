@@ -1,0 +1,16 @@
+/** Where the engine keeps its data, and whom it tells about a pull: the same for every call of one program. */
+import type { PullObserver } from "./progress.ts";
+
+/** Settings that every function of the engine takes as its last argument. */
+export interface EngineContext {
+  /** Directory of all data; undefined: /var/lib/bunker, or below $XDG_DATA_HOME when not root. */
+  readonly root?: string | undefined;
+  /** Directory of all volatile state; undefined: /run/bunker, or below $XDG_RUNTIME_DIR when not root. */
+  readonly state?: string | undefined;
+  /** Configuration file; undefined: the system's and the user's. */
+  readonly config?: string | undefined;
+  /** Tell about decisions that are silent otherwise. */
+  readonly debug: boolean;
+  /** Called when `run` has to pull first; makes the observer only then, since a display costs start-up time. */
+  readonly observePull?: (() => Promise<PullObserver>) | undefined;
+}

@@ -1,0 +1,42 @@
+/** Parses absolute paths inside the container, purely as text: the image is not looked at. */
+
+/** Longest path in bytes that the kernel takes (PATH_MAX, with its closing NUL). */
+const PATH_BYTES_MAX = 4095;
+
+/**
+ * An absolute path without `.`, `..`, double or closing slashes.
+ * @throws {SyntaxError} when `text` is not absolute, or longer than the kernel takes.
+ */
+export function parseContainerPath(text: string): string {
+  if (!text.startsWith("/")) {
+    throw new SyntaxError(`Cannot use "${text}" as a path in the container: it is not absolute`);
+  }
+  if (text.includes("\0")) throw new SyntaxError("Cannot use a path in the container: it holds a NUL");
+  if (Buffer.byteLength(text) > PATH_BYTES_MAX) {
+    throw new SyntaxError(`Cannot use a path in the container: it is longer than ${PATH_BYTES_MAX} bytes`);
+  }
+  const parts: string[] = [];
+  for (const part of text.split("/")) {
+    if (part === "..") parts.pop();
+    else if (part !== "" && part !== ".") parts.push(part);
+  }
+  return `/${parts.join("/")}`;
+}
+
+/**
+ * Like {@link parseContainerPath}, for something to be mounted there.
+ * @throws {SyntaxError} for the root directory too, over which nothing can be mounted.
+ */
+export function parseMountTarget(text: string): string {
+  const path = parseContainerPath(text);
+  if (path === "/") throw new SyntaxError(`Cannot mount on "${text}": it is the container's root`);
+  return path;
+}
+
+/**
+ * The value of `--workdir`.
+ * @throws {SyntaxError} when it is not absolute, as docker has it.
+ */
+export function parseWorkdir(text: string): string {
+  return parseContainerPath(text);
+}
