@@ -1,0 +1,330 @@
+/**
+ * Images of one or many registries, as far as HTTP goes: what a name means for a platform, and where its blobs are.
+ * Mirrors are asked first. Every document is checked against its digest before it is read; nothing touches a disk.
+ */
+import type { Descriptor } from "../oci/descriptor.ts";
+import { type Digest, digestOfBytes, isDigest } from "../oci/digest.ts";
+import { type ImageConfig, parseImageConfig } from "../oci/image_config.ts";
+import { DOCUMENT_BYTES_MAX } from "../oci/json.ts";
+import { chooseManifest, type ImageIndex, type ImageManifest, parseManifest } from "../oci/manifest.ts";
+import { ACCEPTED_MANIFESTS, bareMediaType } from "../oci/media_type.ts";
+import { choosePlatform, formatPlatform, hostPlatform, type Platform } from "../oci/platform.ts";
+import { DEFAULT_TAG, formatReference, type Reference } from "../oci/reference.ts";
+import { type BlobRequest, type BlobSource, openBlob } from "./blob.ts";
+import type { CredentialStore } from "./credentials.ts";
+import { endpointsOf } from "./endpoint.ts";
+import { DEFAULT_TIMEOUTS, type Exchange, type Timeouts } from "./exchange.ts";
+import type { RegistriesConfig } from "./registries_config.ts";
+import { RegistryError } from "./registry_error.ts";
+import { DEFAULT_RETRY, type RetryPolicy } from "./retry.ts";
+import { type ContentRequest, Session } from "./session.ts";
+import type { AccessSettings } from "./token.ts";
+
+export interface RegistryClientOptions {
+  readonly registries?: RegistriesConfig;
+  readonly credentials?: CredentialStore;
+  readonly retry?: Partial<RetryPolicy>;
+  readonly timeouts?: Partial<Timeouts>;
+}
+
+/** A document as it was served; its digest has been checked. */
+export interface Document {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly bytes: Uint8Array;
+}
+
+/** What a tag names at present. */
+export interface Target {
+  readonly digest: Digest;
+  readonly mediaType: string;
+}
+
+/** Everything about an image but its layers. */
+export interface ResolvedImage {
+  readonly reference: Reference;
+  /** Digest of what the reference names: the index, or the manifest when there is none. */
+  readonly targetDigest: Digest;
+  /** Indices on the way to the manifest, outermost first. */
+  readonly indices: readonly Document[];
+  readonly manifestDocument: Document;
+  readonly manifestDigest: Digest;
+  readonly manifest: ImageManifest;
+  readonly configBytes: Uint8Array;
+  readonly config: ImageConfig;
+  /** True when the image is not for the platform asked for, which only an image without an index can be. */
+  readonly isOtherPlatform: boolean;
+}
+
+export interface ResolveOptions {
+  /** [this machine's] */
+  readonly platform?: Platform;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Most indices on the way to a manifest. */
+const INDEX_DEPTH_MAX = 4;
+/** Statuses of HEAD that say something about the image; others mean that HEAD is not supported. */
+const TELLING_STATUSES: readonly number[] = [401, 403, 404, 429];
+
+interface Source {
+  readonly settings: AccessSettings;
+  readonly session: Session;
+}
+
+interface FoundManifest {
+  readonly indices: readonly Document[];
+  readonly document: Document;
+  readonly manifest: ImageManifest;
+}
+
+/** Asks registries for images; keeps tokens for as long as it lives. */
+export class RegistryClient {
+  readonly #options: RegistryClientOptions;
+  readonly #sources = new Map<string, readonly Source[]>();
+  /** By repository: the session that had its manifest will have its blobs. */
+  readonly #preferred = new Map<string, Session>();
+
+  constructor(options: RegistryClientOptions = {}) {
+    this.#options = options;
+  }
+
+  /**
+   * What a reference names at present, by HEAD: Docker Hub does not count it as a pull.
+   * @returns undefined when the registry does not answer HEAD, or not with a digest: {@link resolve} finds out
+   * @throws {RegistryError} when there is no such image
+   */
+  async findTarget(reference: Reference, signal?: AbortSignal): Promise<Target | undefined> {
+    return this.#fromFirst(reference, async (session) => {
+      const what = describeImage(reference);
+      const exchange = await session.request({ ...manifestRequest(reference), method: "HEAD", what, signal });
+      if (TELLING_STATUSES.includes(exchange.status)) throw await session.errorOf(exchange, what);
+      await exchange.discard();
+      const digest = exchange.header("docker-content-digest") ?? "";
+      const isPinned = reference.digest === undefined || reference.digest === digest;
+      if (exchange.status !== 200 || !isDigest(digest) || !isPinned) return undefined;
+      return { digest, mediaType: bareMediaType(exchange.header("content-type") ?? "") };
+    });
+  }
+
+  /**
+   * Fetches manifest and config of an image for a platform.
+   * @throws {RegistryError} IMAGE_NOT_FOUND, PLATFORM_NOT_FOUND, MANIFEST_INVALID, CONTENT_MISMATCH, REGISTRY_…
+   */
+  async resolve(reference: Reference, options: ResolveOptions = {}): Promise<ResolvedImage> {
+    const { platform = hostPlatform(), signal } = options;
+    const found = await this.#fromFirst(reference, (session) =>
+      findManifest(session, reference, { platform, signal }),
+    );
+    const { config: descriptor, layers } = found.manifest;
+    const configBytes = await this.#readConfig(reference, descriptor, signal);
+    const config = parsed(reference, () => parseImageConfig(configBytes, layers.length));
+    return {
+      reference,
+      targetDigest: found.indices[0]?.digest ?? found.document.digest,
+      indices: found.indices,
+      manifestDocument: found.document,
+      manifestDigest: found.document.digest,
+      manifest: found.manifest,
+      configBytes,
+      config,
+      isOtherPlatform: choosePlatform(platform, [config.platform]) === undefined,
+    };
+  }
+
+  /** What fetching a blob takes, for this thread or a Worker; ask shortly before it is used, since tokens expire. */
+  async blobRequest(reference: Reference, descriptor: Descriptor): Promise<BlobRequest> {
+    const preferred = this.#preferred.get(repositoryKey(reference));
+    const known = this.#sourcesOf(reference.registry);
+    const [first, ...rest] = [...known].sort(
+      (one, other) => Number(other.session === preferred) - Number(one.session === preferred),
+    );
+    const authorization = await first?.session.authorization(reference.repository);
+    const sources =
+      first === undefined ? [] : [{ settings: first.settings, authorization }, ...rest.map(unseeded)];
+    return { repository: reference.repository, descriptor, sources };
+  }
+
+  /** As `openBlob()` of blob.ts, for this thread. */
+  async openBlob(
+    reference: Reference,
+    descriptor: Descriptor,
+    signal?: AbortSignal,
+  ): Promise<ReadableStream<Uint8Array>> {
+    return openBlob(await this.blobRequest(reference, descriptor), signal);
+  }
+
+  async #readConfig(reference: Reference, descriptor: Descriptor, signal?: AbortSignal): Promise<Uint8Array> {
+    if (descriptor.size > DOCUMENT_BYTES_MAX) {
+      throw invalid(reference, new RangeError(`Cannot read image config: it has ${descriptor.size} bytes`));
+    }
+    const stream = await this.openBlob(reference, descriptor, signal);
+    const bytes = await new Response(stream).bytes();
+    checkDigest(bytes, descriptor.digest, "image config");
+    return bytes;
+  }
+
+  /** Asks the endpoints one after the other until one succeeds; the last error is the registry's own. */
+  async #fromFirst<Result>(
+    reference: Reference,
+    ask: (session: Session) => Promise<Result>,
+  ): Promise<Result> {
+    const errors: RegistryError[] = [];
+    for (const { session } of this.#sourcesOf(reference.registry)) {
+      try {
+        const result = await ask(session);
+        this.#preferred.set(repositoryKey(reference), session);
+        return result;
+      } catch (error) {
+        if (!(error instanceof RegistryError)) throw error;
+        errors.push(error);
+      }
+    }
+    throw mirrorsFailed(errors);
+  }
+
+  #sourcesOf(registry: string): readonly Source[] {
+    const known = this.#sources.get(registry);
+    if (known !== undefined) return known;
+    const { registries, credentials = {}, retry, timeouts } = this.#options;
+    const sources = endpointsOf(registry, registries).map((endpoint): Source => {
+      const settings: AccessSettings = {
+        endpoint,
+        credentials: Object.hasOwn(credentials, endpoint.name) ? credentials[endpoint.name] : undefined,
+        retry: { ...DEFAULT_RETRY, ...retry },
+        timeouts: { ...DEFAULT_TIMEOUTS, ...timeouts },
+      };
+      return { settings, session: new Session(settings) };
+    });
+    this.#sources.set(registry, sources);
+    return sources;
+  }
+}
+
+/** Goes from the reference through indices to the manifest of the platform. */
+async function findManifest(
+  session: Session,
+  reference: Reference,
+  options: { readonly platform: Platform; readonly signal: AbortSignal | undefined },
+): Promise<FoundManifest> {
+  const indices: Document[] = [];
+  let expected: Descriptor | undefined;
+  for (let depth = 0; depth <= INDEX_DEPTH_MAX; depth++) {
+    // Each document names the next.
+    const document = await fetchManifest(session, reference, { expected, signal: options.signal });
+    const manifest = parsed(reference, () => parseManifest(document.bytes, document.mediaType));
+    if (expected !== undefined && expected.mediaType !== manifest.mediaType) {
+      throw invalid(
+        reference,
+        new SyntaxError(`Cannot read manifest: ${manifest.mediaType} is not what its index says`),
+      );
+    }
+    if (manifest.kind === "manifest") return { indices, document, manifest };
+    indices.push({ ...document, mediaType: manifest.mediaType });
+    expected = nextManifest(reference, manifest, options.platform);
+  }
+  throw invalid(
+    reference,
+    new RangeError(`Cannot read manifest: more than ${INDEX_DEPTH_MAX} indices, one in another`),
+  );
+}
+
+function nextManifest(reference: Reference, index: ImageIndex, platform: Platform): Descriptor {
+  const { entry, available } = chooseManifest(index, platform);
+  if (entry !== undefined) return entry;
+  const list = available.length === 0 ? "none" : available.join(", ");
+  const wanted = formatPlatform(platform);
+  throw new RegistryError(
+    `Cannot pull ${describeImage(reference)}: it is not for ${wanted}, but for ${list}`,
+    {
+      code: "PLATFORM_NOT_FOUND",
+      hint: "Choose one of them with --platform.",
+    },
+  );
+}
+
+async function fetchManifest(
+  session: Session,
+  reference: Reference,
+  {
+    expected,
+    signal,
+  }: { readonly expected: Descriptor | undefined; readonly signal: AbortSignal | undefined },
+): Promise<Document> {
+  const what = describeImage(reference);
+  const request = manifestRequest(reference);
+  const exchange = await session.request({
+    ...request,
+    name: expected?.digest ?? request.name,
+    what,
+    signal,
+  });
+  if (exchange.status !== 200) throw await session.errorOf(exchange, what);
+  const bytes = await exchange.bytes(DOCUMENT_BYTES_MAX);
+  const pin = expected?.digest ?? reference.digest;
+  const digest = pin ?? announcedDigest(exchange) ?? digestOfBytes(bytes);
+  checkDigest(bytes, digest, "manifest");
+  return { digest, mediaType: exchange.header("content-type") ?? "", bytes };
+}
+
+function manifestRequest(reference: Reference): Omit<ContentRequest, "what" | "signal"> {
+  return {
+    repository: reference.repository,
+    kind: "manifests",
+    name: reference.digest ?? reference.tag ?? DEFAULT_TAG,
+    headers: { Accept: ACCEPTED_MANIFESTS },
+  };
+}
+
+function announcedDigest(exchange: Exchange): Digest | undefined {
+  const header = exchange.header("docker-content-digest") ?? "";
+  return isDigest(header) ? header : undefined;
+}
+
+function checkDigest(bytes: Uint8Array, expected: Digest, what: string): void {
+  const found = digestOfBytes(bytes);
+  if (found === expected) return;
+  throw new RegistryError(`Cannot use ${what} "${expected}": the registry sent "${found}"`, {
+    code: "CONTENT_MISMATCH",
+  });
+}
+
+function parsed<Value>(reference: Reference, parse: () => Value): Value {
+  try {
+    return parse();
+  } catch (error) {
+    throw invalid(reference, error);
+  }
+}
+
+function invalid(reference: Reference, cause: unknown): RegistryError {
+  return new RegistryError(`Cannot use ${describeImage(reference)}`, { code: "MANIFEST_INVALID", cause });
+}
+
+/** The registry's own error; what the mirrors said is its cause where it has none. */
+function mirrorsFailed(errors: readonly RegistryError[]): Error {
+  const [last, ...mirrors] = [...errors].reverse();
+  if (last === undefined) return new RangeError("Cannot ask a registry: it has no endpoint");
+  if (mirrors.length === 0) return last;
+  const { code, status, serverCode, retryable, hint } = last;
+  return new RegistryError(`${last.message}; its mirrors failed, too`, {
+    code,
+    retryable,
+    cause: last.cause ?? mirrors[0],
+    ...(status === undefined ? {} : { status }),
+    ...(serverCode === undefined ? {} : { serverCode }),
+    ...(hint === undefined ? {} : { hint }),
+  });
+}
+
+function unseeded({ settings }: Source): BlobSource {
+  return { settings };
+}
+
+function repositoryKey({ registry, repository }: Reference): string {
+  return `${registry}/${repository}`;
+}
+
+function describeImage(reference: Reference): string {
+  return `image "${formatReference(reference)}"`;
+}

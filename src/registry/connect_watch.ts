@@ -1,0 +1,66 @@
+/**
+ * Notices early that a host does not even accept connections. fetch has one time limit for connecting and answering, and
+ * answering may take long: so when a reply is late, a second connection is tried, and only if that fails too, the
+ * request is given up. A request that is answered in time costs nothing.
+ */
+import { RegistryError } from "./registry_error.ts";
+
+export interface ConnectionWatch {
+  /** Ends the watch; nothing is called any more. */
+  stop(): void;
+}
+
+const PROXY_VARIABLES = ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"] as const;
+
+/**
+ * Calls `onDead` when `url`'s host has not accepted a connection `connectMs` after now.
+ * Does nothing where a proxy may stand between, since the host need not be reachable then.
+ */
+export function watchConnection(
+  url: URL,
+  options: { readonly connectMs: number; readonly onDead: (error: RegistryError) => void },
+): ConnectionWatch {
+  const { connectMs, onDead } = options;
+  const half = connectMs / 2;
+  const stopped = new AbortController();
+  const timers = new Set<NodeJS.Timeout>();
+  const probe = async (): Promise<void> => {
+    timers.add(setTimeout(() => onDead(dead(url, connectMs)), half));
+    const isAlive = await canConnect(url, stopped.signal);
+    if (isAlive) stop();
+  };
+  const stop = (): void => {
+    for (const timer of timers) clearTimeout(timer);
+    stopped.abort();
+  };
+  const hasProxy = PROXY_VARIABLES.some((name) => (process.env[name] ?? "") !== "");
+  if (!hasProxy) timers.add(setTimeout(() => void probe(), half));
+  return { stop };
+}
+
+/** True once a connection stands; false when it is refused, which the request itself will report. */
+async function canConnect(url: URL, signal: AbortSignal): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const port = url.port === "" ? { "http:": 80, "https:": 443 }[url.protocol] : Number(url.port);
+  signal.addEventListener("abort", () => resolve(false), { once: true });
+  const hostname = url.hostname.replace(/^\[|\]$/g, "");
+  Bun.connect({
+    hostname,
+    port: port ?? 443,
+    socket: {
+      data: () => undefined,
+      open: (socket) => {
+        socket.end();
+        resolve(true);
+      },
+    },
+  }).catch(() => resolve(false));
+  return promise;
+}
+
+function dead(url: URL, connectMs: number): RegistryError {
+  return new RegistryError(`Cannot reach "${url.host}": no connection within ${connectMs / 1000} s`, {
+    code: "REGISTRY_UNREACHABLE",
+    hint: "Check the network and the firewall.",
+  });
+}

@@ -1,0 +1,182 @@
+/**
+ * One HTTP request and its reply, with the time limits that fetch lacks: for connecting, for the head of the reply, and
+ * between two pieces of its body. Redirects are not followed here. Errors of the network become {@link RegistryError}s.
+ */
+import { version } from "../../package.json";
+import { isLoopback } from "./address.ts";
+import { watchConnection } from "./connect_watch.ts";
+import { networkError } from "./network_error.ts";
+import { RegistryError, urlForMessages } from "./registry_error.ts";
+
+/** Time limits in milliseconds. */
+export interface Timeouts {
+  /** For a connection; noticed at the earliest half of it after the request began. */
+  readonly connectMs: number;
+  /** From the request to the head of the reply: a mirror may have to fetch first. */
+  readonly responseMs: number;
+  /** Between two pieces of a body; there is no limit for the whole. */
+  readonly stallMs: number;
+}
+
+export const DEFAULT_TIMEOUTS: Timeouts = { connectMs: 5000, responseMs: 30_000, stallMs: 30_000 };
+
+export interface HttpRequest {
+  readonly method: "GET" | "HEAD" | "POST";
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  /** `blob`: the body's bytes exactly as sent. `api`: decoded according to Content-Encoding. */
+  readonly kind: "api" | "blob";
+  readonly body?: string;
+  readonly timeouts?: Timeouts;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const USER_AGENT = `bunker/${version}`;
+/** Below this a body is read to keep the connection, above it the connection is dropped. */
+const DISCARD_BYTES_MAX = 16 * 1024;
+
+/** A reply whose head has arrived. Its body must be read to the end or discarded. */
+export class Exchange {
+  readonly url: URL;
+  readonly response: Response;
+  readonly #controller: AbortController;
+  readonly #request: HttpRequest;
+
+  constructor(request: HttpRequest, response: Response, controller: AbortController) {
+    this.url = request.url;
+    this.response = response;
+    this.#request = request;
+    this.#controller = controller;
+  }
+
+  get status(): number {
+    return this.response.status;
+  }
+
+  header(name: string): string | null {
+    return this.response.headers.get(name);
+  }
+
+  /**
+   * The pieces of the body. Leaving the loop early ends the connection.
+   * @throws {RegistryError} when the connection breaks or no byte arrives in time; retryable
+   */
+  async *chunks(): AsyncGenerator<Uint8Array<ArrayBuffer>, void, void> {
+    const body = this.response.body;
+    if (body === null) return;
+    const { stallMs } = this.#request.timeouts ?? DEFAULT_TIMEOUTS;
+    const timer = setTimeout(() => this.#controller.abort(stalled(this.url, stallMs)), stallMs);
+    let isComplete = false;
+    try {
+      for await (const chunk of body) {
+        timer.refresh();
+        yield chunk;
+      }
+      isComplete = true;
+    } catch (error) {
+      throw failure(error, this.#request, this.#controller);
+    } finally {
+      clearTimeout(timer);
+      if (!isComplete) this.#controller.abort();
+    }
+  }
+
+  /** The whole body. @throws {RegistryError} when it is larger than `bytesMax` */
+  async bytes(bytesMax: number): Promise<Uint8Array> {
+    const parts: Uint8Array[] = [];
+    let size = 0;
+    for await (const chunk of this.chunks()) {
+      size += chunk.length;
+      if (size > bytesMax) throw tooLarge(this.url, bytesMax);
+      parts.push(chunk);
+    }
+    return new Uint8Array(Buffer.concat(parts, size));
+  }
+
+  /** Lets go of the body. */
+  async discard(): Promise<void> {
+    const length = Number(this.header("content-length") ?? Number.NaN);
+    if (!(length <= DISCARD_BYTES_MAX)) return this.#controller.abort();
+    try {
+      await this.bytes(DISCARD_BYTES_MAX);
+    } catch {
+      // The reply's status has been seen: how its body ends changes nothing.
+    }
+  }
+}
+
+/**
+ * Sends one request and waits for the head of the reply, whatever its status.
+ * @throws {RegistryError} REGISTRY_UNREACHABLE or REGISTRY_TLS
+ * @throws the reason of `request.signal` once it is aborted
+ */
+export async function send(request: HttpRequest): Promise<Exchange> {
+  request.signal?.throwIfAborted();
+  const { connectMs, responseMs } = request.timeouts ?? DEFAULT_TIMEOUTS;
+  const controller = new AbortController();
+  const timer = setTimeout(() => controller.abort(silent(request.url, responseMs)), responseMs);
+  const watch = watchConnection(request.url, { connectMs, onDead: (error) => controller.abort(error) });
+  try {
+    const response = await start(request, controller);
+    return new Exchange(request, response, controller);
+  } catch (error) {
+    throw failure(error, request, controller);
+  } finally {
+    clearTimeout(timer);
+    watch.stop();
+  }
+}
+
+async function start(request: HttpRequest, controller: AbortController): Promise<Response> {
+  const own = controller.signal;
+  const init = {
+    method: request.method,
+    headers: { "User-Agent": USER_AGENT, "Accept-Encoding": "identity", ...request.headers },
+    redirect: "manual",
+    signal: request.signal === undefined ? own : AbortSignal.any([own, request.signal]),
+    // NODE_TLS_REJECT_UNAUTHORIZED=0 would switch verification off; BUN_CONFIG_VERBOSE_FETCH would print tokens.
+    tls: { rejectUnauthorized: true },
+    verbose: false,
+    ...(request.body === undefined ? {} : { body: request.body }),
+    // Bun sends even 127.0.0.1 through $http_proxy: `false` is the one value that stops it.
+    ...(isLoopback(request.url) ? { proxy: false } : {}),
+  } as const;
+  if (request.kind === "blob")
+    return fetch(request.url, { ...init, decompress: false } as BunFetchRequestInit);
+  const { ofetch } = await import("ofetch");
+  const options = { ...init, retry: 0, ignoreResponseError: true, responseType: "stream" } as const;
+  return ofetch.raw(
+    request.url.href,
+    options as Parameters<typeof ofetch.raw>[1] & { responseType: "stream" },
+  );
+}
+
+/** The error to throw: the caller's own abort, one of our time limits, or what the network said. */
+function failure(error: unknown, request: HttpRequest, controller: AbortController): unknown {
+  if (request.signal?.aborted) return request.signal.reason;
+  if (controller.signal.reason instanceof RegistryError) return controller.signal.reason;
+  return networkError(error, request.url);
+}
+
+function silent(url: URL, limitMs: number): RegistryError {
+  return new RegistryError(`Cannot reach "${url.host}": no reply within ${limitMs / 1000} s`, {
+    code: "REGISTRY_UNREACHABLE",
+    retryable: true,
+  });
+}
+
+function stalled(url: URL, limitMs: number): RegistryError {
+  return new RegistryError(`Cannot read "${urlForMessages(url)}": no byte came for ${limitMs / 1000} s`, {
+    code: "REGISTRY_UNREACHABLE",
+    retryable: true,
+  });
+}
+
+function tooLarge(url: URL, bytesMax: number): RegistryError {
+  return new RegistryError(
+    `Cannot read "${urlForMessages(url)}": the reply has more than ${bytesMax} bytes`,
+    {
+      code: "REGISTRY_PROTOCOL",
+    },
+  );
+}

@@ -1,0 +1,104 @@
+/**
+ * Requests with redirects followed by hand and failures tried again. By hand, because each hop needs a decision: may we
+ * go there at all, and does the Authorization go along (only within one origin: a CDN must never see a token).
+ */
+import { mayFollow } from "./address.ts";
+import { type Exchange, type HttpRequest, send } from "./exchange.ts";
+import { RegistryError, urlForMessages } from "./registry_error.ts";
+import { delay, isRetryableStatus, parseRetryAfter, RetryBudget, type RetryPolicy } from "./retry.ts";
+
+const REDIRECT_COUNT_MAX = 10;
+const REDIRECT_STATUSES: readonly number[] = [301, 302, 303, 307, 308];
+
+/** A request, and how often it may be repeated. */
+export interface RepeatableRequest extends HttpRequest {
+  readonly retry: RetryPolicy;
+}
+
+/**
+ * Sends a request, follows up to ten redirects, and repeats it while the failure may pass and the budget lasts.
+ * @returns the last reply, whatever its status
+ * @throws {RegistryError} when no reply came, or a redirect leads where it must not
+ */
+export async function sendRepeatedly(request: RepeatableRequest): Promise<Exchange> {
+  const budget = new RetryBudget(request.retry);
+  for (;;) {
+    const outcome = await attempt(request);
+    const retryAfterMs = "exchange" in outcome ? retryWait(outcome.exchange) : undefined;
+    if (!outcome.isPassing) {
+      if ("exchange" in outcome) return outcome.exchange;
+      throw outcome.error;
+    }
+    const delayMs = budget.take(retryAfterMs);
+    if (delayMs === undefined) {
+      if ("exchange" in outcome) return outcome.exchange;
+      throw outcome.error;
+    }
+    if ("exchange" in outcome) await outcome.exchange.discard();
+    await delay(delayMs, request.signal);
+  }
+}
+
+/** Sends a request and follows its redirects; POST is never redirected. */
+export async function follow(request: HttpRequest): Promise<Exchange> {
+  let { url, headers } = request;
+  for (let hop = 0; hop <= REDIRECT_COUNT_MAX; hop++) {
+    const exchange = await send({ ...request, url, headers });
+    if (request.method === "POST" || !REDIRECT_STATUSES.includes(exchange.status)) return exchange;
+    const target = redirectTarget(exchange);
+    await exchange.discard();
+    if (target.origin !== url.origin) headers = withoutAuthorization(headers);
+    url = target;
+  }
+  throw new RegistryError(
+    `Cannot read "${urlForMessages(request.url)}": more than ${REDIRECT_COUNT_MAX} redirects`,
+    {
+      code: "REGISTRY_PROTOCOL",
+    },
+  );
+}
+
+type Outcome =
+  | { readonly exchange: Exchange; readonly isPassing: boolean }
+  | { readonly error: RegistryError; readonly isPassing: boolean };
+
+async function attempt(request: RepeatableRequest): Promise<Outcome> {
+  try {
+    const exchange = await follow(request);
+    return { exchange, isPassing: isRetryableStatus(exchange.status) };
+  } catch (error) {
+    if (error instanceof RegistryError) return { error, isPassing: error.retryable };
+    throw error;
+  }
+}
+
+function retryWait(exchange: Exchange): number | undefined {
+  return parseRetryAfter(exchange.header("retry-after"));
+}
+
+function redirectTarget(exchange: Exchange): URL {
+  const target = URL.parse(exchange.header("location") ?? "", exchange.url.href);
+  const from = urlForMessages(exchange.url);
+  if (exchange.header("location") === null || target === null) {
+    throw new RegistryError(`Cannot read "${from}": a redirect without a target`, {
+      code: "REGISTRY_PROTOCOL",
+    });
+  }
+  if (!mayFollow(exchange.url, target)) {
+    throw new RegistryError(
+      `Cannot read "${from}": it redirects to "${urlForMessages(target)}", which is not allowed`,
+      {
+        code: "REGISTRY_PROTOCOL",
+      },
+    );
+  }
+  target.username = "";
+  target.password = "";
+  return target;
+}
+
+function withoutAuthorization(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).filter(([name]) => name.toLowerCase() !== "authorization"),
+  );
+}

@@ -1,0 +1,63 @@
+/**
+ * What can go wrong between bunker and a registry, as one class with a code a person or script can act on. Messages hold
+ * no token, no credential and no query of a URL (signed URLs are credentials); foreign text is quoted and cut short.
+ */
+import { BunkerError, type ErrorDetails } from "../errors.ts";
+
+export type RegistryErrorCode =
+  /** No such repository, tag or digest, or one that only members may see. */
+  | "IMAGE_NOT_FOUND"
+  /** The image exists, but not for the platform. */
+  | "PLATFORM_NOT_FOUND"
+  | "REGISTRY_UNAUTHORIZED"
+  | "REGISTRY_DENIED"
+  | "REGISTRY_RATE_LIMITED"
+  /** Name resolution, connection or time-out. */
+  | "REGISTRY_UNREACHABLE"
+  | "REGISTRY_TLS"
+  /** A reply that breaks the protocol or one of our rules. */
+  | "REGISTRY_PROTOCOL"
+  /** Any other status. */
+  | "REGISTRY_FAILED"
+  | "MANIFEST_INVALID"
+  /** Bytes that are not what their digest or size says. */
+  | "CONTENT_MISMATCH";
+
+export interface RegistryErrorDetails extends ErrorDetails {
+  readonly code: RegistryErrorCode;
+  /** HTTP status of the reply. */
+  readonly status?: number;
+  /** The registry's own code, e.g. `MANIFEST_UNKNOWN` (distribution-spec, spec.md#error-codes). */
+  readonly serverCode?: string;
+  /** Whether the same request may succeed later. */
+  readonly retryable?: boolean;
+}
+
+/** A request to a registry that failed for good. */
+export class RegistryError extends BunkerError {
+  readonly code: RegistryErrorCode;
+  readonly status: number | undefined;
+  readonly serverCode: string | undefined;
+  readonly retryable: boolean;
+
+  constructor(message: string, details: RegistryErrorDetails) {
+    super(message, details);
+    this.code = details.code;
+    this.status = details.status;
+    this.serverCode = details.serverCode;
+    this.retryable = details.retryable ?? false;
+  }
+}
+
+const QUOTED_LENGTH_MAX = 200;
+
+/** Foreign text for a message: one line, quoted, cut short. */
+export function quoteForeign(text: string): string {
+  const cut = text.length > QUOTED_LENGTH_MAX ? `${text.slice(0, QUOTED_LENGTH_MAX)}…` : text;
+  return JSON.stringify(cut);
+}
+
+/** A URL for a message: without user, query and fragment. */
+export function urlForMessages(url: URL): string {
+  return `${url.protocol}//${url.host}${url.pathname}`;
+}

@@ -1,0 +1,230 @@
+/**
+ * Access to one endpoint: answers its challenges with Basic credentials or a bearer token, and keeps the tokens. Docker
+ * Hub gives tokens to anyone for public images (distribution's "Token Authentication Specification"). Requests for one
+ * scope share one token request; a token is used until shortly before it expires, or until it is refused.
+ */
+import { parseJsonObject } from "../oci/json.ts";
+import { isConfidential, mayAuthenticateAt } from "./address.ts";
+import type { KnownChallenge } from "./challenge.ts";
+import { basicAuthorization, type Credentials } from "./credentials.ts";
+import type { Endpoint } from "./endpoint.ts";
+import type { Exchange, Timeouts } from "./exchange.ts";
+import { sendRepeatedly } from "./follow.ts";
+import { quoteForeign, RegistryError, urlForMessages } from "./registry_error.ts";
+import type { RetryPolicy } from "./retry.ts";
+
+type BearerChallenge = Extract<KnownChallenge, { scheme: "bearer" }>;
+
+/** How requests to an endpoint are made; plain data, so that it can be handed to a Worker. */
+export interface AccessSettings {
+  readonly endpoint: Endpoint;
+  readonly credentials?: Credentials | undefined;
+  readonly retry: RetryPolicy;
+  readonly timeouts: Timeouts;
+}
+
+interface CachedToken {
+  readonly header: string;
+  readonly expiresAtMs: number;
+}
+
+const TOKEN_BODY_BYTES_MAX = 1024 * 1024;
+/** Least lifetime of a token, also the one of a token that names none (Token Authentication Specification). */
+const LIFETIME_S_MIN = 60;
+/** A token is not used any more when this little is left of it: the request takes time, too. */
+const MARGIN_MS = 10_000;
+const CLIENT_ID = "bunker";
+
+/** Keeps the way into one endpoint. */
+export class Access {
+  readonly #settings: AccessSettings;
+  readonly #tokens = new Map<string, CachedToken>();
+  readonly #pending = new Map<string, Promise<string>>();
+  #challenge: KnownChallenge | undefined;
+
+  constructor(settings: AccessSettings) {
+    this.#settings = settings;
+  }
+
+  /** Takes over a header that another instance obtained. */
+  seed(scope: string, header: string): void {
+    this.#tokens.set(scope, { header, expiresAtMs: Date.now() + LIFETIME_S_MIN * 1000 });
+  }
+
+  /**
+   * The Authorization for a request, as far as it is known without being challenged.
+   * @param scope e.g. `repository:library/alpine:pull`
+   * @returns undefined when nothing is known yet or needed
+   */
+  async header(scope: string, signal?: AbortSignal): Promise<string | undefined> {
+    const cached = this.#tokens.get(scope);
+    if (cached !== undefined && cached.expiresAtMs - MARGIN_MS > Date.now()) return cached.header;
+    if (this.#challenge === undefined) return undefined;
+    return this.#answer(this.#challenge, scope, signal);
+  }
+
+  /**
+   * The Authorization that answers a challenge.
+   * @param refused the header that was refused just now
+   * @returns undefined when there is none that was not refused already
+   * @throws {RegistryError} when the token server refuses or cannot be reached
+   */
+  async renew(
+    challenge: KnownChallenge,
+    request: {
+      readonly scope: string;
+      readonly refused: string | undefined;
+      readonly signal?: AbortSignal | undefined;
+    },
+  ): Promise<string | undefined> {
+    // The scope of this challenge is that of this request alone.
+    this.#challenge = challenge.scheme === "bearer" ? { ...challenge, scope: undefined } : challenge;
+    const cached = this.#tokens.get(request.scope);
+    if (cached?.header === request.refused) this.#tokens.delete(request.scope);
+    // Another request may have renewed it while this one was on its way.
+    else if (cached !== undefined) return cached.header;
+    const header = await this.#answer(challenge, request.scope, request.signal);
+    return header === request.refused ? undefined : header;
+  }
+
+  async #answer(challenge: KnownChallenge, scope: string, signal?: AbortSignal): Promise<string | undefined> {
+    if (challenge.scheme === "basic") return this.#basicHeader();
+    const pending = this.#pending.get(scope);
+    if (pending !== undefined) return pending;
+    const fetching = this.#fetchToken(challenge, scope, signal).finally(() => this.#pending.delete(scope));
+    this.#pending.set(scope, fetching);
+    return fetching;
+  }
+
+  #basicHeader(): string | undefined {
+    const { endpoint, credentials } = this.#settings;
+    if (credentials === undefined) return undefined;
+    if (!isConfidential(new URL(endpoint.baseUrl))) throw insecure(endpoint.name);
+    return basicAuthorization(credentials);
+  }
+
+  async #fetchToken(challenge: BearerChallenge, scope: string, signal?: AbortSignal): Promise<string> {
+    const realm = this.#checkedRealm(challenge.realm);
+    const { credentials, retry, timeouts } = this.#settings;
+    const asked = challenge.scope ?? scope;
+    const common = { kind: "api", retry, timeouts, signal } as const;
+    const exchange =
+      credentials?.type === "identity"
+        ? await sendRepeatedly({
+            ...common,
+            ...refreshRequest(realm, challenge, { scope: asked, credentials }),
+          })
+        : await sendRepeatedly({
+            ...common,
+            ...tokenRequest(realm, challenge, { scope: asked, credentials }),
+          });
+    const token = await this.#readToken(exchange);
+    this.#tokens.set(scope, token);
+    return token.header;
+  }
+
+  /** The realm is the registry's choice, thus an attacker's: it must not be a way to other services or plain text. */
+  #checkedRealm(text: string): URL {
+    const { endpoint, credentials } = this.#settings;
+    const realm = URL.parse(text);
+    if (realm === null || !mayAuthenticateAt(new URL(endpoint.baseUrl), realm)) {
+      throw new RegistryError(
+        `Cannot log in to "${endpoint.name}": its token server ${quoteForeign(text)} is not allowed`,
+        {
+          code: "REGISTRY_PROTOCOL",
+        },
+      );
+    }
+    if (credentials !== undefined && !isConfidential(realm)) throw insecure(endpoint.name);
+    realm.username = "";
+    realm.password = "";
+    return realm;
+  }
+
+  async #readToken(exchange: Exchange): Promise<CachedToken> {
+    const { endpoint, credentials } = this.#settings;
+    if (exchange.status !== 200) {
+      await exchange.discard();
+      throw refused(endpoint.name, exchange, credentials !== undefined);
+    }
+    const body = await exchange.bytes(TOKEN_BODY_BYTES_MAX);
+    try {
+      return parseToken(body);
+    } catch (cause) {
+      throw new RegistryError(
+        `Cannot log in to "${endpoint.name}": its token server's reply makes no sense`,
+        {
+          code: "REGISTRY_PROTOCOL",
+          cause,
+        },
+      );
+    }
+  }
+}
+
+function tokenRequest(
+  realm: URL,
+  challenge: BearerChallenge,
+  { scope, credentials }: { scope: string; credentials: Credentials | undefined },
+): { method: "GET"; url: URL; headers: Record<string, string> } {
+  const url = new URL(realm);
+  if (challenge.service !== undefined) url.searchParams.set("service", challenge.service);
+  url.searchParams.set("scope", scope);
+  const authorization = credentials === undefined ? undefined : basicAuthorization(credentials);
+  if (credentials?.type === "password") url.searchParams.set("account", credentials.username);
+  return { method: "GET", url, headers: authorization === undefined ? {} : { Authorization: authorization } };
+}
+
+/** Exchange of an identity token (OAuth 2, RFC 6749 section 6). */
+function refreshRequest(
+  realm: URL,
+  challenge: BearerChallenge,
+  { scope, credentials }: { scope: string; credentials: Extract<Credentials, { type: "identity" }> },
+): { method: "POST"; url: URL; headers: Record<string, string>; body: string } {
+  const form = new URLSearchParams({
+    grant_type: "refresh_token",
+    refresh_token: credentials.identityToken,
+    client_id: CLIENT_ID,
+    scope,
+    ...(challenge.service === undefined ? {} : { service: challenge.service }),
+  });
+  const headers = { "Content-Type": "application/x-www-form-urlencoded" };
+  return { method: "POST", url: realm, headers, body: form.toString() };
+}
+
+function parseToken(body: Uint8Array): CachedToken {
+  const reply = parseJsonObject(body, "token reply");
+  const token = reply["token"] ?? reply["access_token"];
+  if (typeof token !== "string" || !/^[\x21-\x7e]+$/.test(token))
+    throw new SyntaxError("Cannot read token: it is missing");
+  const lifetime = Number(reply["expires_in"] ?? LIFETIME_S_MIN);
+  const lifetimeS = Number.isFinite(lifetime) ? Math.max(lifetime, LIFETIME_S_MIN) : LIFETIME_S_MIN;
+  return { header: `Bearer ${token}`, expiresAtMs: Date.now() + lifetimeS * 1000 };
+}
+
+function insecure(name: string): RegistryError {
+  return new RegistryError(`Cannot log in to "${name}": it would send the password unencrypted`, {
+    code: "REGISTRY_PROTOCOL",
+    hint: 'Use TLS: set "tls": true for it under "registries" in the configuration.',
+  });
+}
+
+function refused(name: string, exchange: Exchange, hasCredentials: boolean): RegistryError {
+  const { status } = exchange;
+  const isRefusal = status === 401 || status === 403;
+  const state =
+    isRefusal && hasCredentials ? "the credentials are refused" : `its token server replies ${status}`;
+  return new RegistryError(`Cannot log in to "${name}": ${state} (${urlForMessages(exchange.url)})`, {
+    code: tokenErrorCode(status),
+    status,
+    retryable: status === 429 || status >= 500,
+    ...(isRefusal ? { hint: "Check the user and the password or token in the client configuration." } : {}),
+  });
+}
+
+function tokenErrorCode(
+  status: number,
+): "REGISTRY_RATE_LIMITED" | "REGISTRY_UNAUTHORIZED" | "REGISTRY_FAILED" {
+  if (status === 429) return "REGISTRY_RATE_LIMITED";
+  return status === 401 || status === 403 ? "REGISTRY_UNAUTHORIZED" : "REGISTRY_FAILED";
+}
