@@ -3,7 +3,8 @@
  * applies to the next entry only, never to a long-name header between them (GHSA-vmf3-w455-68vh), and its size
  * says how many bytes follow (CVE-2025-62518).
  */
-import { type ByteString, type EntryType, limits, type TarEntry, TarError, type Timestamp } from "./entry.ts";
+import type { ByteString } from "../../fs/byte_string.ts";
+import { type EntryType, limits, type TarEntry, TarError, type Timestamp } from "./entry.ts";
 import type { Header } from "./header.ts";
 import { emptyPax, type PaxRecords, parsePax, paxInteger, paxTime, paxXattrs } from "./pax.ts";
 import { parsePairs, type Segment } from "./sparse.ts";
@@ -138,7 +139,7 @@ function typeOf(header: Header, path: ByteString): EntryType {
 
 function longName(body: Buffer): ByteString {
   const end = body.indexOf(0);
-  return body.latin1Slice(0, end < 0 ? body.length : end);
+  return body.toString("latin1", 0, end < 0 ? body.length : end);
 }
 
 function validName(name: ByteString, what: string): ByteString {

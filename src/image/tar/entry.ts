@@ -3,9 +3,7 @@
  * Names are bytes in an archive, so they are kept as {@link ByteString}s end to end.
  */
 import { BunkerError } from "../../errors.ts";
-
-/** A string of bytes: each character is one byte, U+0000 to U+00FF ("latin1"). Never shown to a person as it is. */
-export type ByteString = string;
+import type { ByteString } from "../../fs/byte_string.ts";
 
 export type EntryType = "file" | "directory" | "symlink" | "link" | "char" | "block" | "fifo";
 
@@ -56,20 +54,3 @@ export const limits = {
   /** Largest numeric owner; 2^32-1 means "unchanged" to chown(2). */
   id: 0xfffffffe,
 } as const;
-
-/** Longest part of a name that a message shows. */
-const SHOWN_MAX = 200;
-
-/** The name as text for messages: UTF-8 where it is, quoted, control characters escaped, cut when long. */
-export function quoteBytes(name: ByteString): string {
-  const text = Buffer.from(name.slice(0, SHOWN_MAX), "latin1").toString("utf8");
-  const escaped = JSON.stringify(text).replace(
-    /[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
-    escapeUnit,
-  );
-  return name.length > SHOWN_MAX ? `${escaped}…` : escaped;
-}
-
-function escapeUnit(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
-}

@@ -12,7 +12,8 @@
  *      148    8 checksum
  *      156    1 typeflag
  */
-import { type ByteString, TarError } from "./entry.ts";
+import type { ByteString } from "../../fs/byte_string.ts";
+import { TarError } from "./entry.ts";
 
 export const BLOCK_SIZE = 512;
 
@@ -77,7 +78,7 @@ export function parseHeader(block: Buffer): Header {
 export function text(block: Buffer, offset: number, length: number): ByteString {
   let end = offset;
   while (end < offset + length && block[end] !== NUL) end += 1;
-  return block.latin1Slice(offset, end);
+  return block.toString("latin1", offset, end);
 }
 
 /**
@@ -113,10 +114,10 @@ function base256(block: Buffer, offset: number, length: number): number {
 }
 
 function formatOf(block: Buffer): HeaderFormat {
-  const magic = block.latin1Slice(257, 265);
+  const magic = block.toString("latin1", 257, 265);
   if (magic === "ustar  \0") return "gnu";
   if (!magic.startsWith("ustar")) return "v7";
-  return block.latin1Slice(508, 512) === "tar\0" ? "star" : "ustar";
+  return block.toString("latin1", 508, 512) === "tar\0" ? "star" : "ustar";
 }
 
 function joinPrefix(block: Buffer, format: HeaderFormat): ByteString {

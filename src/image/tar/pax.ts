@@ -3,7 +3,8 @@
  * where a record ends: values hold any byte, line feeds included (an xattr value with "\n20 path=…" is data).
  * POSIX.1-2017 pax, "pax Extended Header".
  */
-import { type ByteString, limits, TarError, type Timestamp } from "./entry.ts";
+import type { ByteString } from "../../fs/byte_string.ts";
+import { limits, TarError, type Timestamp } from "./entry.ts";
 
 /** The records of one extended header. */
 export interface PaxRecords {
@@ -43,7 +44,7 @@ export function parsePax(body: Buffer): PaxRecords {
 
 function parseRecord(body: Buffer, start: number): { key: string; value: ByteString; next: number } {
   const space = body.indexOf(SPACE, start);
-  const digits = space < 0 || space - start > LENGTH_DIGITS_MAX ? "" : body.latin1Slice(start, space);
+  const digits = space < 0 || space - start > LENGTH_DIGITS_MAX ? "" : body.toString("latin1", start, space);
   const next = start + Number(digits);
   if (!/^[1-9][0-9]*$/.test(digits) || next > body.length || body[next - 1] !== LINE_FEED) {
     throw new TarError("Cannot read archive: an extended header has a record of wrong length");
@@ -52,8 +53,8 @@ function parseRecord(body: Buffer, start: number): { key: string; value: ByteStr
   if (equals <= space + 1 || equals >= next - 1) {
     throw new TarError("Cannot read archive: an extended header has a record without a key");
   }
-  const key = body.latin1Slice(space + 1, equals);
-  const value = body.latin1Slice(equals + 1, next - 1);
+  const key = body.toString("latin1", space + 1, equals);
+  const value = body.toString("latin1", equals + 1, next - 1);
   if (key.includes("\0")) throw new TarError("Cannot read archive: a key of an extended header holds a NUL");
   return { key, value, next };
 }
@@ -112,5 +113,5 @@ function decodeXattr(
   const name = key
     .slice(LIBARCHIVE_XATTR.length)
     .replace(/%([0-9a-fA-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
-  return { name, value: Buffer.from(value, "base64").latin1Slice(), raw: false };
+  return { name, value: Buffer.from(value, "base64").toString("latin1"), raw: false };
 }

@@ -4,8 +4,9 @@
  * two pushes are gathered. Which header governs which bytes follows Go's archive/tar, as most images are made by it,
  * but where Go is lenient about a damaged header this reader refuses.
  */
+import type { ByteString } from "../../fs/byte_string.ts";
 import { EntryAssembler } from "./assembler.ts";
-import { type ByteString, limits, type TarEntry, TarError } from "./entry.ts";
+import { limits, type TarEntry, TarError } from "./entry.ts";
 import { BLOCK_SIZE, type Header, isZeroBlock, parseHeader } from "./header.ts";
 import {
   headerRealSize,
@@ -217,7 +218,7 @@ export class TarReader {
   }
 
   #onSparseDataMap(block: Buffer): void {
-    this.#mapText += block.latin1Slice();
+    this.#mapText += block.toString("latin1");
     if (this.#mapText.length > limits.sparseMapBytes) throw this.#error("a sparse map is too long");
     const segments = parseDataMap(this.#mapText);
     if (segments === undefined || this.#pending === undefined) return;

@@ -3,7 +3,8 @@
  * extension blocks, and PAX formats 0.0 (repeated keys), 0.1 (one list) and 1.0 (list in front of the data).
  * GNU tar manual, "Storing Sparse Files".
  */
-import { type ByteString, limits, TarError } from "./entry.ts";
+import type { ByteString } from "../../fs/byte_string.ts";
+import { limits, TarError } from "./entry.ts";
 import { number } from "./header.ts";
 import { paxInteger } from "./pax.ts";
 

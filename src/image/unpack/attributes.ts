@@ -1,0 +1,148 @@
+/**
+ * Owner, mode, extended attributes and times of what a layer holds, set in the order that keeps them: chown(2) clears
+ * set-user-id bits and file capabilities even for root, and any write changes the times.
+ */
+import { type ByteString, cBytes } from "../../fs/byte_string.ts";
+import { S_ISGID } from "../../linux/abi/file.ts";
+import { SyscallError } from "../../linux/call.ts";
+import { fchmod, fchmodat, type Owner, tryFchown, tryFchownat, utimensat } from "../../linux/file.ts";
+import { listxattr, removexattr, trySetxattr, type XattrTarget } from "../../linux/xattr.ts";
+import type { TarEntry, Timestamp } from "../tar/entry.ts";
+import type { UnpackOptions } from "./options.ts";
+
+const EPERM = 1;
+const EINVAL = 22;
+const ENOTSUP = 95;
+
+/** Seconds of the years 1677 and 2262: what 64 bits of nanoseconds hold, as Go's tools clamp it. */
+const SECONDS_MAX = 9_223_372_036;
+
+/** What could not be kept, counted so that it can be said once. */
+export interface Skipped {
+  owners: number;
+  devices: number;
+  xattrs: number;
+}
+
+/** A name in an open directory. */
+export interface Target {
+  readonly dirfd: number;
+  readonly name: ByteString;
+}
+
+export class Attributes {
+  readonly skipped: Skipped = { owners: 0, devices: 0, xattrs: 0 };
+  readonly #options: UnpackOptions;
+  /** Once a directory hands its group on to what is created in it, each owner must be set. */
+  #groupIsInherited = false;
+
+  constructor(options: UnpackOptions) {
+    this.#options = options;
+  }
+
+  /** Mode to create a file with so that, mostly, no fchmod(2) follows. */
+  creationMode(mode: number): number {
+    return mode & 0o777;
+  }
+
+  /** Everything but times of an open file or directory that was just created. */
+  setOnFile(fd: number, entry: TarEntry): void {
+    const chowned = this.#chown(entry, (owner) => tryFchown(fd, owner));
+    if (chowned || this.#differsFromCreated(entry.mode)) fchmod(fd, entry.mode);
+    this.#setXattrs(fd, entry);
+  }
+
+  /** The same for what is not opened: directories, devices, FIFOs; for symlinks, owner and attributes. */
+  setOnName({ dirfd, name }: Target, entry: TarEntry): void {
+    const path = cBytes(name);
+    const chowned = this.#chown(entry, (owner) => tryFchownat(dirfd, path, owner));
+    if (entry.type !== "symlink" && (chowned || this.#differsFromCreated(entry.mode))) {
+      fchmodat(dirfd, path, entry.mode);
+    }
+    if (entry.type === "directory" && (entry.mode & S_ISGID) !== 0) this.#groupIsInherited = true;
+    if (entry.xattrs.size > 0) this.#setXattrs(pathByDescriptor(dirfd, name), entry);
+  }
+
+  /** Gives a directory that exists its mode, before its owner is set. */
+  resetMode({ dirfd, name }: Target, mode: number): void {
+    fchmodat(dirfd, cBytes(name), mode);
+  }
+
+  /** Removes the extended attributes of a directory that another entry describes anew. */
+  clearXattrs(target: Target): void {
+    const path = pathByDescriptor(target.dirfd, target.name);
+    for (const name of listxattr(path)) if (!isFiltered(name)) removexattr(path, cBytes(name));
+  }
+
+  /** Marks a directory as opaque in the form that overlayfs reads. */
+  setOpaque(target: XattrTarget): void {
+    const name = this.#options.whiteouts === "user" ? "user.overlay.opaque" : "trusted.overlay.opaque";
+    const result = trySetxattr(target, name, Buffer.from("y"));
+    if (result < 0)
+      throw new SyscallError({ name: "setxattr", text: `setxattr("${name}", "y")`, errno: -result });
+  }
+
+  /** @returns true when the owner was changed */
+  #chown(owner: Owner, change: (owner: Owner) => number): boolean {
+    const { creator, owners } = this.#options;
+    const same = owner.uid === creator.uid && owner.gid === creator.gid;
+    if (same && !this.#groupIsInherited) return false;
+    if (owners === "single") {
+      if (!same) this.skipped.owners += 1;
+      return false;
+    }
+    const result = change(owner);
+    if (result >= 0) return true;
+    const text = `fchown(${owner.uid}, ${owner.gid})`;
+    throw new SyscallError({ name: "fchown", text, errno: -result });
+  }
+
+  #differsFromCreated(mode: number): boolean {
+    return (mode & (0o7000 | this.#options.umask)) !== 0;
+  }
+
+  #setXattrs(target: XattrTarget, { xattrs }: TarEntry): void {
+    for (const [name, value] of xattrs) {
+      if (isFiltered(name) || name.includes("\0")) continue;
+      const result = trySetxattr(target, cBytes(name), Buffer.from(value, "latin1"));
+      // Not supported by this file system, or not on this kind of file, or not in this user namespace.
+      if (result === -ENOTSUP || result === -EPERM || result === -EINVAL) this.skipped.xattrs += 1;
+      else if (result < 0) throw new SyscallError({ name: "setxattr", text: "setxattr()", errno: -result });
+    }
+  }
+}
+
+/** Sets the times of an open file, or of a name, whatever it is. */
+export function setTimes(
+  dirfd: number,
+  name: ByteString | null,
+  times: { atime: Timestamp; mtime: Timestamp },
+): void {
+  utimensat(dirfd, name === null ? null : cBytes(name), {
+    atime: clamp(times.atime),
+    mtime: clamp(times.mtime),
+  });
+}
+
+/** The times of an entry: an archive that does not say when a file was read means "when it was written". */
+export function timesOf({ atime, mtime }: TarEntry): { atime: Timestamp; mtime: Timestamp } {
+  return { atime: atime ?? mtime, mtime };
+}
+
+function clamp(time: Timestamp): Timestamp {
+  if (Math.abs(time.seconds) < SECONDS_MAX) return time;
+  return { seconds: Math.sign(time.seconds) * SECONDS_MAX, nanoseconds: 0 };
+}
+
+/**
+ * Attributes that an image has no say in: trusted.* are the kernel's and overlayfs' own (a layer could redirect names or
+ * hide what is below), user.overlay.* is its form without root, and labels belong to the host's policy.
+ */
+function isFiltered(name: ByteString): boolean {
+  return name.startsWith("trusted.") || name.startsWith("user.overlay.") || name === "security.selinux";
+}
+
+/** The only way to attributes of a symlink or device below a descriptor; the last component is not followed. */
+function pathByDescriptor(dirfd: number, name: ByteString): Buffer {
+  return cBytes(`/proc/self/fd/${dirfd}/${name}`);
+}
