@@ -6,6 +6,7 @@ import type { EngineContext } from "../engine/context.ts";
 import { CommandLineError } from "./command_line_error.ts";
 import { GLOBAL_OPTIONS } from "./global_options.ts";
 import { type ParsedOptions, parseOptions } from "./options.ts";
+import { runContainer } from "./run.ts";
 
 /**
  * Runs the command that `words` ask for and reports its errors on stderr.
@@ -30,7 +31,7 @@ async function execute(globals: ParsedOptions): Promise<number> {
   const context = contextOf(globals);
   if (globals.flag("version")) return (await import("./version.ts")).printVersion();
   if (globals.flag("help") || command === undefined) return (await import("./help.ts")).printOverview();
-  if (command === "run") return (await import("./run.ts")).runContainer(rest, context);
+  if (command === "run") return await runContainer(rest, context);
   return (await import("./tree.ts")).runTree(globals.operands, context);
 }
 

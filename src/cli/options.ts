@@ -44,6 +44,11 @@ export class ParsedOptions {
     else values.push(value);
   }
 
+  /** Long names of the options that were given. */
+  names(): readonly string[] {
+    return [...this.#values.keys()];
+  }
+
   /** Whether a boolean option is on; the last one counts. */
   flag(name: string): boolean {
     return this.text(name) === "true";

@@ -1,16 +1,34 @@
-/** From the texts on the command line of `run` to the typed values that the engine takes. */
-import type { MountRequest, RunOptions } from "../engine/options/run_options.ts";
+/**
+ * From the words on the command line of `run` to the values that the engine takes. Flags and plain texts are taken
+ * here; whatever has to be parsed is left to run_values.ts, which is loaded only when such an option was given.
+ */
+import { defaultRunOptions, type RunOptions } from "../engine/options/run_options.ts";
 import { CommandLineError } from "./command_line_error.ts";
 import type { ParsedOptions } from "./options.ts";
 
+/** Options that need no parsing. */
+const PLAIN: ReadonlySet<string> = new Set([
+  "entrypoint",
+  "explain",
+  "init",
+  "interactive",
+  "platform",
+  "privileged",
+  "quiet",
+  "read-only",
+  "rm",
+  "tty",
+]);
+
 /**
- * Every option of `run` as a typed value. The parser of a value is loaded only when its option was given.
+ * Every option of `run` as a typed value.
  * @throws {CommandLineError} naming the option whose value is wrong, with the reason as its cause.
  */
 export async function readRunOptions(parsed: ParsedOptions): Promise<RunOptions> {
   const [image = "", ...command] = parsed.operands;
   checkRemoval(parsed);
-  return {
+  const plain: RunOptions = {
+    ...defaultRunOptions,
     image,
     command,
     readonlyRoot: parsed.flag("read-only"),
@@ -22,14 +40,10 @@ export async function readRunOptions(parsed: ParsedOptions): Promise<RunOptions>
     explain: parsed.flag("explain"),
     platform: parsed.text("platform"),
     entrypoint: entrypointOf(parsed.text("entrypoint")),
-    env: await readEnvironment(parsed),
-    mounts: await readMounts(parsed),
-    ...(await readIdentity(parsed)),
-    ...(await readLimits(parsed)),
-    ...(await readSecurity(parsed)),
-    pull: (await one(parsed, "pull", loadPull)) ?? "missing",
-    network: (await one(parsed, "network", loadNetwork)) ?? "host",
   };
+  if (parsed.names().every((name) => PLAIN.has(name))) return plain;
+  const { readRunValues } = await import("./run_values.ts");
+  return { ...plain, ...(await readRunValues(parsed)) };
 }
 
 /** An empty text removes the image's entry point. */
@@ -43,120 +57,5 @@ function checkRemoval(parsed: ParsedOptions): void {
     throw new CommandLineError("--rm=false is not supported yet: a container in the foreground is removed", {
       hint: "Leave out --rm=false, and keep what shall last in a directory given by -v",
     });
-  }
-}
-
-/** Files first, so that a single `-e` can overrule what a file says. */
-async function readEnvironment(parsed: ParsedOptions): Promise<readonly string[]> {
-  const files = await many(parsed, "env-file", async () => {
-    return (await import("../engine/options/env_file.ts")).readEnvFile;
-  });
-  const entries = await many(parsed, "env", async () => (await import("../engine/options/env.ts")).parseEnv);
-  return [...files.flat(), ...entries];
-}
-
-async function readMounts(parsed: ParsedOptions): Promise<readonly MountRequest[]> {
-  const mounts = [
-    ...(await many(parsed, "volume", async () => (await import("../engine/options/volume.ts")).parseVolume)),
-    ...(await many(parsed, "mount", async () => (await import("../engine/options/mount.ts")).parseMount)),
-    ...(await many(parsed, "tmpfs", async () => (await import("../engine/options/tmpfs.ts")).parseTmpfs)),
-  ];
-  const seen = new Set<string>();
-  for (const { containerPath } of mounts) {
-    if (seen.has(containerPath)) throw new CommandLineError(`Duplicate mount point: ${containerPath}`);
-    seen.add(containerPath);
-  }
-  return mounts;
-}
-
-async function readIdentity(
-  parsed: ParsedOptions,
-): Promise<Pick<RunOptions, "user" | "name" | "hostname" | "workdir">> {
-  return {
-    user: await one(parsed, "user", async () => (await import("../engine/options/user.ts")).parseUserOption),
-    name: await one(parsed, "name", async () => (await import("../engine/options/name.ts")).parseName),
-    hostname: await one(
-      parsed,
-      "hostname",
-      async () => (await import("../engine/options/hostname.ts")).parseHostname,
-    ),
-    workdir: await one(parsed, "workdir", async () => {
-      return (await import("../engine/options/container_path.ts")).parseWorkdir;
-    }),
-  };
-}
-
-async function readLimits(
-  parsed: ParsedOptions,
-): Promise<Pick<RunOptions, "memoryBytes" | "cpus" | "pidsLimit" | "ulimits">> {
-  return {
-    memoryBytes: await one(
-      parsed,
-      "memory",
-      async () => (await import("../engine/options/memory.ts")).parseMemory,
-    ),
-    cpus: await one(parsed, "cpus", async () => (await import("../engine/options/cpus.ts")).parseCpus),
-    pidsLimit: await one(parsed, "pids-limit", async () => {
-      return (await import("../engine/options/pids_limit.ts")).parsePidsLimit;
-    }),
-    ulimits: await many(
-      parsed,
-      "ulimit",
-      async () => (await import("../engine/options/ulimit.ts")).parseUlimit,
-    ),
-  };
-}
-
-type Security = Pick<RunOptions, "capAdd" | "capDrop" | "noNewPrivileges" | "seccomp" | "unmaskedPaths">;
-
-async function readSecurity(parsed: ParsedOptions): Promise<Security> {
-  const changes = await many(parsed, "security-opt", async () => {
-    return (await import("../engine/options/security_opt.ts")).parseSecurityOpt;
-  });
-  return {
-    noNewPrivileges: true,
-    seccomp: "default",
-    unmaskedPaths: false,
-    ...Object.assign({}, ...changes),
-    capAdd: (await many(parsed, "cap-add", loadCapabilities)).flat(),
-    capDrop: (await many(parsed, "cap-drop", loadCapabilities)).flat(),
-  };
-}
-
-async function loadCapabilities(): Promise<(text: string) => readonly string[]> {
-  return (await import("../engine/options/capability.ts")).parseCapabilities;
-}
-
-async function loadPull(): Promise<(text: string) => RunOptions["pull"]> {
-  return (await import("../engine/options/pull.ts")).parsePull;
-}
-
-async function loadNetwork(): Promise<(text: string) => RunOptions["network"]> {
-  return (await import("../engine/options/network.ts")).parseNetwork;
-}
-
-type Load<T> = () => Promise<(text: string) => T>;
-
-/** The value of an option that counts once; undefined when it was not given. */
-async function one<T>(parsed: ParsedOptions, name: string, load: Load<T>): Promise<T | undefined> {
-  const text = parsed.text(name);
-  return text === undefined ? undefined : parseValue(await load(), name, text);
-}
-
-/** All values of an option that may be repeated. */
-async function many<T>(parsed: ParsedOptions, name: string, load: Load<T>): Promise<readonly T[]> {
-  const texts = parsed.list(name);
-  if (texts.length === 0) return [];
-  const parse = await load();
-  return texts.map((text) => parseValue(parse, name, text));
-}
-
-function parseValue<T>(parse: (text: string) => T, name: string, text: string): T {
-  try {
-    return parse(text);
-  } catch (error) {
-    // A value of --env may be a secret, which no message repeats.
-    const shown = name === "env" ? "" : ` "${text}"`;
-    throw new CommandLineError(`invalid argument${shown} for --${name}`, { cause: error });
   }
 }
