@@ -27,7 +27,7 @@ export function parseJsonObject(bytes: Uint8Array, what: string): JsonObject {
   try {
     value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (cause) {
-    // Nesting of a million levels ends in a RangeError of the engine, bytes that are not UTF-8 in a TypeError.
+    // Bytes that are not UTF-8 end in a TypeError.
     throw new SyntaxError(`Cannot read ${what}: it is not valid JSON`, { cause });
   }
   return objectAt(value, what);
@@ -89,6 +89,9 @@ export function sizeAt(value: unknown, path: string): number {
 /** The value for a message, cut short; foreign text is quoted, so that it cannot forge lines. */
 export function show(value: unknown): string {
   if (value === undefined) return "nothing";
-  const text = JSON.stringify(value) ?? typeof value;
+  // Never printed in full: a list nested a million deep parses, but cannot be written again.
+  if (Array.isArray(value)) return "an array";
+  if (typeof value === "object" && value !== null) return "an object";
+  const text = JSON.stringify(value);
   return text.length > SHOWN_LENGTH_MAX ? `${text.slice(0, SHOWN_LENGTH_MAX)}…` : text;
 }

@@ -9,18 +9,18 @@ const PRIVATE_V4 =
 /** True for `localhost`, 127.0.0.0/8 and ::1. */
 export function isLoopback(url: URL): boolean {
   const host = url.hostname;
-  return host === "localhost" || host.endsWith(".localhost") || /^127\./.test(host) || isLoopbackV6(host);
+  return host === "localhost" || host.endsWith(".localhost") || isV4In(/^127\./, host) || isLoopbackV6(host);
 }
 
 /** True for a literal of a link-local address, the place of cloud metadata services, or the unspecified one. */
 export function isLinkLocal(url: URL): boolean {
   const host = url.hostname;
-  return /^(?:169\.254|0)\./.test(host) || /^\[fe[89ab]/.test(host) || host === "[::]" || isMappedV4(host);
+  return isV4In(/^(?:169\.254|0)\./, host) || /^\[fe[89ab]/.test(host) || host === "[::]" || isMappedV4(host);
 }
 
 /** True for a literal of RFC 1918, RFC 6598 or RFC 4193. */
 export function isPrivate(url: URL): boolean {
-  return PRIVATE_V4.test(url.hostname) || /^\[f[cd]/.test(url.hostname);
+  return isV4In(PRIVATE_V4, url.hostname) || /^\[f[cd]/.test(url.hostname);
 }
 
 /**
@@ -42,6 +42,10 @@ export function mayAuthenticateAt(registry: URL, realm: URL): boolean {
 /** True when a password or refresh token may travel to `url`: encrypted, or not leaving this machine. */
 export function isConfidential(url: URL): boolean {
   return url.protocol === "https:" || isLoopback(url);
+}
+
+function isV4In(range: RegExp, host: string): boolean {
+  return IPV4.test(host) && range.test(host);
 }
 
 function isLoopbackV6(host: string): boolean {

@@ -5,7 +5,7 @@
  */
 import type { Descriptor } from "../oci/descriptor.ts";
 import type { Exchange } from "./exchange.ts";
-import { RegistryError } from "./registry_error.ts";
+import { mostTelling, RegistryError } from "./registry_error.ts";
 import { delay, RetryBudget } from "./retry.ts";
 import { Session } from "./session.ts";
 import type { AccessSettings } from "./token.ts";
@@ -24,6 +24,9 @@ export interface BlobRequest {
   /** Asked in order until one has it. */
   readonly sources: readonly BlobSource[];
 }
+
+/** A break after this much more of the blob costs nothing of the retries. */
+const PROGRESS_BYTES = 1024 * 1024;
 
 /**
  * Opens a blob.
@@ -63,7 +66,7 @@ async function openSource(
   request: BlobRequest,
   signal: AbortSignal | undefined,
 ): Promise<{ session: Session; exchange: Exchange }> {
-  const errors: unknown[] = [];
+  const errors: RegistryError[] = [];
   // One after the other: a mirror is asked so that the next need not be.
   for (const source of request.sources) {
     const session = new Session(source.settings);
@@ -71,11 +74,11 @@ async function openSource(
     try {
       return { session, exchange: await openAt({ request, session, signal }, 0) };
     } catch (error) {
-      signal?.throwIfAborted();
+      if (!(error instanceof RegistryError)) throw error;
       errors.push(error);
     }
   }
-  throw errors.at(-1) ?? new RangeError("Cannot fetch a blob: the request names no source");
+  throw mostTelling(errors);
 }
 
 /** The reply that begins at byte `offset`, or earlier when the server ignores Range. */
@@ -109,15 +112,18 @@ async function* blobChunks(
   const retry = sources[0]?.settings.retry;
   const progress = { offset: 0 };
   let budget = new RetryBudget(retry);
+  let paidOffset = 0;
   let exchange = first;
   for (;;) {
-    const before = progress.offset;
     try {
       yield* remainingChunks(exchange, descriptor, progress);
       return;
     } catch (error) {
       if (!(error instanceof RegistryError) || !error.retryable) throw error;
-      if (progress.offset > before) budget = new RetryBudget(retry);
+      if (progress.offset - paidOffset >= PROGRESS_BYTES) {
+        budget = new RetryBudget(retry);
+        paidOffset = progress.offset;
+      }
       const delayMs = budget.take();
       if (delayMs === undefined) throw error;
       await delay(delayMs, fetching.signal);

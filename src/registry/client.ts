@@ -15,7 +15,7 @@ import type { CredentialStore } from "./credentials.ts";
 import { endpointsOf } from "./endpoint.ts";
 import { DEFAULT_TIMEOUTS, type Exchange, type Timeouts } from "./exchange.ts";
 import type { RegistriesConfig } from "./registries_config.ts";
-import { RegistryError } from "./registry_error.ts";
+import { mostTelling, RegistryError } from "./registry_error.ts";
 import { DEFAULT_RETRY, type RetryPolicy } from "./retry.ts";
 import { type ContentRequest, Session } from "./session.ts";
 import type { AccessSettings } from "./token.ts";
@@ -164,7 +164,7 @@ export class RegistryClient {
     return bytes;
   }
 
-  /** Asks the endpoints one after the other until one succeeds; the last error is the registry's own. */
+  /** Asks the endpoints one after the other until one succeeds. */
   async #fromFirst<Result>(
     reference: Reference,
     ask: (session: Session) => Promise<Result>,
@@ -180,7 +180,7 @@ export class RegistryClient {
         errors.push(error);
       }
     }
-    throw mirrorsFailed(errors);
+    throw mostTelling(errors);
   }
 
   #sourcesOf(registry: string): readonly Source[] {
@@ -299,22 +299,6 @@ function parsed<Value>(reference: Reference, parse: () => Value): Value {
 
 function invalid(reference: Reference, cause: unknown): RegistryError {
   return new RegistryError(`Cannot use ${describeImage(reference)}`, { code: "MANIFEST_INVALID", cause });
-}
-
-/** The registry's own error; what the mirrors said is its cause where it has none. */
-function mirrorsFailed(errors: readonly RegistryError[]): Error {
-  const [last, ...mirrors] = [...errors].reverse();
-  if (last === undefined) return new RangeError("Cannot ask a registry: it has no endpoint");
-  if (mirrors.length === 0) return last;
-  const { code, status, serverCode, retryable, hint } = last;
-  return new RegistryError(`${last.message}; its mirrors failed, too`, {
-    code,
-    retryable,
-    cause: last.cause ?? mirrors[0],
-    ...(status === undefined ? {} : { status }),
-    ...(serverCode === undefined ? {} : { serverCode }),
-    ...(hint === undefined ? {} : { hint }),
-  });
 }
 
 function unseeded({ settings }: Source): BlobSource {

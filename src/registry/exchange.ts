@@ -65,12 +65,19 @@ export class Exchange {
     const body = this.response.body;
     if (body === null) return;
     const { stallMs } = this.#request.timeouts ?? DEFAULT_TIMEOUTS;
-    const timer = setTimeout(() => this.#controller.abort(stalled(this.url, stallMs)), stallMs);
+    // Only our waiting counts: a consumer may take its time with a piece.
+    let isWaiting = true;
+    const timer = setTimeout(() => {
+      if (isWaiting) this.#controller.abort(stalled(this.url, stallMs));
+      else timer.refresh();
+    }, stallMs);
     let isComplete = false;
     try {
       for await (const chunk of body) {
-        timer.refresh();
+        isWaiting = false;
         yield chunk;
+        isWaiting = true;
+        timer.refresh();
       }
       isComplete = true;
     } catch (error) {
@@ -161,7 +168,7 @@ function failure(error: unknown, request: HttpRequest, controller: AbortControll
 function silent(url: URL, limitMs: number): RegistryError {
   return new RegistryError(`Cannot reach "${url.host}": no reply within ${limitMs / 1000} s`, {
     code: "REGISTRY_UNREACHABLE",
-    retryable: true,
+    hint: 'Try again later, or name a mirror under "registries" in the configuration.',
   });
 }
 

@@ -33,6 +33,8 @@ export interface RegistryErrorDetails extends ErrorDetails {
   readonly retryable?: boolean;
 }
 
+const QUOTED_LENGTH_MAX = 200;
+
 /** A request to a registry that failed for good. */
 export class RegistryError extends BunkerError {
   readonly code: RegistryErrorCode;
@@ -49,7 +51,20 @@ export class RegistryError extends BunkerError {
   }
 }
 
-const QUOTED_LENGTH_MAX = 200;
+/**
+ * The one error to report when several endpoints failed: the registry's own, which is last, or when that cannot be
+ * reached, what the last mirror replied. The other becomes its cause where it has none.
+ */
+export function mostTelling(errors: readonly RegistryError[]): Error {
+  const own = errors.at(-1);
+  if (own === undefined) return new RangeError("Cannot ask a registry: there is no endpoint");
+  const replied =
+    own.status === undefined ? errors.findLast((error) => error.status !== undefined) : undefined;
+  const told = replied ?? own;
+  const other = told === own ? errors.at(-2) : own;
+  if (other !== undefined) told.cause ??= other;
+  return told;
+}
 
 /** Foreign text for a message: one line, quoted, cut short. */
 export function quoteForeign(text: string): string {

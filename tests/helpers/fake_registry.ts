@@ -84,6 +84,9 @@ export function serveRegistry(options: RegistryOptions = {}): FakeRegistry {
       hostname: "127.0.0.1",
       port: server === "registry" ? (options.port ?? 0) : 0,
       idleTimeout: 60,
+      // A body that is cut on purpose is no news.
+      development: false,
+      error: () => new Response(null, { status: 500 }),
       ...(options.tls === undefined ? {} : { tls: options.tls }),
       fetch: (request) => handle(isTokenRequest(server, request) ? "token" : server, request),
     });
