@@ -3,6 +3,8 @@
  * redirects: without rules a public one could have us ask services of this machine or its network (SSRF).
  */
 
+/** The URL parser turns every spelling of an IPv4 address into this one; anything else is a name. */
+const IPV4 = /^[0-9]+(?:\.[0-9]+){3}$/;
 const PRIVATE_V4 =
   /^(?:10\.|192\.168\.|172\.(?:1[6-9]|2[0-9]|3[01])\.|100\.(?:6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7])\.)/;
 
