@@ -5,16 +5,16 @@ import type { OptionSpec, ParsedOptions } from "./options.ts";
 /** The shapes of printed data: for people, docker's JSON, and exact JSON of our own. */
 export type OutputFormat = "text" | "docker-json" | "json";
 
-/** For the tables of commands. */
-export const FORMAT_OPTIONS: readonly OptionSpec[] = [
-  {
-    name: "format",
-    kind: "string",
-    value: "string",
-    help: 'Format output: "table", or "json" in docker\'s shape',
-  },
-  { name: "json", kind: "boolean", help: "Print exact values as JSON" },
-];
+/** `--format`, for the tables of commands. */
+export const FORMAT: OptionSpec = {
+  name: "format",
+  kind: "string",
+  value: "string",
+  help: 'Format output: "table", or "json" in docker\'s shape',
+};
+
+/** `--json`, for the tables of commands. */
+export const JSON_OUTPUT: OptionSpec = { name: "json", kind: "boolean", help: "Print exact values as JSON" };
 
 /**
  * The format that was asked for.

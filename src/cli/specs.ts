@@ -1,6 +1,6 @@
 /** What the commands tell about themselves: the texts of their help, and their options. */
 import { type CommandSpec, HELP } from "./command_spec.ts";
-import { FORMAT_OPTIONS } from "./output_format.ts";
+import { FORMAT, JSON_OUTPUT } from "./output_format.ts";
 import { runSpec } from "./run_spec.ts";
 
 /** `bunker pull [OPTIONS] NAME[:TAG|@DIGEST]`. */
@@ -30,8 +30,9 @@ export const imagesSpec: CommandSpec = {
   interspersed: true,
   operands: { min: 0, max: 1 },
   options: [
-    ...FORMAT_OPTIONS,
+    FORMAT,
     HELP,
+    JSON_OUTPUT,
     { name: "no-trunc", kind: "boolean", help: "Do not shorten image IDs" },
     { name: "quiet", alias: "q", kind: "boolean", help: "Print image IDs only" },
   ],
@@ -49,7 +50,7 @@ export const infoSpec: CommandSpec = {
   usage: "[OPTIONS]",
   interspersed: true,
   operands: { min: 0, max: 0 },
-  options: [...FORMAT_OPTIONS, HELP],
+  options: [FORMAT, HELP, JSON_OUTPUT],
   examples: [
     { line: "bunker info", does: "Show the grade of isolation, the directories, the limits" },
     { line: "bunker info --json", does: "The same for a program" },
@@ -63,7 +64,7 @@ export const versionSpec: CommandSpec = {
   usage: "[OPTIONS]",
   interspersed: true,
   operands: { min: 0, max: 0 },
-  options: [...FORMAT_OPTIONS, HELP],
+  options: [FORMAT, HELP, JSON_OUTPUT],
   examples: [
     { line: "bunker version", does: "Show the version of bunker, of Bun, and the platform" },
     { line: "bunker version --json", does: "The same for a program" },

@@ -1,0 +1,80 @@
+/** The program as it is called, up to the engine: exit codes, streams, and what is loaded. */
+import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
+
+const MAIN = join(import.meta.dir, "../../../src/main.ts");
+
+describe("bunker", () => {
+  test.each([
+    [["run"], 1, 'bunker: "bunker run" requires at least 1 argument'],
+    [["pull"], 1, 'bunker: "bunker pull" requires 1 argument'],
+    [["images", "a", "b"], 1, 'bunker: "bunker images" accepts at most 1 argument'],
+    [["version", "a"], 1, 'bunker: "bunker version" accepts no arguments'],
+    [
+      ["run", "--netwrok", "host", "alpine"],
+      125,
+      "bunker: unknown flag: --netwrok\nhint: Did you mean --network?",
+    ],
+    [
+      ["run", "-itd", "alpine"],
+      125,
+      "bunker: -d is not supported yet: bunker runs containers in the foreground",
+    ],
+    [["pull", "--platfrom=x", "a"], 125, "bunker: unknown flag: --platfrom\nhint: Did you mean --platform?"],
+    [["--debgu", "run"], 125, "bunker: unknown flag: --debgu\nhint: Did you mean --debug?"],
+    [["--root=", "images"], 125, 'bunker: invalid argument "" for --root: expected a path'],
+    [["rnu", "alpine"], 1, 'bunker: unknown command: "bunker rnu"\nhint: Did you mean "bunker run"?'],
+    [["constructor"], 1, 'bunker: unknown command: "bunker constructor"'],
+    [["help", "nothing"], 1, 'bunker: unknown command: "bunker nothing"'],
+    [["images", "--format", "{{.ID}}"], 125, 'bunker: invalid argument "{{.ID}}" for --format'],
+  ])("refuses %j with exit code %d", (words, exitCode, message) => {
+    const result = bunker(words);
+
+    expect(result.stderr).toStartWith(message);
+    expect(result.stderr).toContain("\n\nUsage:  bunker ");
+    expect(result).toMatchObject({ exitCode, stdout: "" });
+  });
+
+  test.each([
+    [[], "Usage:  bunker [OPTIONS] COMMAND"],
+    [["--help"], "Usage:  bunker [OPTIONS] COMMAND"],
+    [["-h"], "Usage:  bunker [OPTIONS] COMMAND"],
+    [["help"], "Usage:  bunker [OPTIONS] COMMAND"],
+    [["help", "run"], "Usage:  bunker run "],
+    [["run", "--help"], "Usage:  bunker run "],
+    [["run", "-i", "--help", "--", "alpine"], "Usage:  bunker run "],
+    [["pull", "-h"], "Usage:  bunker pull "],
+    [["images", "--help"], "Usage:  bunker images "],
+    [["--version"], "bunker version "],
+    [["-v"], "bunker version "],
+    [["version"], "Version:   "],
+  ])("answers %j on stdout", (words, text) => {
+    const result = bunker(words);
+
+    expect(result.stdout).toStartWith(text);
+    expect(result).toMatchObject({ exitCode: 0, stderr: "" });
+  });
+
+  test("prints its versions as JSON", () => {
+    expect(JSON.parse(bunker(["version", "--json"]).stdout)).toMatchObject({ bun: Bun.version });
+  });
+
+  test("does not show the stack of an error unless -D asks for it", () => {
+    const words = ["run", "--env-file", "/nonexistent", "alpine"];
+
+    expect(bunker(words).stderr).not.toContain("    at ");
+    expect(bunker(["-D", ...words]).stderr).toContain("    at ");
+  });
+
+  test("stays quiet when the reader of its output has gone", () => {
+    const shell = Bun.spawnSync(["sh", "-c", `"$0" "$1" help run | true; echo done`, process.execPath, MAIN]);
+
+    expect(shell.stdout.toString()).toBe("done\n");
+    expect(shell.stderr.toString()).toBe("");
+  });
+});
+
+function bunker(words: readonly string[]): { exitCode: number; stdout: string; stderr: string } {
+  const { exitCode, stdout, stderr } = Bun.spawnSync([process.execPath, MAIN, ...words], { stdin: "ignore" });
+  return { exitCode, stdout: stdout.toString(), stderr: stderr.toString() };
+}
