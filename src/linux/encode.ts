@@ -23,6 +23,8 @@ export interface EncodedProgram {
   readonly bytes: Uint8Array;
   /** The step at an address, as the report page names it. */
   stepAt(address: number): Step | undefined;
+  /** Address of the step after a label. */
+  addressOfLabel(label: Label): number;
   /** Address of a room, for the parent of a program that runs in this process. */
   addressOfRoom(room: Room): number;
 }
@@ -34,6 +36,7 @@ export function encodeProgram(program: ProgramCore, base: number): EncodedProgra
   return {
     bytes: encoder.finish(),
     stepAt: (address) => encoder.stepAt(address),
+    addressOfLabel: (label) => encoder.addressOfLabel(label),
     addressOfRoom: (room) => encoder.address(room),
   };
 }
@@ -87,6 +90,10 @@ class Encoder {
 
   address(room: Room): number {
     return this.#base + this.#placeRoom(room.parent ?? room) + room.offset;
+  }
+
+  addressOfLabel(label: Label): number {
+    return this.#base + this.#position(label) * STEP_SIZE;
   }
 
   #encodeArguments(step: Step, index: number): void {

@@ -258,7 +258,7 @@ export function readDirectory(fd: number): DirectoryEntry[] {
     if (length === 0) return entries;
     for (let at = 0; at < length; at += buffer.readUInt16LE(at + direntOffsets.reclen)) {
       const start = at + direntOffsets.name;
-      const name = buffer.latin1Slice(start, buffer.indexOf(0, start));
+      const name = buffer.toString("latin1", start, buffer.indexOf(0, start));
       const type = buffer[at + direntOffsets.type] ?? 0;
       if (name !== "." && name !== "..") entries.push({ name, type });
     }

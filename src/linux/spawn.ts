@@ -19,8 +19,10 @@ import {
   CLONE_PIDFD,
   CLONE_VFORK,
   CLONE_VM,
+  P_PID,
   PR_SET_DUMPABLE,
   SIGCHLD,
+  WEXITED,
 } from "./abi/sched.ts";
 import { call, formatCall, SyscallError } from "./call.ts";
 import { writeExecutable } from "./elf.ts";
@@ -84,8 +86,9 @@ export function spawnProgram(program: Program, page: SharedPage, options: SpawnO
   let memfd = createExecutableMemfd("bunker", executable.file);
   if (memfd < 0) memfd = options.executableFile?.(executable.file) ?? -1;
   try {
-    const { pid, pidfd } = launch(memfd, { ...options, inherit: [page.fd, ...options.inherit] });
-    return { pid, pidfd, report: page, failure: () => readFailure(page, executable.program) };
+    const { pid, pidfd, launcher } = launch(memfd, { ...options, inherit: [page.fd, ...options.inherit] });
+    const failure = () => readFailure(page, executable.program) ?? launchFailure(launcher);
+    return { pid, pidfd, report: page, failure };
   } finally {
     call("close", memfd);
     call("close", page.fd);
@@ -112,7 +115,7 @@ interface Launcher {
   readonly pidfdRoom: number;
 }
 
-function launch(memfd: number, options: SpawnOptions): { pid: number; pidfd: number } {
+function launch(memfd: number, options: SpawnOptions): { pid: number; pidfd: number; launcher: Launcher } {
   let launcher = prepareLauncher(memfd, options, "clone3");
   let pid = runLauncher(launcher);
   if (pid === -ENOSYS) {
@@ -120,14 +123,20 @@ function launch(memfd: number, options: SpawnOptions): { pid: number; pidfd: num
     launcher = prepareLauncher(memfd, options, "clone");
     pid = runLauncher(launcher);
   }
-  const errno = launcher.view.getInt32(8, true);
-  if (pid <= 0 || errno < 0) {
-    const step = launcher.program.stepAt(
-      launcher.view.getUint32(0, true) + launcher.view.getUint32(4, true) * 2 ** 32,
-    );
-    throw failureError({ step: step as Step, errno: errno < 0 ? -errno : -pid });
+  const failure = launchFailure(launcher);
+  if (failure !== undefined) {
+    // The child has failed before its exec and waits to be reaped.
+    if (pid > 0) call("waitid", P_PID, pid, null, WEXITED, null);
+    throw failureError(failure);
   }
-  return { pid, pidfd: launcher.view.getInt32(launcher.pidfdRoom, true) };
+  return { pid, pidfd: launcher.view.getInt32(launcher.pidfdRoom, true), launcher };
+}
+
+/** The step of the launcher that failed: clone itself, or what the child does before its exec. */
+function launchFailure({ view, program }: Launcher): ProgramFailure | undefined {
+  const errno = -view.getInt32(report.failure + 8, true);
+  const step = program.stepAt(Number(view.getBigUint64(report.failure, true)));
+  return errno <= 0 || step === undefined || step.error === "next" ? undefined : { step, errno };
 }
 
 function runLauncher(launcher: Launcher): number {

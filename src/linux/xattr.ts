@@ -35,7 +35,7 @@ export function listxattr(target: XattrTarget): string[] {
     typeof target === "number"
       ? callRaw("flistxattr", target, list, list.length)
       : callRaw("llistxattr", bytesOf(target), list, list.length);
-  return length <= 0 ? [] : list.latin1Slice(0, length - 1).split("\0");
+  return length <= 0 ? [] : list.toString("latin1", 0, length - 1).split("\0");
 }
 
 /** fremovexattr(2) or lremovexattr(2). @throws {SyscallError} ENODATA */

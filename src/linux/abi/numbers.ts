@@ -113,6 +113,7 @@ export const numbers = {
   process_vm_readv: [310, 270],
   eventfd2: [290, 19],
   uname: [63, 160],
+  socket: [41, 198],
   socketpair: [53, 199],
   sendmsg: [46, 211],
   recvmsg: [47, 212],

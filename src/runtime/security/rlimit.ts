@@ -88,7 +88,9 @@ export function rlimitNumber(name: string): number {
  *   hard limit above the host's that bunker may not raise.
  */
 export function planRlimits(requests: readonly RlimitRequest[], host: HostRlimits): RlimitStep[] {
-  const steps = new Map<number, RlimitStep>([[RLIMIT_NOFILE, defaultNofile(host)]]);
+  const nofile = defaultNofile(host);
+  if (requests.length === 0) return [nofile];
+  const steps = new Map([[RLIMIT_NOFILE, nofile]]);
   for (const { name, soft, hard } of requests) {
     const step = { resource: rlimitNumber(name), name: bareName(name), soft, hard };
     checkRequest(step, host);

@@ -92,9 +92,10 @@ function maskedWord(
   [mask, value]: readonly [mask: number, value: number],
   { yes, no }: Branches,
 ): Label {
-  // No bit is looked at: the answer does not depend on the argument.
-  if (mask === 0) return value === 0 ? yes : no;
-  const compare = assembler.branch(BPF_JMP_JEQ_K, value, { yes, no });
+  // No bit is looked at: every argument is equal.
+  if (mask === 0) return yes;
+  // Bits of the value outside the mask do not count: seccomp_rule_add(3), "the masked datum value".
+  const compare = assembler.branch(BPF_JMP_JEQ_K, (value & mask) >>> 0, { yes, no });
   const masked = mask === 0xffff_ffff ? compare : assembler.step(BPF_ALU_AND_K, mask, compare);
   return assembler.step(BPF_LD_W_ABS, offset, masked);
 }

@@ -20,7 +20,7 @@ import {
   SECCOMP_RET_USER_NOTIF,
 } from "../../linux/abi/seccomp.ts";
 
-/** How an argument is compared, unsigned; `masked_eq` is `(argument & value) == valueTwo`, `masked_ne` its opposite. */
+/** How an argument is compared, unsigned; `masked_eq` is `(argument & value) == (valueTwo & value)`, `masked_ne` its opposite. */
 export type Comparison = "ne" | "lt" | "le" | "eq" | "ge" | "gt" | "masked_eq" | "masked_ne";
 
 /** A test of one argument of a system call. */

@@ -81,6 +81,13 @@ const NATIVE: Readonly<Record<ResolveContext["arch"], SeccompArchName>> = {
   arm64: "AARCH64",
 };
 
+/** Go's names by which `includes.arches` and `excludes.arches` may mean this machine. */
+const GATE_NAMES: Readonly<Record<ResolveContext["arch"], readonly string[]>> = {
+  amd64: ["amd64"],
+  "386": ["amd64", "386", "x86"],
+  arm64: ["arm64"],
+};
+
 /** Architectures of which a process may run on a machine of the key's. */
 const RUNNABLE: Readonly<Record<string, readonly SeccompArchName[]>> = {
   X86_64: ["X86_64", "X86"],
@@ -120,7 +127,7 @@ function applies({ includes, excludes }: SeccompRule, context: ResolveContext): 
   const held = new Set(capabilityNames(context.capabilities));
   return (
     includes.caps.every((cap) => held.has(cap)) &&
-    (includes.arches.length === 0 || includes.arches.includes(context.arch)) &&
+    (includes.arches.length === 0 || namesArch(includes.arches, context.arch)) &&
     (includes.minKernel === undefined || isAtLeast(context.kernel, includes.minKernel)) &&
     !excludesContext(excludes, held, context)
   );
@@ -129,9 +136,13 @@ function applies({ includes, excludes }: SeccompRule, context: ResolveContext): 
 function excludesContext(excludes: SeccompGate, held: ReadonlySet<string>, context: ResolveContext): boolean {
   return (
     excludes.caps.some((cap) => held.has(cap)) ||
-    excludes.arches.includes(context.arch) ||
+    namesArch(excludes.arches, context.arch) ||
     (excludes.minKernel !== undefined && isAtLeast(context.kernel, excludes.minKernel))
   );
+}
+
+function namesArch(arches: readonly string[], arch: ResolveContext["arch"]): boolean {
+  return GATE_NAMES[arch].some((name) => arches.includes(name));
 }
 
 function isAtLeast(kernel: KernelVersion, wanted: KernelVersion): boolean {

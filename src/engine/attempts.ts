@@ -1,0 +1,104 @@
+/**
+ * Builds the container in the best way that the kernel allows here, found out by trying: a program that is refused at
+ * a step which decides between grades is followed by one of the next grade (ARCHITECTURE.md, Grades of isolation).
+ *
+ *     full, nested  overlay root (the program itself falls back from a disk to a tmpfs, from pivot_root to MS_MOVE)
+ *     nested        a copy of the layers, where overlayfs is refused
+ *     minimal       a copy of the layers and chroot alone, where every mount(2) is refused
+ *
+ * What the user asked for by a flag and cannot be had in a lesser grade is an error.
+ */
+import type { SharedPage } from "../linux/memfd.ts";
+import type { Program } from "../linux/program.ts";
+import { socketpair } from "../linux/socket_pair.ts";
+import { type ProgramFailure, programWithReport } from "../linux/spawn.ts";
+import { type Exit, waitForExit } from "../linux/wait.ts";
+import { type HostPlan, planContainer } from "../runtime/container_plan.ts";
+import { type RootSource, SECTION_OVERLAY, SECTION_PROPAGATION } from "../runtime/rootfs/root.ts";
+import type { Spec } from "../runtime/spec/config.ts";
+import { type StartedContainer, startContainer } from "../runtime/start.ts";
+import { ContainerError, explainFailure } from "./container_error.ts";
+
+/** A container ready to be built. */
+export interface Attempt {
+  readonly spec: Spec;
+  readonly host: Omit<HostPlan, "root" | "socket">;
+  readonly overlay: RootSource;
+  /** `name|uid[:group|gid]` to be looked up in the container. */
+  readonly user: string;
+  readonly image: string;
+  /** Makes a copy of the layers, for grades without overlay. @returns its absolute path. */
+  readonly copyRoot: () => Promise<string>;
+  /** Flags of the user that need mount(2). */
+  readonly needsMounts: readonly string[];
+  readonly executableFile: (file: Uint8Array) => number;
+  /** Called when the container's process runs, before waiting for it: signals, terminal. */
+  readonly supervise: (started: StartedContainer) => Promise<void> | void;
+}
+
+/** Runs the container to its end. @throws {ContainerError} when it cannot be started. */
+export async function runAttempts(attempt: Attempt): Promise<Exit> {
+  const first = await tryRoot(attempt, attempt.overlay);
+  if (!isRefused(first)) return settle(first, attempt);
+  const directory = await attempt.copyRoot();
+  if (first.failure.step.purpose === SECTION_OVERLAY) {
+    const second = await tryRoot(attempt, { kind: "directory", directory, mounts: true });
+    if (!isRefused(second)) return settle(second, attempt);
+  }
+  refuseFlags(attempt, first.failure);
+  return settle(await tryRoot(attempt, { kind: "directory", directory, mounts: false }), attempt);
+}
+
+/** The program of an attempt, for `--explain`; the caller closes nothing, since nothing is run. */
+export function planAttempt(attempt: Attempt): Program {
+  return prepare(attempt, attempt.overlay).program;
+}
+
+interface Outcome {
+  readonly exit: Exit;
+  readonly failure: ProgramFailure | undefined;
+}
+
+type RefusedOutcome = Outcome & { readonly failure: ProgramFailure };
+
+interface Prepared {
+  readonly program: Program;
+  readonly page: SharedPage;
+  readonly sockets: readonly [number, number];
+}
+
+function prepare({ spec, host }: Attempt, root: RootSource): Prepared {
+  const sockets = socketpair();
+  const { program, page } = programWithReport();
+  planContainer(program, spec, { ...host, root, socket: sockets[1] });
+  return { program, page, sockets };
+}
+
+async function tryRoot(attempt: Attempt, root: RootSource): Promise<Outcome> {
+  const { program, page, sockets } = prepare(attempt, root);
+  const { spec, user, host, executableFile } = attempt;
+  const request = { spec, user, sockets, cgroupProcs: host.cgroupProcs, executableFile };
+  const started = startContainer(program, page, request);
+  await attempt.supervise(started);
+  const exit = waitForExit(started.pidfd);
+  return { exit, failure: started.failure() };
+}
+
+/** Overlay and mount propagation are what the grades differ in; any other failure is one. */
+function isRefused(outcome: Outcome): outcome is RefusedOutcome {
+  const purpose = outcome.failure?.step.purpose;
+  return purpose === SECTION_OVERLAY || purpose === SECTION_PROPAGATION;
+}
+
+function settle({ exit, failure }: Outcome, { spec, image }: Attempt): Exit {
+  if (failure !== undefined) throw explainFailure(failure, spec, image);
+  return exit;
+}
+
+function refuseFlags({ needsMounts, spec, image }: Attempt, failure: ProgramFailure): void {
+  if (needsMounts.length === 0) return;
+  throw new ContainerError(`Cannot honour ${needsMounts.join(", ")}: this machine refuses every mount`, {
+    cause: explainFailure(failure, spec, image),
+    hint: "Run bunker info for the reasons; under Docker add --security-opt apparmor=unconfined",
+  });
+}

@@ -1,0 +1,36 @@
+/**
+ * `--name`: one container of a name at a time. A name is a locked file in the state directory; the lock goes with its
+ * process, so a name is free again however that ended.
+ */
+import { mkdirSync, unlinkSync } from "node:fs";
+import { BunkerError } from "../errors.ts";
+import { AT_FDCWD, O_CLOEXEC, O_CREAT, O_NOFOLLOW, O_RDWR } from "../linux/abi/fcntl.ts";
+import { EAGAIN } from "../linux/abi/errno.ts";
+import { call, callRaw, cstr } from "../linux/call.ts";
+
+const LOCK_EX = 2;
+const LOCK_NB = 4;
+
+/** The name belongs to a running container. */
+export class NameInUseError extends BunkerError {
+  readonly code = "NAME_IN_USE";
+}
+
+/** Takes the name until it is disposed of. @throws {NameInUseError} when a running container has it. */
+export function claimName(name: string, state: string): Disposable {
+  const path = `${state}/names/${name}`;
+  mkdirSync(`${state}/names`, { recursive: true, mode: 0o700 });
+  const fd = call("openat", AT_FDCWD, cstr(path), O_CREAT | O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0o600);
+  if (callRaw("flock", fd, LOCK_EX | LOCK_NB) === -EAGAIN) {
+    call("close", fd);
+    throw new NameInUseError(`Cannot name the container "${name}": a running container has that name`, {
+      hint: "Choose another name, or wait until that container has ended",
+    });
+  }
+  return {
+    [Symbol.dispose]: () => {
+      unlinkSync(path);
+      call("close", fd);
+    },
+  };
+}

@@ -1,0 +1,161 @@
+/** From options and image to a container that is ready to be built: the spec, then everything around it. */
+import { randomBytes } from "node:crypto";
+import { statSync } from "node:fs";
+import { release } from "node:os";
+import { createExecutableFile } from "../linux/executable_file.ts";
+import { forwardSignals } from "../linux/forward_signals.ts";
+import type { Cgroup } from "../runtime/cgroup/cgroup.ts";
+import { CAP_LAST_CAP, planCapabilities } from "../runtime/security/capability.ts";
+import { planRlimits } from "../runtime/security/rlimit.ts";
+import type { KernelVersion } from "../runtime/security/seccomp_profile.ts";
+import type { Spec } from "../runtime/spec/config.ts";
+import type { StartedContainer } from "../runtime/start.ts";
+import type { StoredImage } from "../store/find_image.ts";
+import type { Attempt } from "./attempts.ts";
+import { BASE_LAYER } from "./base_layer.ts";
+import { type ContainerDirectory, removeStaleContainers } from "./container_directory.ts";
+import type { EngineContext } from "./context.ts";
+import { stateRoot } from "./directories.ts";
+import { etcFiles } from "./etc_files.ts";
+import type { HostStatus } from "./host.ts";
+import { hostRlimits } from "./host_limits.ts";
+import type { RunOptions } from "./options/run_options.ts";
+import type { IdMaps } from "./rootless.ts";
+import { createSpec } from "./spec.ts";
+
+/** What a run starts from. */
+export interface RunInputs {
+  readonly options: RunOptions;
+  readonly context: EngineContext;
+  /** Data root. */
+  readonly root: string;
+  readonly status: HostStatus;
+  /** Undefined as root. */
+  readonly idMaps: IdMaps | undefined;
+  readonly image: StoredImage;
+}
+
+/** A run with its container's id and configuration. */
+export interface ContainerPlan extends RunInputs {
+  /** 64 hex digits. */
+  readonly id: string;
+  readonly spec: Spec;
+  /** Array of struct sock_filter; undefined: unconfined. */
+  readonly seccompFilter: Uint8Array | undefined;
+}
+
+/** Makes the configuration. @throws {UsageError} for options that cannot be honoured. */
+export async function planContainerRun(inputs: RunInputs): Promise<ContainerPlan> {
+  const { options, status, idMaps, image } = inputs;
+  const id = randomBytes(32).toString("hex");
+  const { capAdd, capDrop, privileged, ulimits } = options;
+  // In a user namespace of its own a container may hold every capability: over what that namespace owns.
+  const hostBounding = idMaps === undefined ? status.bounding : (1n << BigInt(CAP_LAST_CAP + 1)) - 1n;
+  const { bounding } = planCapabilities({ add: capAdd, drop: capDrop, privileged, hostBounding });
+  const rlimits = planRlimits(ulimits, hostRlimits(status.effective, { all: ulimits.length > 0 }));
+  const seccompFilter = await filterOf(options, { capabilities: bounding, image });
+  const spec = createSpec(options, {
+    config: image.config,
+    id,
+    capabilities: bounding,
+    rlimits,
+    idMaps,
+    isDirectory: (path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? true,
+  });
+  return { ...inputs, id, spec, seccompFilter };
+}
+
+async function filterOf(
+  { seccomp, privileged }: RunOptions,
+  { capabilities, image }: { readonly capabilities: bigint; readonly image: StoredImage },
+): Promise<Uint8Array | undefined> {
+  if (seccomp === "unconfined" || (privileged && seccomp === "default")) return undefined;
+  const { seccompFilter } = await import("../runtime/security/seccomp_filter.ts");
+  const profile = seccomp === "default" ? "default" : await readProfile(seccomp);
+  const arch = image.architecture === "386" ? "386" : process.arch === "arm64" ? "arm64" : "amd64";
+  return seccompFilter({ profile, capabilities, arch, kernel: kernelVersion() });
+}
+
+async function readProfile(path: string) {
+  const { readSeccompProfile } = await import("./seccomp_file.ts");
+  return readSeccompProfile(path);
+}
+
+/** Version of the running kernel: uname(2). */
+export function kernelVersion(): KernelVersion {
+  const [major = 0, minor = 0] = release().split(/[.-]/).map(Number);
+  return { major, minor };
+}
+
+/** Where the container is built. */
+export interface Place {
+  readonly directory: Pick<ContainerDirectory, "name" | "path" | "scratch">;
+  readonly cgroup: Pick<Cgroup, "procs" | "mounts" | "guardsDevices">;
+}
+
+/** Everything that building the container needs. */
+export async function createAttempt(plan: ContainerPlan, { directory, cgroup }: Place): Promise<Attempt> {
+  const { options, image, idMaps, spec, status } = plan;
+  const copied = await copyCommand(plan, directory);
+  const lower = [...copied, ...image.layers.toReversed(), BASE_LAYER];
+  return {
+    spec,
+    user: options.user ?? image.config.user,
+    image: options.image,
+    needsMounts: flagsThatMount(options),
+    overlay: {
+      kind: "overlay",
+      directory: plan.root,
+      lower,
+      scratch: directory.scratch,
+      userxattr: idMaps !== undefined,
+      nodev: !cgroup.guardsDevices && !options.privileged,
+      appendLayers: appendsLayers(kernelVersion()),
+    },
+    host: {
+      files: etcFiles(spec.hostname, options.network),
+      cgroupProcs: cgroup.procs,
+      cgroupMounts: cgroup.mounts,
+      seccompFilter: plan.seccompFilter,
+      ignoredSignals: status.ignoredSignals,
+      hostBounding: idMaps === undefined ? status.bounding : (1n << BigInt(CAP_LAST_CAP + 1)) - 1n,
+      setgroupsAllowed: !(idMaps?.single ?? false),
+      ttyGid: idMaps?.single ? undefined : 5,
+      stdin: options.interactive,
+      init: options.init,
+    },
+    copyRoot: async () => (await import("./copied_root.ts")).copyRoot(plan.root, { lower, directory: directory.path }),
+    executableFile: (file) => writeProgramFile(file, plan),
+    supervise: (started) => supervise(plan, started),
+  };
+}
+
+/** overlayfs takes layers one by one since Linux 6.7 (Documentation/filesystems/overlayfs.rst). */
+const appendsLayers = ({ major, minor }: KernelVersion): boolean => major > 6 || (major === 6 && minor >= 7);
+
+/** The compatibility of the challenge: ADR 0007. */
+async function copyCommand(plan: ContainerPlan, directory: Place["directory"]): Promise<readonly string[]> {
+  if (process.env["BUNKER_COPY_COMMAND"] !== "1") return [];
+  const { copyCommandLayer } = await import("./copy_command.ts");
+  return copyCommandLayer(plan, directory);
+}
+
+function flagsThatMount(options: RunOptions): string[] {
+  return [
+    ...(options.mounts.length > 0 ? ["--volume, --mount and --tmpfs"] : []),
+    ...(options.readonlyRoot ? ["--read-only"] : []),
+  ];
+}
+
+async function supervise(plan: ContainerPlan, started: StartedContainer): Promise<void> {
+  forwardSignals(started.pidfd);
+  if (started.master !== undefined) {
+    const { relayTerminal } = await import("../runtime/terminal_relay.ts");
+    relayTerminal(started, { input: plan.options.interactive });
+  }
+  removeStaleContainers(plan.root, plan.id.slice(0, 12));
+}
+
+function writeProgramFile(file: Uint8Array, { context, id }: ContainerPlan): number {
+  return createExecutableFile(`${stateRoot(context)}/program-${id.slice(0, 12)}`, file);
+}

@@ -1,0 +1,33 @@
+/** A pair of connected sockets between the engine and a program: socketpair(2), and a descriptor sent over it. */
+import { call } from "./call.ts";
+import { addressOf } from "./memory.ts";
+
+const AF_UNIX = 1;
+const SOCK_STREAM = 1;
+const SOCK_CLOEXEC = 0o2000000;
+
+/** Two ends, both closed on exec. */
+export function socketpair(): [number, number] {
+  const fds = new Int32Array(new ArrayBuffer(8));
+  call("socketpair", AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, new Uint8Array(fds.buffer));
+  return [fds[0] as number, fds[1] as number];
+}
+
+/** Offset of the descriptor in struct cmsghdr: after length, level and type. */
+const CMSG_DATA = 16;
+const CMSG_SPACE = 24;
+const MSG_CMSG_CLOEXEC = 0x40000000;
+
+/** Receives one descriptor (SCM_RIGHTS, unix(7)), closed on exec; undefined when the other end was closed. */
+export function receiveFd(socket: number): number | undefined {
+  const data = new Uint8Array(new ArrayBuffer(8));
+  const control = new Uint8Array(new ArrayBuffer(CMSG_SPACE));
+  const iov = pointers(addressOf(data), 1);
+  const message = pointers(0, 0, addressOf(iov), 1, addressOf(control), CMSG_SPACE, 0);
+  const count = call("recvmsg", socket, message, MSG_CMSG_CLOEXEC);
+  const view = new DataView(control.buffer);
+  return count === 0 || view.getUint32(0, true) === 0 ? undefined : view.getInt32(CMSG_DATA, true);
+}
+
+const pointers = (...values: readonly number[]): Uint8Array =>
+  new Uint8Array(BigUint64Array.from(values, BigInt).buffer);

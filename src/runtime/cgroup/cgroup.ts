@@ -1,0 +1,164 @@
+/**
+ * The container's control group: cgroups(7). Version 2 has one directory, version 1 one for each controller that is
+ * needed. The engine makes and removes it; the program writes itself into it before anything else.
+ *
+ *     v2  /sys/fs/cgroup/bunker/ID
+ *     v1  /sys/fs/cgroup/{pids,devices,memory,cpu}/bunker/ID
+ */
+import { existsSync, mkdirSync, rmdirSync, writeFileSync } from "node:fs";
+import { BunkerError } from "../../errors.ts";
+import { AT_FDCWD, O_CLOEXEC, O_WRONLY } from "../../linux/abi/fcntl.ts";
+import { call, cstr } from "../../linux/call.ts";
+import type { Resources } from "../spec/config.ts";
+import { v1Settings, v2Settings } from "./settings.ts";
+
+const ROOT = "/sys/fs/cgroup";
+const PARENT = "bunker";
+
+/** A limit that was asked for cannot be set. */
+export class CgroupError extends BunkerError {
+  readonly code = "CGROUP";
+}
+
+/** One file of a control group and what is written to it. */
+export type Setting = readonly [file: string, value: string];
+
+/** The control group of one container. */
+export interface Cgroup {
+  /** Open cgroup.procs files, closed on exec; the program inherits them. */
+  readonly procs: readonly number[];
+  /** What is mounted below /sys/fs/cgroup in the container. */
+  readonly mounts: readonly string[];
+  /** True when a device controller guards the device nodes. */
+  readonly guardsDevices: boolean;
+  /** Closes the descriptors, which only the program needs. */
+  close(): void;
+  /** Removes the directories; all processes must have ended. */
+  remove(): void;
+}
+
+/** What is asked of a control group. */
+export interface CgroupRequest {
+  readonly id: string;
+  readonly resources: Resources;
+  /** Members of `resources` that the user gave: these must be honoured. */
+  readonly required: ReadonlySet<keyof Resources>;
+  /** `c 1:3 rwm` … for the version 1 device controller. */
+  readonly deviceRules: readonly string[];
+}
+
+const none: Cgroup = { procs: [], mounts: [], guardsDevices: false, close: () => {}, remove: () => {} };
+
+/**
+ * Makes the control group. Where the machine has no writable one, a container without explicit limits goes without.
+ * @throws {CgroupError} when a required limit cannot be set.
+ */
+export function createCgroup(request: CgroupRequest): Cgroup {
+  const unified = existsSync(`${ROOT}/cgroup.controllers`);
+  const made = new Directories();
+  try {
+    const guardsDevices = unified ? makeUnified(made, request) : makeByController(made, request);
+    const procs = made.paths.map((path) =>
+      call("openat", AT_FDCWD, cstr(`${path}/cgroup.procs`), O_WRONLY | O_CLOEXEC),
+    );
+    const mounts = unified ? ["cgroup2"] : made.paths.map((path) => path.split("/")[4] as string);
+    return new OpenCgroup({ procs, mounts, guardsDevices, made });
+  } catch (error) {
+    made.remove();
+    if (request.required.size === 0) return none;
+    throw new CgroupError(`Cannot set the limits ${[...request.required].join(", ")}: the control group refuses`, {
+      cause: error,
+      hint: "Leave out the limit, or run bunker where it may write to /sys/fs/cgroup",
+    });
+  }
+}
+
+/** Directories in the order of their making. */
+class Directories {
+  readonly paths: string[] = [];
+
+  make(path: string): void {
+    mkdirSync(path, { recursive: true });
+    this.paths.push(path);
+  }
+
+  remove(): void {
+    for (const path of this.paths.splice(0)) removeDirectory(path);
+  }
+}
+
+/** A process that has just been reaped may hold its group for a moment longer: EBUSY. */
+const REMOVE_ATTEMPTS = 50;
+const REMOVE_PAUSE_MS = 2;
+
+function removeDirectory(path: string): void {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      rmdirSync(path);
+      return;
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === "ENOENT") return;
+      if (code !== "EBUSY" || attempt === REMOVE_ATTEMPTS) throw error;
+      Bun.sleepSync(REMOVE_PAUSE_MS);
+    }
+  }
+}
+
+function write(directory: string, settings: readonly Setting[]): void {
+  for (const [file, value] of settings) writeFileSync(`${directory}/${file}`, value);
+}
+
+function makeUnified(made: Directories, { id, resources }: CgroupRequest): boolean {
+  const parent = `${ROOT}/${PARENT}`;
+  mkdirSync(parent, { recursive: true });
+  const controllers = ["pids", "memory", "cpu"].map((name) => `+${name}`).join(" ");
+  write(ROOT, [["cgroup.subtree_control", controllers]]);
+  write(parent, [["cgroup.subtree_control", controllers]]);
+  const path = `${parent}/${id}`;
+  made.make(path);
+  write(path, v2Settings(resources));
+  // Its device rules are eBPF programs; until there is one, the root is mounted without devices.
+  return false;
+}
+
+function makeByController(made: Directories, request: CgroupRequest): boolean {
+  const settings = v1Settings(request.resources, request.deviceRules);
+  for (const [controller, values] of settings) {
+    const hierarchy = `${ROOT}/${controller}`;
+    if (!existsSync(`${hierarchy}/cgroup.procs`)) throw new Error(`Cannot find "${hierarchy}": not mounted`);
+    const path = `${hierarchy}/${PARENT}/${request.id}`;
+    made.make(path);
+    write(path, values);
+  }
+  return settings.has("devices");
+}
+
+interface CgroupParts {
+  readonly procs: readonly number[];
+  readonly mounts: readonly string[];
+  readonly guardsDevices: boolean;
+  readonly made: Directories;
+}
+
+class OpenCgroup implements Cgroup {
+  readonly procs: readonly number[];
+  readonly mounts: readonly string[];
+  readonly guardsDevices: boolean;
+  readonly #made: Directories;
+
+  constructor({ procs, mounts, guardsDevices, made }: CgroupParts) {
+    this.procs = procs;
+    this.mounts = mounts;
+    this.guardsDevices = guardsDevices;
+    this.#made = made;
+  }
+
+  close(): void {
+    for (const fd of this.procs) call("close", fd);
+  }
+
+  remove(): void {
+    this.#made.remove();
+  }
+}

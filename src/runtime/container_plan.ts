@@ -1,0 +1,152 @@
+/**
+ * The whole program of a container: which steps, in which order. Pure: a spec and what is known of the host go in,
+ * steps come out; unit tests and `--explain` read them, start.ts runs them.
+ *
+ * The order is the security: host paths are opened before the root is assembled; the root is entered before anything
+ * is looked up in it; descriptors are closed before the working directory is entered; the filter is loaded last.
+ */
+import { AT_FDCWD, O_RDWR } from "../linux/abi/fcntl.ts";
+import { MOUNT_ATTR_RDONLY } from "../linux/abi/mount.ts";
+import { CLONE_NEWCGROUP, CLONE_NEWNET, PR_SET_NAME, PR_SET_PDEATHSIG, SIGKILL } from "../linux/abi/sched.ts";
+import type { Program } from "../linux/program.ts";
+import type { Variable } from "../linux/step.ts";
+import { planLoopback } from "./network_none.ts";
+import { planCredentials } from "./process/credentials.ts";
+import { planExecute, planSeccomp, planWorkingDirectory } from "./process/execute.ts";
+import { planInit } from "./process/init.ts";
+import { planLimits } from "./process/limits.ts";
+import { planSignals } from "./process/signals.ts";
+import { planStandardStreams, planTerminal } from "./process/terminal.ts";
+import { planDev, planDevNodes } from "./rootfs/devices.ts";
+import { type ProvidedFile, planFiles } from "./rootfs/files.ts";
+import { planKernelFilesystems } from "./rootfs/kernel_filesystems.ts";
+import { planMasks } from "./rootfs/mask.ts";
+import { planBind, planBindSources, planRequested, setAttributes } from "./rootfs/mounts.ts";
+import { planChroot, planPivot } from "./rootfs/pivot.ts";
+import { planRoot, type RootSource } from "./rootfs/root.ts";
+import { ensureDirectory } from "./rootfs/target.ts";
+import type { Mount, Spec } from "./spec/config.ts";
+
+/** What a container's program depends on besides the spec. */
+export interface HostPlan {
+  readonly root: RootSource;
+  /** Files that are mounted over the image's /etc. */
+  readonly files: readonly ProvidedFile[];
+  /** Descriptors of cgroup.procs files that the program writes itself into. */
+  readonly cgroupProcs: readonly number[];
+  /** cgroup controllers (v1) or `cgroup2`, to be mounted below /sys/fs/cgroup. */
+  readonly cgroupMounts: readonly string[];
+  /** The program's end of the socket to its parent. */
+  readonly socket: number;
+  /** Array of struct sock_filter; undefined: unconfined. */
+  readonly seccompFilter: Uint8Array | undefined;
+  readonly ignoredSignals: readonly number[];
+  /** Bounding set that the program begins with. */
+  readonly hostBounding: bigint;
+  readonly setgroupsAllowed: boolean;
+  readonly ttyGid: number | undefined;
+  /** The command reads this process's standard input; otherwise /dev/null. */
+  readonly stdin: boolean;
+  readonly init: boolean;
+}
+
+/** Adds the steps of the container to a program that has its report page. */
+export function planContainer(program: Program, spec: Spec, host: HostPlan): void {
+  planProcess(program, spec, host);
+  const mounts = spec.mounts.filter(({ type }) => type !== "none");
+  const sources = planBindSources(program, mounts);
+  const root = planRoot(program, host.root);
+  const terminal =
+    host.root.kind === "directory" && !host.root.mounts
+      ? planBareRoot(program, root, spec)
+      : planMountedRoot(program, { spec, host, root, sources });
+  planLookup(program, spec, host.socket);
+  planCommand(program, spec, { host, terminal });
+}
+
+/** What belongs to the process rather than to its root. */
+function planProcess(program: Program, spec: Spec, host: HostPlan): void {
+  program.section("join the control group");
+  for (const fd of host.cgroupProcs) program.write(fd, "0", 1);
+  if (host.cgroupProcs.length > 0) program.unshare(CLONE_NEWCGROUP);
+  program.section("name the process").prctl(PR_SET_NAME, "bunker:init").ignoreErrors();
+  program.umask(0);
+  program.section("leave the caller's session").setsid().ignoreErrors();
+  program.section("take a session keyring of its own").step("keyctl", 1, null).ignoreErrors();
+  program.section("set the hostname").sethostname(spec.hostname, Buffer.byteLength(spec.hostname));
+  if ((spec.linux.namespaces & CLONE_NEWNET) !== 0) planLoopback(program);
+  if (!host.stdin && !spec.process.terminal) {
+    program.section("give the command an empty standard input");
+    program.dup3(program.openat(AT_FDCWD, "/dev/null", O_RDWR).result, 0);
+  }
+}
+
+interface MountedRoot {
+  readonly spec: Spec;
+  readonly host: HostPlan;
+  readonly root: Variable;
+  readonly sources: ReadonlyMap<Mount, Variable>;
+}
+
+/** Assembles the root with all mounts and enters it. @returns the terminal, where one is asked for. */
+function planMountedRoot(program: Program, { spec, host, root, sources }: MountedRoot): Variable | undefined {
+  const bindFromHost = spec.linux.uidMappings.length > 0;
+  planKernelFilesystems(program, root, { cgroupMounts: host.cgroupMounts });
+  const dev = planDev(program, root, { devices: spec.linux.devices, bindFromHost, ttyGid: host.ttyGid });
+  planFiles(program, host.files, { root, dev });
+  const terminal = spec.process.terminal ? planTerminal(program, { dev, socket: host.socket }) : undefined;
+  planMasks(program, { root, dev, ...spec.linux });
+  for (const mount of spec.mounts) {
+    const source = sources.get(mount);
+    if (source === undefined) planRequested(program, mount, root);
+    else planBind(program, mount, { root, source });
+  }
+  program.section(`make the working directory "${spec.process.cwd}"`);
+  ensureDirectory(program, root, spec.process.cwd);
+  if (spec.root.readonly) {
+    program.section("make the root read-only");
+    setAttributes(program, root, { attributes: MOUNT_ATTR_RDONLY, propagation: 0, recursive: false });
+  }
+  planPivot(program, root);
+  return terminal;
+}
+
+/** Where mount(2) is refused: device nodes in the copied root, and chroot(2). */
+function planBareRoot(program: Program, root: Variable, spec: Spec): undefined {
+  planDevNodes(program, root, spec.linux.devices);
+  program.section(`make the working directory "${spec.process.cwd}"`);
+  ensureDirectory(program, root, spec.process.cwd);
+  planChroot(program, root);
+  return undefined;
+}
+
+/** Lets the parent read the container's own /etc/passwd and fill in who the user is. */
+function planLookup(program: Program, spec: Spec, socket: number): void {
+  if (spec.process.user !== undefined) return;
+  program.section("look up the user");
+  program.write(socket, "u", 1);
+  program.read(socket, program.room(8), 1).onZero(program.giveUp);
+}
+
+function planCommand(
+  program: Program,
+  spec: Spec,
+  { host, terminal }: { readonly host: HostPlan; readonly terminal: Variable | undefined },
+): void {
+  const { process } = spec;
+  if (terminal !== undefined) planStandardStreams(program, terminal);
+  planLimits(program, process.rlimits);
+  program.section("close all other descriptors").close_range(3, 0xffffffff, 0);
+  const filter = host.seccompFilter;
+  // Without no_new_privs a filter may be loaded only while CAP_SYS_ADMIN is held (seccomp(2)).
+  if (filter !== undefined && !process.noNewPrivileges) planSeccomp(program, filter);
+  planCredentials(program, { ...host, process });
+  planWorkingDirectory(program, process.cwd);
+  planSignals(program, host.ignoredSignals);
+  // The container ends with bunker, however bunker ends; changing the user has cleared it before (prctl(2)).
+  program.section("end with the engine").prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (host.init) planInit(program, process);
+  if (host.init) planSignals(program, []);
+  if (filter !== undefined && process.noNewPrivileges) planSeccomp(program, filter);
+  planExecute(program, process);
+}

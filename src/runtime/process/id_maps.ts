@@ -1,0 +1,50 @@
+/**
+ * Id maps of a user namespace: user_namespaces(7). A range of subordinate ids (subuid(5)) takes newuidmap(1), which
+ * is setuid; the own id alone can be mapped without it, and then setgroups(2) must be given up.
+ */
+import { existsSync, writeFileSync } from "node:fs";
+import { BunkerError } from "../../errors.ts";
+import type { IdMapping, Linux } from "../spec/config.ts";
+
+/** The maps of a user namespace cannot be written. */
+export class IdMapError extends BunkerError {
+  readonly code = "ID_MAP";
+}
+
+/** Where newuidmap and newgidmap are looked for: never by PATH, which the caller's environment decides. */
+const helperDirectories = ["/usr/bin", "/bin", "/usr/local/bin"];
+
+/** Path of newuidmap or newgidmap; undefined when it is not installed. */
+export const findMapHelper = (name: "newuidmap" | "newgidmap"): string | undefined =>
+  helperDirectories.map((directory) => `${directory}/${name}`).find((path) => existsSync(path));
+
+/** Writes both maps of process `pid`. @throws {IdMapError} when the kernel or the helper refuses. */
+export function writeIdMaps(pid: number, { uidMappings, gidMappings }: Linux): void {
+  const single = uidMappings.length === 1 && uidMappings[0]?.size === 1;
+  try {
+    if (single) {
+      writeFileSync(`/proc/${pid}/setgroups`, "deny");
+      writeFileSync(`/proc/${pid}/uid_map`, mapText(uidMappings));
+      writeFileSync(`/proc/${pid}/gid_map`, mapText(gidMappings));
+    } else {
+      runHelper("newuidmap", pid, uidMappings);
+      runHelper("newgidmap", pid, gidMappings);
+    }
+  } catch (error) {
+    throw new IdMapError(`Cannot map users into the container: ${(error as Error).message}`, {
+      cause: error,
+      hint: "Check /etc/subuid and /etc/subgid, and that the package uidmap is installed",
+    });
+  }
+}
+
+const mapText = (mappings: readonly IdMapping[]): string =>
+  mappings.map(({ containerID, hostID, size }) => `${containerID} ${hostID} ${size}\n`).join("");
+
+function runHelper(name: "newuidmap" | "newgidmap", pid: number, mappings: readonly IdMapping[]): void {
+  const path = findMapHelper(name);
+  if (path === undefined) throw new Error(`${name} is not installed`);
+  const numbers = mappings.flatMap(({ containerID, hostID, size }) => [containerID, hostID, size].map(String));
+  const { exitCode, stderr } = Bun.spawnSync([path, String(pid), ...numbers], { env: {}, stderr: "pipe" });
+  if (exitCode !== 0) throw new Error(stderr.toString().trim() || `${name} exits with ${exitCode}`);
+}

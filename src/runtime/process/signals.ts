@@ -1,0 +1,34 @@
+/** A clean start for the command: no ignored and no blocked signal, the umask of a login (signal(7), umask(2)). */
+import { numbers } from "../../linux/abi/numbers.ts";
+import { SIG_SETMASK, SIGKILL, SIGNAL_MAX, SIGSTOP } from "../../linux/abi/sched.ts";
+import { architecture, syscall6 } from "../../linux/machine.ts";
+import type { Program } from "../../linux/program.ts";
+
+const SIG_IGN = 1;
+/** struct sigaction of the kernel: handler, flags, restorer, mask; 32 bytes, all zero is SIG_DFL. */
+const SIGACTION_SIZE = 32;
+
+/**
+ * Signals that this process ignores: Bun ignores SIGPIPE and SIGXFSZ, nohup(1) SIGHUP. clone3's
+ * CLONE_CLEAR_SIGHAND resets handlers only, and ignored signals stay ignored over execve(2).
+ */
+export function ignoredSignals(): number[] {
+  const action = new Uint8Array(new ArrayBuffer(SIGACTION_SIZE));
+  const view = new DataView(action.buffer);
+  const ignored: number[] = [];
+  for (let signal = 1; signal <= SIGNAL_MAX; signal++) {
+    if (signal === SIGKILL || signal === SIGSTOP) continue;
+    syscall6(numbers.rt_sigaction[architecture] as number, signal, null, action, 8, 0, 0);
+    if (view.getUint32(0, true) === SIG_IGN) ignored.push(signal);
+  }
+  return ignored;
+}
+
+/** Sets the given signals to their default, unblocks all. */
+export function planSignals(program: Program, ignored: readonly number[]): void {
+  program.section("restore signals");
+  const none = new Uint8Array(SIGACTION_SIZE);
+  for (const signal of ignored) program.rt_sigaction(signal, none);
+  program.rt_sigprocmask(SIG_SETMASK, none);
+  program.umask(0o022);
+}

@@ -1,0 +1,45 @@
+/**
+ * `-t`: a pseudo-terminal of the container's own devpts (pty(7)). The master goes to the parent over a socket
+ * (SCM_RIGHTS, unix(7)); the other end comes from the master itself by TIOCGPTPEER, so that no path of the
+ * container can stand in its place (CVE-2025-52565), and is mounted on /dev/console.
+ */
+import { AT_EMPTY_PATH, O_CREAT, O_NOCTTY, O_PATH, O_RDWR, O_WRONLY } from "../../linux/abi/fcntl.ts";
+import { OPEN_TREE_CLONE } from "../../linux/abi/mount.ts";
+import { TIOCGPTPEER, TIOCSCTTY, TIOCSPTLCK } from "../../linux/abi/tty.ts";
+import type { Program } from "../../linux/program.ts";
+import type { Variable } from "../../linux/step.ts";
+import { attach } from "../rootfs/mounts.ts";
+
+const SOL_SOCKET = 1;
+const SCM_RIGHTS = 1;
+/** struct cmsghdr with one descriptor: length 20 in a space of 24. */
+const CMSG_LENGTH = 20;
+const CMSG_SPACE = 24;
+
+/** Opens the terminal, sends its master to `socket`. @returns the container's end. */
+export function planTerminal(
+  program: Program,
+  { dev, socket }: { readonly dev: Variable; readonly socket: number },
+): Variable {
+  program.section("open a terminal");
+  const master = program.openat(dev, "pts/ptmx", O_RDWR | O_NOCTTY).result;
+  program.ioctl(master, TIOCSPTLCK, new Uint8Array(8));
+  const terminal = program.ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY).result;
+  // One byte has to go along: ancillary data alone is not sent on a stream.
+  const data = program.words("t", 1);
+  const control = program.words(CMSG_LENGTH, SOL_SOCKET + SCM_RIGHTS * 2 ** 32, master);
+  // struct msghdr: name, its length, iov, their count, control, its length, flags.
+  program.sendmsg(socket, program.words(0, 0, data, 1, control, CMSG_SPACE, 0));
+  program.section("mount the terminal on /dev/console");
+  program.close(program.openat(dev, "console", O_CREAT | O_WRONLY, 0o600).result);
+  const copy = program.open_tree(terminal, "", OPEN_TREE_CLONE | AT_EMPTY_PATH).result;
+  attach(program, copy, program.openat(dev, "console", O_PATH).result);
+  return terminal;
+}
+
+/** Makes the terminal the controlling one, and standard input, output and error. */
+export function planStandardStreams(program: Program, terminal: Variable): void {
+  program.section("attach the terminal");
+  program.ioctl(terminal, TIOCSCTTY, 0);
+  for (const fd of [0, 1, 2]) program.dup3(terminal, fd);
+}

@@ -1,0 +1,96 @@
+/**
+ * /dev: a tmpfs of our own with the default devices, links, a pseudo-terminal filesystem, shared memory and message
+ * queues (config-linux.md#default-devices). Nothing of the image's /dev is used.
+ */
+import { AT_FDCWD, O_CREAT, O_DIRECTORY, O_PATH, O_WRONLY, S_IFCHR } from "../../linux/abi/fcntl.ts";
+import { OPEN_TREE_CLONE } from "../../linux/abi/mount.ts";
+import type { Program } from "../../linux/program.ts";
+import type { Variable } from "../../linux/step.ts";
+import type { Device } from "../spec/config.ts";
+import { attach, planFilesystem } from "./mounts.ts";
+import { openRealDirectory } from "./target.ts";
+
+const links: ReadonlyArray<readonly [name: string, target: string]> = [
+  ["fd", "/proc/self/fd"],
+  ["stdin", "/proc/self/fd/0"],
+  ["stdout", "/proc/self/fd/1"],
+  ["stderr", "/proc/self/fd/2"],
+  ["ptmx", "pts/ptmx"],
+];
+
+/** What decides how /dev is made. */
+export interface DevicesPlan {
+  readonly devices: readonly Device[];
+  /** In a user namespace mknod(2) is refused: the host's nodes are mounted instead. */
+  readonly bindFromHost: boolean;
+  /** Group of new terminals, `tty`; undefined where no group 5 is mapped. */
+  readonly ttyGid: number | undefined;
+}
+
+/** dev_t as mknod(2) takes it: 12 bits major, 20 bits minor (linux/kdev_t.h). */
+export const makedev = (major: number, minor: number): number =>
+  (minor & 0xff) | ((major & 0xfff) << 8) | ((minor & ~0xff) << 12);
+
+/** Makes /dev. @returns a descriptor of it. */
+export function planDev(program: Program, root: Variable, plan: DevicesPlan): Variable {
+  program.section("make /dev");
+  const dev = planFilesystem(program, {
+    type: "tmpfs",
+    source: "tmpfs",
+    options: ["nosuid", "noexec", "strictatime", "mode=755", "size=65536k"],
+  });
+  attach(program, dev, openRealDirectory(program, root, "/dev").result);
+  for (const device of plan.devices) planDevice(program, dev, { device, bindFromHost: plan.bindFromHost });
+  for (const [name, target] of links) program.symlinkat(target, dev, name);
+  for (const name of ["pts", "shm", "mqueue"]) program.mkdirat(dev, name, 0o755);
+  planPseudoTerminals(program, dev, plan.ttyGid);
+  planDevMount(program, dev, { name: "shm", type: "tmpfs", options: ["mode=1777", "size=65536k"] });
+  planDevMount(program, dev, { name: "mqueue", type: "mqueue", options: [] });
+  return dev;
+}
+
+/** Makes device nodes in a directory that is no filesystem of ours: where mount(2) is refused. */
+export function planDevNodes(program: Program, root: Variable, devices: readonly Device[]): void {
+  program.section("make device nodes");
+  for (const { path, major, minor, fileMode } of devices) {
+    program.mknodat(root, path.slice(1), S_IFCHR | fileMode, makedev(major, minor)).ignoreErrors();
+  }
+}
+
+function planDevice(
+  program: Program,
+  dev: Variable,
+  { device, bindFromHost }: { readonly device: Device; readonly bindFromHost: boolean },
+): void {
+  const name = device.path.replace("/dev/", "");
+  if (!bindFromHost) {
+    program.mknodat(dev, name, S_IFCHR | device.fileMode, makedev(device.major, device.minor));
+    return;
+  }
+  const node = program.open_tree(AT_FDCWD, device.path, OPEN_TREE_CLONE).result;
+  program.close(program.openat(dev, name, O_CREAT | O_WRONLY, 0o666).result);
+  attach(program, node, program.openat(dev, name, O_PATH).result);
+}
+
+function planPseudoTerminals(program: Program, dev: Variable, ttyGid: number | undefined): void {
+  const options = ["newinstance", "ptmxmode=0666", "mode=0620"];
+  if (ttyGid !== undefined) options.push(`gid=${ttyGid}`);
+  planDevMount(program, dev, { name: "pts", type: "devpts", options });
+}
+
+function planDevMount(
+  program: Program,
+  dev: Variable,
+  {
+    name,
+    type,
+    options,
+  }: { readonly name: string; readonly type: string; readonly options: readonly string[] },
+): void {
+  const hardened = ["nosuid", "noexec", ...(type === "devpts" ? [] : ["nodev"]), ...options];
+  const skip = program.label();
+  const target = program.openat(dev, name, O_PATH | O_DIRECTORY).result;
+  const filesystem = planFilesystem(program, { type, source: type, options: hardened }, skip);
+  attach(program, filesystem, target);
+  program.place(skip);
+}

@@ -1,0 +1,38 @@
+/**
+ * /etc/hosts, /etc/hostname and /etc/resolv.conf: files of the engine, mounted over the image's. They live in the
+ * container's own /dev and lose their names there at once, so that no path of the host shows in the container and
+ * nothing is written into the image's writable layer.
+ */
+import { O_CREAT, O_EXCL, O_WRONLY } from "../../linux/abi/fcntl.ts";
+import { OPEN_TREE_CLONE } from "../../linux/abi/mount.ts";
+import type { Program } from "../../linux/program.ts";
+import type { Variable } from "../../linux/step.ts";
+import { attach } from "./mounts.ts";
+import { openTarget } from "./target.ts";
+
+/** A small file that the engine provides. */
+export interface ProvidedFile {
+  /** Absolute path in the container; where the image has nothing there, it is left out. */
+  readonly path: string;
+  readonly content: string;
+}
+
+/** Mounts the files; `dev` is a descriptor of the container's /dev. */
+export function planFiles(
+  program: Program,
+  files: readonly ProvidedFile[],
+  { root, dev }: { readonly root: Variable; readonly dev: Variable },
+): void {
+  for (const { path, content } of files) {
+    const missing = program.label();
+    const name = `.${path.slice(path.lastIndexOf("/") + 1)}`;
+    program.section(`provide "${path}"`);
+    const target = openTarget(program, root, path).onError(missing).result;
+    const file = program.openat(dev, name, O_CREAT | O_EXCL | O_WRONLY, 0o644).result;
+    program.write(file, content, Buffer.byteLength(content));
+    program.close(file);
+    attach(program, program.open_tree(dev, name, OPEN_TREE_CLONE).result, target);
+    program.unlinkat(dev, name);
+    program.place(missing);
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * Masked and read-only paths (config-linux.md#masked-paths). Targets are opened without following symbolic links and
+ * used as descriptors ever after; what is mounted over them comes from our own /dev and an own empty tmpfs, never from
+ * the image, whose /dev/null could be anything (CVE-2025-31133).
+ */
+import { AT_EMPTY_PATH, AT_RECURSIVE, O_DIRECTORY, O_PATH } from "../../linux/abi/fcntl.ts";
+import { MOUNT_ATTR_RDONLY, OPEN_TREE_CLONE } from "../../linux/abi/mount.ts";
+import type { Program } from "../../linux/program.ts";
+import type { Variable } from "../../linux/step.ts";
+import { attach, planFilesystem, setAttributes } from "./mounts.ts";
+import { openRealDirectory, openRealTarget } from "./target.ts";
+
+/** Descriptors that masking needs. */
+export interface MaskPlan {
+  readonly root: Variable;
+  /** Our own /dev. */
+  readonly dev: Variable;
+  readonly maskedPaths: readonly string[];
+  readonly readonlyPaths: readonly string[];
+}
+
+/** Hides the masked paths and makes the read-only ones read-only; a path that does not exist is passed over. */
+export function planMasks(program: Program, plan: MaskPlan): void {
+  const empty = program.section("mask paths").variable("empty");
+  if (plan.maskedPaths.length > 0) planEmptyDirectory(program, plan.dev, empty);
+  for (const path of plan.maskedPaths) planMask(program, path, { ...plan, empty });
+  for (const path of plan.readonlyPaths) planReadonly(program, path, plan.root);
+}
+
+/**
+ * One empty read-only tmpfs serves all directories, which saves a superblock each. It is attached in our /dev first:
+ * before Linux 6.15 open_tree(2) clones only what is attached.
+ */
+function planEmptyDirectory(program: Program, dev: Variable, empty: Variable): void {
+  const options = ["ro", "nosuid", "nodev", "noexec", "mode=755", "size=0k", "nr_inodes=2"];
+  const tmpfs = planFilesystem(program, { type: "tmpfs", source: "tmpfs", options });
+  program.mkdirat(dev, ".empty", 0o755);
+  attach(program, tmpfs, program.openat(dev, ".empty", O_PATH | O_DIRECTORY).result);
+  program.openat(dev, ".empty", O_PATH | O_DIRECTORY).into(empty);
+}
+
+interface MaskTarget extends MaskPlan {
+  readonly empty: Variable;
+}
+
+function planMask(program: Program, path: string, { root, dev, empty }: MaskTarget): void {
+  const done = program.label();
+  const file = program.label();
+  program.section(`mask "${path}"`);
+  const directory = openRealDirectory(program, root, path).onError(file).result;
+  attach(program, program.open_tree(empty, "", OPEN_TREE_CLONE | AT_EMPTY_PATH).result, directory).onSuccess(
+    done,
+  );
+  program.place(file);
+  const target = openRealTarget(program, root, path).onError(done).result;
+  attach(program, program.open_tree(dev, "null", OPEN_TREE_CLONE).result, target);
+  program.place(done);
+}
+
+function planReadonly(program: Program, path: string, root: Variable): void {
+  const done = program.label();
+  program.section(`make "${path}" read-only`);
+  const target = openRealTarget(program, root, path).onError(done).result;
+  const copy = program.open_tree(target, "", OPEN_TREE_CLONE | AT_EMPTY_PATH | AT_RECURSIVE).result;
+  setAttributes(program, copy, { attributes: MOUNT_ATTR_RDONLY, propagation: 0, recursive: true });
+  attach(program, copy, target);
+  program.place(done);
+}

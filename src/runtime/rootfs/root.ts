@@ -1,0 +1,125 @@
+/**
+ * The container's root directory: an overlay of the image's layers below a writable directory, or a plain copy.
+ * Steps only; the descriptor that they leave is the root of all that follows.
+ */
+import { AT_FDCWD, AT_RECURSIVE, O_DIRECTORY, O_PATH } from "../../linux/abi/fcntl.ts";
+import {
+  FSCONFIG_CMD_CREATE,
+  FSCONFIG_SET_FLAG,
+  FSCONFIG_SET_STRING,
+  MOUNT_ATTR_NODEV,
+  MOVE_MOUNT_F_EMPTY_PATH,
+  MS_NODEV,
+  MS_REC,
+  MS_SLAVE,
+  OPEN_TREE_CLONE,
+} from "../../linux/abi/mount.ts";
+import type { Program } from "../../linux/program.ts";
+import type { Label, Variable } from "../../linux/step.ts";
+
+/** Where the root comes from. Names of layers are relative to `directory`: short, and nothing of the host shows. */
+export type RootSource =
+  | {
+      readonly kind: "overlay";
+      /** Absolute; the new root is mounted over it, in the container's namespace only. */
+      readonly directory: string;
+      /** Top first. */
+      readonly lower: readonly string[];
+      /** Directory that holds `upper` and `work`. */
+      readonly scratch: string;
+      /** Attributes of a layer unpacked without root: mount option `userxattr`. */
+      readonly userxattr: boolean;
+      /** Image-supplied device nodes cannot be opened (where no device cgroup guards them). */
+      readonly nodev: boolean;
+      /** Kernel 6.7 and newer: one `lowerdir+` for each layer instead of one string of 255 bytes for all. */
+      readonly appendLayers: boolean;
+    }
+  | {
+      readonly kind: "directory";
+      /** Absolute path of a root that is this container's alone. */
+      readonly directory: string;
+      /** False where mount(2) is refused: the root is entered by chroot alone. */
+      readonly mounts: boolean;
+    };
+
+/** Names of the sections that decide whether another kind of root is tried; see engine/attempts.ts. */
+export const SECTION_PROPAGATION = "detach the mounts from the host's";
+export const SECTION_OVERLAY = "mount the image's layers";
+
+/** Leaves a descriptor of the root directory in the returned variable. */
+export function planRoot(program: Program, source: RootSource): Variable {
+  const root = program.variable("root");
+  if (source.kind === "directory" && !source.mounts) {
+    program.section("open the root directory");
+    program.openat(AT_FDCWD, source.directory, O_PATH | O_DIRECTORY).into(root);
+    return root;
+  }
+  // Slave, not private: a private copy would pin mounts that the host unmounts meanwhile (mount_namespaces(7)).
+  program.section(SECTION_PROPAGATION).mount(null, "/", null, MS_REC | MS_SLAVE);
+  program.section(SECTION_OVERLAY).chdir(source.directory);
+  if (source.kind === "directory") planBoundRoot(program, root);
+  else planOverlay(program, source, root);
+  return root;
+}
+
+/** A root must be a mount point to be pivoted to: the directory is mounted onto itself. */
+function planBoundRoot(program: Program, root: Variable): void {
+  program.open_tree(AT_FDCWD, ".", OPEN_TREE_CLONE | AT_RECURSIVE).into(root);
+  program.move_mount(root, "", AT_FDCWD, ".", MOVE_MOUNT_F_EMPTY_PATH);
+}
+
+type Overlay = Extract<RootSource, { kind: "overlay" }>;
+
+function planOverlay(program: Program, overlay: Overlay, root: Variable): void {
+  const mounted = program.label();
+  const onTmpfs = program.label();
+  planOverlayMount(program, overlay, { root, refused: onTmpfs });
+  program.jump(mounted);
+  // overlayfs refuses an upper directory that is itself on overlayfs, as everything is inside Docker: EINVAL.
+  program.place(onTmpfs).section("mount a tmpfs for the writable layer");
+  program.mount("tmpfs", overlay.scratch, "tmpfs", 0, "mode=755");
+  program.mkdirat(AT_FDCWD, `${overlay.scratch}/upper`, 0o755);
+  program.mkdirat(AT_FDCWD, `${overlay.scratch}/work`, 0o755);
+  program.section(SECTION_OVERLAY);
+  planOverlayMount(program, overlay, { root, refused: program.giveUp });
+  program.place(mounted);
+}
+
+interface OverlayWays {
+  readonly root: Variable;
+  readonly refused: Label;
+}
+
+function planOverlayMount(program: Program, overlay: Overlay, ways: OverlayWays): void {
+  if (overlay.appendLayers) planOverlayByLayer(program, overlay, ways);
+  else planOverlayByString(program, overlay, ways);
+}
+
+function planOverlayByLayer(program: Program, overlay: Overlay, { root, refused }: OverlayWays): void {
+  const fs = program.fsopen("overlay", 0).result;
+  const set = (key: string, value: string) => program.fsconfig(fs, FSCONFIG_SET_STRING, key, value);
+  set("source", "overlay");
+  for (const layer of overlay.lower) set("lowerdir+", layer);
+  set("upperdir", `${overlay.scratch}/upper`);
+  set("workdir", `${overlay.scratch}/work`);
+  // The upper directory goes with the container: without this, unmounting would first sync it to the disk.
+  program.fsconfig(fs, FSCONFIG_SET_FLAG, "volatile");
+  if (overlay.userxattr) program.fsconfig(fs, FSCONFIG_SET_FLAG, "userxattr");
+  program.fsconfig(fs, FSCONFIG_CMD_CREATE).onError(refused);
+  program.fsmount(fs, 0, overlay.nodev ? MOUNT_ATTR_NODEV : 0).into(root);
+  program.move_mount(root, "", AT_FDCWD, ".", MOVE_MOUNT_F_EMPTY_PATH);
+}
+
+/** mount(2) takes one page of options; fsconfig(2) would take 255 bytes. */
+function planOverlayByString(program: Program, overlay: Overlay, { root, refused }: OverlayWays): void {
+  const options = [
+    `lowerdir=${overlay.lower.map(escapeLayer).join(":")}`,
+    `upperdir=${overlay.scratch}/upper,workdir=${overlay.scratch}/work,volatile`,
+    ...(overlay.userxattr ? ["userxattr"] : []),
+  ];
+  const flags = overlay.nodev ? MS_NODEV : 0;
+  program.mount("overlay", overlay.directory, "overlay", flags, options.join(",")).onError(refused);
+  program.openat(AT_FDCWD, overlay.directory, O_PATH | O_DIRECTORY).into(root);
+}
+
+const escapeLayer = (name: string): string => name.replace(/[\\:,]/g, "\\$&");

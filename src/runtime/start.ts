@@ -1,0 +1,83 @@
+/**
+ * Starts the planned program and does, while it waits, what needs the host: id maps, the user's identity, the
+ * terminal's master. Ends with a process that runs the command, or will have failed by itself.
+ *
+ *     engine                               program
+ *     clone3, execveat ──────────────────▶ (user namespace: waits for its maps)
+ *     writes the maps    ──── "m" ───────▶ assembles the root
+ *     takes the terminal ◀── SCM_RIGHTS ──
+ *     looks up the user  ◀──── "u" ─────── root entered
+ *     writes the identity ─── "u" ───────▶ credentials, filter, execve
+ */
+import { SIGKILL } from "../linux/abi/sched.ts";
+import { call } from "../linux/call.ts";
+import type { Program } from "../linux/program.ts";
+import { receiveFd } from "../linux/socket_pair.ts";
+import { finishProgram, type SpawnedProgram, spawnProgram } from "../linux/spawn.ts";
+import type { SharedPage } from "../linux/memfd.ts";
+import { waitForExit } from "../linux/wait.ts";
+import { writeIdMaps } from "./process/id_maps.ts";
+import { writeIdentity } from "./process/identity.ts";
+import { lookUpUser } from "./process/lookup.ts";
+import type { Spec } from "./spec/config.ts";
+
+/** What starting needs besides the program. */
+export interface StartRequest {
+  readonly spec: Spec;
+  /** `name|uid[:group|gid]`, looked up when the spec has no user. */
+  readonly user: string;
+  /** Both ends of the socket pair; the second is the program's, and closed here. */
+  readonly sockets: readonly [engine: number, program: number];
+  readonly cgroupProcs: readonly number[];
+  readonly executableFile?: (file: Uint8Array) => number;
+}
+
+/** A container whose command runs, or whose program has failed. */
+export interface StartedContainer extends SpawnedProgram {
+  /** Master of the terminal; undefined without `-t`. */
+  readonly master: number | undefined;
+}
+
+/**
+ * Starts the container.
+ * @throws {SyscallError} when its process cannot be made.
+ * @throws {UserError} when its user is unknown; the process has been ended.
+ */
+export function startContainer(program: Program, page: SharedPage, request: StartRequest): StartedContainer {
+  const { spec, sockets } = request;
+  const mapped = spec.linux.uidMappings.length > 0;
+  finishProgram(program);
+  const spawned = spawnProgram(program, page, {
+    namespaces: spec.linux.namespaces,
+    inherit: [...request.cgroupProcs, sockets[1]],
+    ...(mapped ? { waitFd: sockets[1] } : {}),
+    ...(request.executableFile === undefined ? {} : { executableFile: request.executableFile }),
+  });
+  try {
+    call("close", sockets[1]);
+    return { ...spawned, master: assist(spawned, request) };
+  } catch (error) {
+    call("pidfd_send_signal", spawned.pidfd, SIGKILL, null, 0);
+    waitForExit(spawned.pidfd);
+    throw error;
+  } finally {
+    call("close", sockets[0]);
+  }
+}
+
+/** Serves the program's requests in the order of its steps. @returns the terminal's master. */
+function assist(spawned: SpawnedProgram, { spec, user, sockets }: StartRequest): number | undefined {
+  const socket = sockets[0];
+  if (spec.linux.uidMappings.length > 0) {
+    writeIdMaps(spawned.pid, spec.linux);
+    call("write", socket, new Uint8Array([0x6d]), 1);
+  }
+  const master = spec.process.terminal ? receiveFd(socket) : undefined;
+  if (spec.process.user !== undefined) return master;
+  const request = new Uint8Array(new ArrayBuffer(8));
+  // Nothing to read means that the program has failed and gone; its report says why.
+  if (call("read", socket, request, 1) === 0) return master;
+  writeIdentity(spawned.report.bytes, lookUpUser(spawned.pid, user));
+  call("write", socket, request, 1);
+  return master;
+}
