@@ -5,7 +5,7 @@
 import { version } from "../../package.json";
 import { isLoopback } from "./address.ts";
 import { watchConnection } from "./connect_watch.ts";
-import { networkError } from "./network_error.ts";
+import { bodyError, networkError } from "./network_error.ts";
 import { RegistryError, urlForMessages } from "./registry_error.ts";
 
 /** Time limits in milliseconds. */
@@ -81,7 +81,7 @@ export class Exchange {
       }
       isComplete = true;
     } catch (error) {
-      throw failure(error, this.#request, this.#controller);
+      throw abortReason(this.#request, this.#controller) ?? bodyError(error, this.url);
     } finally {
       clearTimeout(timer);
       if (!isComplete) this.#controller.abort();
@@ -127,7 +127,7 @@ export async function send(request: HttpRequest): Promise<Exchange> {
     const response = await start(request, controller);
     return new Exchange(request, response, controller);
   } catch (error) {
-    throw failure(error, request, controller);
+    throw abortReason(request, controller) ?? networkError(error, request.url);
   } finally {
     clearTimeout(timer);
     watch.stop();
@@ -158,11 +158,10 @@ async function start(request: HttpRequest, controller: AbortController): Promise
   );
 }
 
-/** The error to throw: the caller's own abort, one of our time limits, or what the network said. */
-function failure(error: unknown, request: HttpRequest, controller: AbortController): unknown {
+/** The caller's own abort, or one of our time limits; undefined when neither ended the request. */
+function abortReason(request: HttpRequest, controller: AbortController): unknown {
   if (request.signal?.aborted) return request.signal.reason;
-  if (controller.signal.reason instanceof RegistryError) return controller.signal.reason;
-  return networkError(error, request.url);
+  return controller.signal.reason instanceof RegistryError ? controller.signal.reason : undefined;
 }
 
 function silent(url: URL, limitMs: number): RegistryError {

@@ -19,30 +19,48 @@ const STATES: Readonly<Record<string, string>> = {
 };
 
 /**
- * The error for what fetch threw while it spoke to `url`.
+ * The error for what fetch threw before there was a reply from `url`.
  * @returns a {@link RegistryError}; one that is given is returned as it is
  */
 export function networkError(error: unknown, url: URL): RegistryError {
   if (error instanceof RegistryError) return error;
-  const origin = rootCause(error);
-  const code = codeOf(origin);
-  if (TLS_CODE.test(code)) return tlsError(origin, url, code);
-  const state = STATES[code] ?? `the request failed (${code === "" ? "unknown cause" : code})`;
-  return new RegistryError(`Cannot reach "${url.host}": ${state}`, {
+  const code = codeOf(error);
+  if (TLS_CODE.test(code)) return tlsError(url, code);
+  return new RegistryError(`Cannot reach "${url.host}": ${stateOf(code)}`, {
     code: "REGISTRY_UNREACHABLE",
-    retryable: PASSING_CODES.includes(code) || STATES[code] === undefined,
-    cause: origin,
+    retryable: isPassing(code),
+    cause: new Error(code),
     hint: hintFor(url, code),
   });
 }
 
-function tlsError(cause: unknown, url: URL, code: string): RegistryError {
+/** The error for what fetch threw while it read the body of a reply from `url`; as {@link networkError}. */
+export function bodyError(error: unknown, url: URL): RegistryError {
+  if (error instanceof RegistryError) return error;
+  const code = codeOf(error);
+  return new RegistryError(`Cannot read "${urlForMessages(url)}": ${stateOf(code)}`, {
+    code: "REGISTRY_UNREACHABLE",
+    retryable: isPassing(code),
+    cause: new Error(code),
+  });
+}
+
+function stateOf(code: string): string {
+  return STATES[code] ?? `the request failed (${code})`;
+}
+
+/** Unknown failures are taken for passing ones: the number of attempts is limited anyway. */
+function isPassing(code: string): boolean {
+  return PASSING_CODES.includes(code) || STATES[code] === undefined;
+}
+
+function tlsError(url: URL, code: string): RegistryError {
   const isPlain = code === "EPROTO";
   return new RegistryError(
     `Cannot speak TLS with "${url.host}": ${isPlain ? "it may speak plain HTTP" : `its certificate is refused (${code})`}`,
     {
       code: "REGISTRY_TLS",
-      cause,
+      cause: new Error(code),
       hint: isPlain
         ? `Set "tls": false for "${url.host}" under "registries" in the configuration.`
         : "Check the clock, and name the registry's own authority in SSL_CERT_FILE.",
@@ -54,15 +72,16 @@ function hintFor(url: URL, code: string): string {
   if (code === "ECONNRESET" && url.protocol === "http:") {
     return `Set "tls": true for "${url.host}" under "registries" in the configuration if it speaks TLS.`;
   }
-  return `Check the network, or name a mirror under "registries" in the configuration (tried ${urlForMessages(url)}).`;
+  return 'Check the network, or name a mirror under "registries" in the configuration.';
 }
 
-/** ofetch wraps what fetch threw, and repeats the whole URL in its message. */
-function rootCause(error: unknown): unknown {
-  return error instanceof Error && error.name === "FetchError" ? (error.cause ?? undefined) : error;
-}
-
+/**
+ * The code alone: fetch's errors carry the URL in a field and ofetch's in their message, and the query of a signed URL
+ * is as good as a password.
+ */
 function codeOf(error: unknown): string {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  return typeof code === "string" ? code : "";
+  const origin = error instanceof Error && error.name === "FetchError" ? error.cause : error;
+  const code = origin instanceof Error && "code" in origin ? origin.code : undefined;
+  if (typeof code === "string") return code;
+  return origin instanceof Error ? origin.name : "unknown";
 }

@@ -85,7 +85,7 @@ export class TokenAuth {
 
   #user(request: Request): string | undefined {
     const encoded = /^Basic (.+)$/.exec(request.headers.get("authorization") ?? "")?.[1] ?? "";
-    const [user = "", password] = Buffer.from(encoded, "base64").toString().split(":", 2);
+    const [, user = "", password] = /^([^:]*):(.*)$/s.exec(Buffer.from(encoded, "base64").toString()) ?? [];
     return password !== undefined && this.#options.users?.[user] === password ? user : undefined;
   }
 

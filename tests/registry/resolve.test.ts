@@ -1,0 +1,342 @@
+import { describe, expect, test } from "bun:test";
+import { formatPlatform, parsePlatform } from "../../src/oci/platform.ts";
+import { parseReference } from "../../src/oci/reference.ts";
+import { parseRegistriesConfig } from "../../src/registry/registries_config.ts";
+import { serveRegistry } from "../helpers/fake_registry.ts";
+import {
+  type BuiltDocument,
+  buildImage,
+  buildIndex,
+  descriptorOf,
+  sha256Digest,
+} from "../helpers/image_builder.ts";
+import { corrupt, hang, headers, MANIFESTS, mapBody, replace, status } from "../helpers/registry_faults.ts";
+import { appOf, impatientClient, noisyImage, registryErrorOf } from "../helpers/registry_fixture.ts";
+
+describe("RegistryClient.resolve()", () => {
+  test.each(["oci", "docker"] as const)(
+    "finds manifest and config of a single image (%s)",
+    async (flavour) => {
+      const image = buildImage({ flavour, config: { Cmd: ["/hi"] }, layers: [{ entries: [{ name: "a" }] }] });
+      await using registry = serveRegistry({ images: { app: image } });
+
+      const resolved = await impatientClient().resolve(appOf(registry));
+
+      expect(`${resolved.manifestDigest}`).toBe(image.digest);
+      expect(`${resolved.targetDigest}`).toBe(image.digest);
+      expect(resolved.config.config.cmd).toEqual(["/hi"]);
+      expect(resolved.config.diffIds.map(String)).toEqual(image.layers.map((layer) => layer.diffId));
+      expect(resolved.isOtherPlatform).toBe(false);
+    },
+  );
+
+  test.each([
+    ["linux/amd64", "linux/amd64"],
+    ["linux/arm64", "linux/arm64"],
+    ["linux/arm/v7", "linux/arm/v6"],
+  ])("takes from an index for %s the manifest of %s", async (wanted, found) => {
+    const images = ["linux/arm/v6", "linux/arm64", "linux/amd64"].map(imageFor);
+    const index = buildIndex({ images, attestations: true });
+    await using registry = serveRegistry({ images: { app: index } });
+
+    const resolved = await impatientClient().resolve(appOf(registry), { platform: parsePlatform(wanted) });
+
+    expect(formatPlatform(resolved.config.platform)).toBe(found);
+    expect(`${resolved.targetDigest}`).toBe(index.digest);
+    expect(resolved.indices.map((document) => `${document.digest}`)).toEqual([index.digest]);
+  });
+
+  test("names the platforms that there are when none suits", async () => {
+    const index = buildIndex({ images: ["linux/arm64", "linux/s390x"].map(imageFor), attestations: true });
+    await using registry = serveRegistry({ images: { app: index } });
+
+    const error = await registryErrorOf(
+      impatientClient().resolve(appOf(registry), { platform: parsePlatform("linux/amd64") }),
+    );
+
+    expect(error.code).toBe("PLATFORM_NOT_FOUND");
+    expect(error.message).toEndWith("it is not for linux/amd64, but for linux/arm64, linux/s390x");
+  });
+
+  test("marks an image without an index that is for another platform", async () => {
+    await using registry = serveRegistry({ images: { app: imageFor("linux/s390x") } });
+
+    const resolved = await impatientClient().resolve(appOf(registry), {
+      platform: parsePlatform("linux/amd64"),
+    });
+
+    expect(resolved.isOtherPlatform).toBe(true);
+  });
+
+  test("follows four nested indices and refuses five", async () => {
+    const image = imageFor("linux/amd64");
+    const four = nested(image, 4);
+    await using registry = serveRegistry({ images: { "app:four": four, "app:five": nested(four, 1) } });
+    const platform = parsePlatform("linux/amd64");
+
+    const resolved = await impatientClient().resolve(appOf(registry, "app:four"), { platform });
+    const error = await registryErrorOf(impatientClient().resolve(appOf(registry, "app:five"), { platform }));
+
+    expect(`${resolved.manifestDigest}`).toBe(image.digest);
+    expect(error.code).toBe("MANIFEST_INVALID");
+  });
+
+  test("asks by digest when the reference has one, whatever its tag", async () => {
+    const image = noisyImage();
+    await using registry = serveRegistry({ images: { "app:other": image } });
+
+    const resolved = await impatientClient().resolve(appOf(registry, `app:wrong@${image.digest}`));
+
+    expect(`${resolved.manifestDigest}`).toBe(image.digest);
+    expect(registry.count(/manifests\/wrong/)).toBe(0);
+  });
+
+  test("counts as one pull for a single image and two for an index", async () => {
+    const image = noisyImage();
+    const index = buildIndex({ images: [image] });
+    await using registry = serveRegistry({ images: { "app:one": image, "app:two": index } });
+
+    await impatientClient().resolve(appOf(registry, "app:one"));
+    const single = registry.count(/^GET .*manifests/);
+    await impatientClient().resolve(appOf(registry, "app:two"));
+
+    expect([single, registry.count(/^GET .*manifests/)]).toEqual([1, 3]);
+  });
+
+  test("refuses a manifest that is not what its digest says", async () => {
+    const image = noisyImage();
+    await using registry = serveRegistry({ images: { app: image } });
+    registry.break(corrupt({ on: MANIFESTS, at: 5 }));
+
+    const byTag = await registryErrorOf(impatientClient().resolve(appOf(registry)));
+    const byDigest = await registryErrorOf(impatientClient().resolve(appOf(registry, `app@${image.digest}`)));
+
+    expect([byTag.code, byDigest.code]).toEqual(["CONTENT_MISMATCH", "CONTENT_MISMATCH"]);
+  });
+
+  test("holds a pin even when the server names another digest with the wrong bytes", async () => {
+    const image = noisyImage();
+    const other = noisyImage();
+    await using registry = serveRegistry({ images: { app: image } });
+    registry.break(
+      replace(
+        { on: MANIFESTS },
+        () =>
+          new Response(new Uint8Array(other.bytes), {
+            headers: { "Content-Type": other.mediaType, "Docker-Content-Digest": other.digest },
+          }),
+      ),
+    );
+
+    const error = await registryErrorOf(impatientClient().resolve(appOf(registry, `app@${image.digest}`)));
+
+    expect(error.code).toBe("CONTENT_MISMATCH");
+  });
+
+  test("refuses a config that is not what its digest says", async () => {
+    await using registry = serveRegistry({ images: { app: noisyImage() } });
+    registry.break(corrupt());
+
+    const error = await registryErrorOf(impatientClient().resolve(appOf(registry)));
+
+    expect(error.code).toBe("CONTENT_MISMATCH");
+  });
+
+  test.each([
+    [
+      "a Content-Type that contradicts the document",
+      headers({ on: MANIFESTS }, { "Content-Type": DOCKER_INDEX }),
+    ],
+    ["HTML", replace({ on: MANIFESTS }, () => new Response("<html>"))],
+    [
+      "an artifact",
+      replace({ on: MANIFESTS }, () => Response.json({ schemaVersion: 2, layers: [], config: ARTIFACT })),
+    ],
+    ["schema 1", replace({ on: MANIFESTS }, () => Response.json({ schemaVersion: 1, fsLayers: [] }))],
+  ])("refuses %s", async (_, fault) => {
+    await using registry = serveRegistry({ images: { app: noisyImage() } });
+    registry.break(fault);
+
+    const error = await registryErrorOf(impatientClient().resolve(appOf(registry)));
+
+    expect(error.code).toBe("MANIFEST_INVALID");
+  });
+
+  test("refuses a manifest of another type than its index says", async () => {
+    const image = noisyImage();
+    const entry = {
+      ...descriptorOf(image),
+      mediaType: "application/vnd.docker.distribution.manifest.v2+json",
+    };
+    const index = buildIndex({
+      images: [image],
+      document: { manifests: [{ ...entry, platform: image.platform }] },
+    });
+    await using registry = serveRegistry({ images: { app: index } });
+
+    const error = await registryErrorOf(impatientClient().resolve(appOf(registry)));
+
+    expect(error.code).toBe("MANIFEST_INVALID");
+  });
+
+  test("stops reading a manifest after 4 MiB", async () => {
+    await using registry = serveRegistry({ images: { app: noisyImage() } });
+    registry.break(mapBody({ on: MANIFESTS }, () => new Uint8Array(5 * 1024 * 1024)));
+
+    const error = await registryErrorOf(impatientClient().resolve(appOf(registry)));
+
+    expect(error.message).toContain("more than 4194304 bytes");
+  });
+
+  test("reads a manifest that a proxy compressed", async () => {
+    await using registry = serveRegistry({ images: { app: noisyImage() } });
+    registry.break(
+      replace({ on: MANIFESTS }, async (right) => {
+        const changed = new Headers(right.headers);
+        changed.set("Content-Encoding", "gzip");
+        changed.delete("Content-Length");
+        return new Response(Bun.gzipSync(new Uint8Array(await right.bytes())), { headers: changed });
+      }),
+    );
+
+    const resolved = await impatientClient().resolve(appOf(registry));
+
+    expect(resolved.manifest.layers).toHaveLength(1);
+  });
+
+  test.each([
+    ["app:nosuch", "MANIFEST_UNKNOWN", "has no such tag"],
+    ["nosuch:latest", "NAME_UNKNOWN", "has no such repository"],
+  ])("says that %s does not exist", async (name, serverCode, state) => {
+    await using registry = serveRegistry({ images: { app: noisyImage() } });
+
+    const error = await registryErrorOf(impatientClient().resolve(appOf(registry, name)));
+
+    expect([error.code, error.status, error.serverCode]).toEqual(["IMAGE_NOT_FOUND", 404, serverCode]);
+    expect(error.message).toContain(state);
+    expect(error.message).toStartWith(`Cannot pull image "${registry.host}/${name}": `);
+  });
+
+  test("is ended by its signal while it waits for a reply", async () => {
+    await using registry = serveRegistry({ images: { app: noisyImage() } });
+    registry.break(hang());
+    const controller = new AbortController();
+
+    const resolving = impatientClient().resolve(appOf(registry), { signal: controller.signal });
+    setTimeout(() => controller.abort(new Error("enough")), 30);
+
+    await expect(resolving).rejects.toThrow("enough");
+  });
+});
+
+describe("RegistryClient.findTarget()", () => {
+  test("learns the digest of a tag without a pull", async () => {
+    const index = buildIndex({ images: [noisyImage()] });
+    await using registry = serveRegistry({ images: { app: index } });
+
+    const target = await impatientClient().findTarget(appOf(registry));
+
+    expect(target).toEqual({ digest: index.digest as never, mediaType: index.mediaType });
+    expect(registry.count(/^GET/)).toBe(0);
+  });
+
+  test.each([
+    ["HEAD is not supported", status(405, { on: /^HEAD/ })],
+    ["there is no digest in the reply", headers({ on: /^HEAD/ }, { "Docker-Content-Digest": undefined })],
+    ["the digest is a path", headers({ on: /^HEAD/ }, { "Docker-Content-Digest": "sha256:../../etc" })],
+  ])("knows nothing when %s", async (_, fault) => {
+    await using registry = serveRegistry({ images: { app: noisyImage() } });
+    registry.break(fault);
+
+    expect(await impatientClient().findTarget(appOf(registry))).toBeUndefined();
+  });
+
+  test("says that a tag does not exist", async () => {
+    await using registry = serveRegistry({ images: { app: noisyImage() } });
+
+    const error = await registryErrorOf(impatientClient().findTarget(appOf(registry, "app:nosuch")));
+
+    expect(error.code).toBe("IMAGE_NOT_FOUND");
+  });
+});
+
+describe("mirrors", () => {
+  test("serve an image of Docker Hub that is asked for by its short name", async () => {
+    const image = noisyImage();
+    await using mirror = serveRegistry({
+      images: { "library/alpine:latest": image },
+      auth: { type: "token" },
+    });
+    const client = impatientClient({ registries: mirrorsOf("docker.io", mirror.url) });
+
+    const resolved = await client.resolve(parseReference("alpine"));
+
+    expect(`${resolved.manifestDigest}`).toBe(image.digest);
+  });
+
+  test("are passed over when they lack the image or are down, and the blobs come from where the manifest came from", async () => {
+    const image = noisyImage();
+    await using empty = serveRegistry();
+    await using broken = serveRegistry({ images: { app: image } });
+    await using itself = serveRegistry({ images: { app: image } });
+    broken.break(status(500));
+    const gone = `http://127.0.0.1:${await closedPort()}`;
+    const client = impatientClient({ registries: mirrorsOf(itself.host, gone, empty.url, broken.url) });
+
+    const resolved = await client.resolve(appOf(itself));
+    const [layer] = resolved.manifest.layers;
+    const stream = await client.openBlob(appOf(itself), layer as NonNullable<typeof layer>);
+
+    expect(sha256Digest(await new Response(stream).bytes())).toBe(image.layers[0]?.descriptor.digest ?? "");
+    expect([empty.count(/blobs/), broken.count(/blobs/)]).toEqual([0, 0]);
+  });
+
+  test("that lack a blob are passed over, too", async () => {
+    const image = noisyImage();
+    await using mirror = serveRegistry({ images: { app: image } });
+    await using itself = serveRegistry({ images: { app: image } });
+    mirror.break(status(404, { on: /blobs/ }));
+    const client = impatientClient({ registries: mirrorsOf(itself.host, mirror.url) });
+
+    await client.resolve(appOf(itself));
+
+    expect([mirror.count(/manifests/), itself.count(/manifests/), itself.count(/blobs/)]).toEqual([1, 0, 1]);
+  });
+
+  test("tell what is missing when the registry itself cannot be reached", async () => {
+    await using mirror = serveRegistry();
+    const host = `127.0.0.1:${await closedPort()}`;
+    const client = impatientClient({ registries: mirrorsOf(host, mirror.url) });
+
+    const error = await registryErrorOf(client.resolve(parseReference(`${host}/app`)));
+
+    expect(error.code).toBe("IMAGE_NOT_FOUND");
+    expect(String(error.cause)).toContain(`Cannot reach "${host}": nothing listens there`);
+  });
+});
+
+const DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json";
+const ARTIFACT = {
+  mediaType: "application/vnd.cncf.helm.config.v1+json",
+  digest: `sha256:${"0".repeat(64)}`,
+  size: 2,
+};
+
+function imageFor(platform: string) {
+  return buildImage({ platform: parsePlatform(platform), layers: [{ entries: [{ name: platform }] }] });
+}
+
+function nested(document: BuiltDocument, depth: number): BuiltDocument {
+  return depth === 0 ? document : nested(buildIndex({ images: [document] }), depth - 1);
+}
+
+function mirrorsOf(registry: string, ...mirrors: string[]) {
+  return parseRegistriesConfig({ [registry]: { mirrors } });
+}
+
+async function closedPort(): Promise<number> {
+  const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() });
+  const { port = 1 } = server;
+  await server.stop(true);
+  return port;
+}
