@@ -24,6 +24,8 @@ export interface CommandSpec {
   readonly examples: readonly Example[];
 }
 
-/** `--help` (and `-h` where the letter is free), which every command has. */
+/** `--help` alone, for the command whose `-h` means something else. */
 export const HELP_LONG: OptionSpec = { name: "help", kind: "boolean", help: "Print usage" };
+
+/** `-h` and `--help`. */
 export const HELP: OptionSpec = { ...HELP_LONG, alias: "h" };
