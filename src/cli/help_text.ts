@@ -87,5 +87,5 @@ function wrap(text: string, width: number): readonly string[] {
 
 /** The width to wrap help to. */
 export function stdoutColumns(): number {
-  return Math.max(COLUMNS_MIN, process.stdout.columns ?? COLUMNS_DEFAULT);
+  return Math.max(COLUMNS_MIN, process.stdout.columns || COLUMNS_DEFAULT);
 }

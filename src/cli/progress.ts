@@ -109,6 +109,7 @@ function stderrScreen(): Screen {
   return {
     write: writeError,
     isTerminal,
-    size: () => ({ columns: process.stderr.columns ?? 80, rows: process.stderr.rows ?? 24 }),
+    // A terminal that nobody sized, such as script(1)'s, says 0.
+    size: () => ({ columns: process.stderr.columns || 80, rows: process.stderr.rows || 24 }),
   };
 }

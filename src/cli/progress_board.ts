@@ -5,7 +5,7 @@ import { harmless } from "./output.ts";
 import type { Screen } from "./progress.ts";
 
 /** Cells of the bar between its brackets. */
-const BAR_CELLS = 24;
+const BAR_CELLS = 20;
 /** Lines that stay free: the cursor's own, and the one of the layers that have none. */
 const ROWS_FREE = 2;
 
@@ -45,7 +45,7 @@ export class LayerBoard {
     if (layers.length <= max) return layers.map(describeLayer);
     const moving = layers.filter(({ state }) => state !== "done" && state !== "exists").slice(0, max);
     const left = layers.length - moving.length;
-    return [...moving.map(describeLayer), `and ${left} other layers`];
+    return [...moving.map(describeLayer), `and ${left} more`];
   }
 }
 

@@ -87,17 +87,17 @@ describe("LayerBoard", () => {
 
     const lines = screen.text().replaceAll("\r\u001b[2K", "").split("\n").slice(0, -1);
     expect(lines).toHaveLength(4);
-    expect(lines.at(-1)).toBe("and 7 other layers");
+    expect(lines.at(-1)).toBe("and 7 more");
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThan(20);
   });
 });
 
 describe("describeLayer()", () => {
   test.each([
-    [0, 100, "[>                       ]  0B/100B"],
-    [50, 100, "[============>           ]  50B/100B"],
-    [100, 100, "[========================]  100B/100B"],
-    [200, 100, "[========================]  200B/100B"],
+    [0, 100, "[>                   ]  0B/100B"],
+    [50, 100, "[==========>         ]  50B/100B"],
+    [100, 100, "[====================]  100B/100B"],
+    [200, 100, "[====================]  200B/100B"],
     [7, 0, "7B"],
   ])("shows %d of %d", (current, total, bar) => {
     expect(describeLayer(layer({ current, total }))).toBe(`${LAYER}: Downloading ${bar}`);
