@@ -1,0 +1,149 @@
+/**
+ * The real thing: Debian's docker-registry on loopback with its data in a temporary directory, plain, with passwords, or
+ * with a token server of our own that signs JSON Web Tokens; and skopeo, which fills it.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import type { BuiltDocument } from "./image_builder.ts";
+import { startJwtServer, type TokenServer } from "./jwt_server.ts";
+import { writeOciLayout } from "./oci_layout.ts";
+
+export interface DockerRegistryOptions {
+  /** [none] */
+  readonly auth?: "none" | "htpasswd" | "token";
+  /** The one user of `htpasswd` and `token`. */
+  readonly user?: { readonly name: string; readonly password: string };
+  /** Repositories that only the user may pull, with `token`. */
+  readonly private?: readonly string[];
+}
+
+export interface DockerRegistry extends AsyncDisposable {
+  /** `127.0.0.1:PORT`, for references. */
+  readonly host: string;
+  readonly url: string;
+  /** Pushes with skopeo under `repository:tag`; `options` are further arguments of `skopeo copy`. */
+  push(name: string, document: BuiltDocument, options?: readonly string[]): Promise<void>;
+}
+
+/** The programs that this needs; a test that misses one is skipped. */
+export const hasDockerRegistry = ["docker-registry", "skopeo", "openssl"].every(
+  (name) => Bun.which(name) !== null,
+);
+
+const START_MS_MAX = 10_000;
+const DEFAULT_USER = { name: "pusher", password: "secret" };
+
+/** Starts a registry and waits until it answers. */
+export async function startDockerRegistry(options: DockerRegistryOptions = {}): Promise<DockerRegistry> {
+  const { auth = "none", user = DEFAULT_USER } = options;
+  await using stack = new AsyncDisposableStack();
+  const directory = mkdtempSync(`${tmpdir()}/bunker-registry-`);
+  stack.defer(() => rmSync(directory, { recursive: true, force: true }));
+  const port = await freePort();
+  const tokenServer =
+    auth === "token"
+      ? stack.use(await startJwtServer({ directory, user, private: options.private ?? [] }))
+      : undefined;
+  const environment = await authEnvironment(auth, { directory, user, tokenServer });
+  writeFileSync(`${directory}/config.yml`, configText(directory, port));
+  const registry = Bun.spawn(["docker-registry", "serve", `${directory}/config.yml`], {
+    env: { ...process.env, ...environment, OTEL_TRACES_EXPORTER: "none" },
+    stdout: "ignore",
+    stderr: "ignore",
+  });
+  stack.defer(async () => {
+    registry.kill();
+    await registry.exited;
+  });
+  const url = `http://127.0.0.1:${port}`;
+  await untilAnswers(url);
+  const owned = stack.move();
+  const credentials = auth === "none" ? [] : ["--dest-creds", `${user.name}:${user.password}`];
+  return {
+    host: `127.0.0.1:${port}`,
+    url,
+    push: (name, document, more = []) =>
+      push(`127.0.0.1:${port}/${name}`, { document, options: [...credentials, ...more] }),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+function configText(directory: string, port: number): string {
+  const storage = { filesystem: { rootdirectory: `${directory}/data` } };
+  // YAML is a superset of JSON.
+  return JSON.stringify({
+    version: 0.1,
+    log: { level: "error" },
+    storage,
+    http: { addr: `127.0.0.1:${port}` },
+  });
+}
+
+async function authEnvironment(
+  auth: "none" | "htpasswd" | "token",
+  given: {
+    readonly directory: string;
+    readonly user: { readonly name: string; readonly password: string };
+    readonly tokenServer: TokenServer | undefined;
+  },
+): Promise<Record<string, string>> {
+  if (auth === "htpasswd") {
+    const path = `${given.directory}/htpasswd`;
+    const hash = await Bun.password.hash(given.user.password, { algorithm: "bcrypt", cost: 4 });
+    writeFileSync(path, `${given.user.name}:${hash}\n`);
+    return {
+      REGISTRY_AUTH: "htpasswd",
+      REGISTRY_AUTH_HTPASSWD_REALM: "test",
+      REGISTRY_AUTH_HTPASSWD_PATH: path,
+    };
+  }
+  if (given.tokenServer === undefined) return {};
+  return {
+    REGISTRY_AUTH: "token",
+    REGISTRY_AUTH_TOKEN_REALM: given.tokenServer.url,
+    REGISTRY_AUTH_TOKEN_SERVICE: "registry.test",
+    REGISTRY_AUTH_TOKEN_ISSUER: "bunker-tests",
+    REGISTRY_AUTH_TOKEN_ROOTCERTBUNDLE: given.tokenServer.certificatePath,
+  };
+}
+
+async function push(
+  target: string,
+  { document, options }: { readonly document: BuiltDocument; readonly options: readonly string[] },
+): Promise<void> {
+  const directory = mkdtempSync(`${tmpdir()}/bunker-layout-`);
+  try {
+    writeOciLayout(directory, { image: document });
+    const fixed = ["skopeo", "copy", "--insecure-policy", "--all", "--dest-tls-verify=false", ...options];
+    const skopeo = Bun.spawn([...fixed, `oci:${directory}:image`, `docker://${target}`], {
+      stdout: "ignore",
+      stderr: "pipe",
+    });
+    const errors = await skopeo.stderr.text();
+    if ((await skopeo.exited) !== 0) throw new Error(`skopeo copy failed: ${errors}`);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() });
+  const { port = 0 } = server;
+  await server.stop(true);
+  return port;
+}
+
+async function untilAnswers(url: string): Promise<void> {
+  const end = Date.now() + START_MS_MAX;
+  while (Date.now() < end) {
+    try {
+      // Each attempt waits for the one before.
+      await fetch(`${url}/v2/`, { proxy: false } as unknown as RequestInit);
+      return;
+    } catch {
+      // It is not up yet.
+      await Bun.sleep(20);
+    }
+  }
+  throw new Error("docker-registry did not start");
+}
