@@ -1,6 +1,6 @@
 /**
  * From the words on the command line of `run` to the values that the engine takes. Flags and plain texts are taken
- * here; whatever has to be parsed is left to run_values.ts, which is loaded only when such an option was given.
+ * here; whatever has to be parsed is left to run_values.ts, loaded only when such an option was given.
  */
 import { defaultRunOptions, type RunOptions } from "../engine/options/run_options.ts";
 import { CommandLineError } from "./command_line_error.ts";

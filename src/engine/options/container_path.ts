@@ -15,8 +15,13 @@ export function parseContainerPath(text: string): string {
   if (Buffer.byteLength(text) > PATH_BYTES_MAX) {
     throw new SyntaxError(`Cannot use a path in the container: it is longer than ${PATH_BYTES_MAX} bytes`);
   }
+  return normalisePath(text);
+}
+
+/** An absolute path as text without `.`, `..`, double or closing slashes; nothing leads above the root. */
+export function normalisePath(path: string): string {
   const parts: string[] = [];
-  for (const part of text.split("/")) {
+  for (const part of path.split("/")) {
     if (part === "..") parts.pop();
     else if (part !== "" && part !== ".") parts.push(part);
   }

@@ -1,9 +1,9 @@
 /** Parses `--mount type=bind,source=…,target=…` and `--mount type=tmpfs,target=…`. */
-import { resolve } from "node:path";
 import { UsageError } from "../../errors.ts";
 import { parseBytes } from "./bytes.ts";
 import { parseMountTarget } from "./container_path.ts";
 import { parseCsvLine } from "./csv.ts";
+import { resolveHostPath } from "./host_path.ts";
 import { DEFAULT_PROPAGATION, isPropagation } from "./propagation.ts";
 import type { MountRequest } from "./run_options.ts";
 import { DEFAULT_TMPFS, parseMode } from "./tmpfs.ts";
@@ -73,7 +73,7 @@ function bindOf(values: ReadonlyMap<string, string>, common: Common): MountReque
   if (!isPropagation(propagation)) {
     throw new SyntaxError(`Cannot use bind-propagation "${propagation}": expected a word such as rslave`);
   }
-  return { type: "bind", ...common, hostPath: resolve(source), propagation, createHostPath: false };
+  return { type: "bind", ...common, hostPath: resolveHostPath(source), propagation, createHostPath: false };
 }
 
 function tmpfsOf(values: ReadonlyMap<string, string>, common: Common): MountRequest {

@@ -1,6 +1,6 @@
 /** Parses `--security-opt`. What cannot be had is refused with a reason, since a silent "no" would be unsafe. */
-import { resolve } from "node:path";
 import { UsageError } from "../../errors.ts";
+import { resolveHostPath } from "./host_path.ts";
 import type { RunOptions } from "./run_options.ts";
 
 /** What one `--security-opt` changes. */
@@ -40,7 +40,7 @@ function parseTruth(value: string | undefined): boolean {
 function parseSeccomp(value: string | undefined): string {
   if (value === undefined || value === "") throw new SyntaxError("Cannot use seccomp: it has no profile");
   if (value === "unconfined") return "unconfined";
-  return value === "builtin" ? "default" : resolve(value);
+  return value === "builtin" ? "default" : resolveHostPath(value);
 }
 
 function refuseLabels(name: "apparmor" | "label", value: string | undefined): SecurityChange {

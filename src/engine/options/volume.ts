@@ -1,7 +1,7 @@
 /** Parses `-v HOST:CONTAINER[:OPTIONS]`. Volumes with a name, or with none, do not exist yet and are refused. */
-import { resolve } from "node:path";
 import { UsageError } from "../../errors.ts";
 import { parseMountTarget } from "./container_path.ts";
+import { resolveHostPath } from "./host_path.ts";
 import { DEFAULT_PROPAGATION, isPropagation, type Propagation } from "./propagation.ts";
 import type { MountRequest } from "./run_options.ts";
 
@@ -36,8 +36,9 @@ export function parseVolume(text: string): MountRequest {
 }
 
 function hostPathOf(text: string): string {
-  if (text.startsWith("/")) return resolve(text);
-  if (text === "." || text === ".." || text.startsWith("./") || text.startsWith("../")) return resolve(text);
+  if (text.startsWith("/")) return resolveHostPath(text);
+  if (text === "." || text === ".." || text.startsWith("./") || text.startsWith("../"))
+    return resolveHostPath(text);
   throw new UsageError(`Cannot mount volume "${text}": named volumes are not supported yet`, {
     hint: `Give a directory of the host, as an absolute path or as ./${text}`,
   });
