@@ -1,4 +1,4 @@
-/** The program as it is called, up to the engine: exit codes, streams, and what is loaded. */
+/** The program as it is called, up to the engine: exit codes and streams. */
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 
