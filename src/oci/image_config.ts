@@ -47,6 +47,7 @@ export interface HistoryEntry {
   readonly isEmptyLayer: boolean;
 }
 
+/** A whole config document. */
 export interface ImageConfig {
   readonly platform: Platform;
   /** RFC 3339 as the image has it. */

@@ -3,6 +3,7 @@
  * its first bytes decide, since registries mislabel: its media type only rules out what is no file system at all.
  */
 
+/** The types that are read: OCI's, then Docker's. */
 export const OCI_INDEX = "application/vnd.oci.image.index.v1+json";
 export const OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json";
 export const OCI_CONFIG = "application/vnd.oci.image.config.v1+json";

@@ -108,10 +108,13 @@ function isRegistry(first: string): boolean {
 }
 
 function checkName(text: string, { registry, repository }: Reference): void {
-  const port = HOST.exec(registry);
-  if (port === null) fail(text, `${JSON.stringify(registry)} is not a host name with an optional port`);
-  if (Number(port[1] ?? 1) > PORT_MAX || Number(port[1] ?? 1) === 0)
-    fail(text, `the port is not 1 to ${PORT_MAX}`);
+  const [matched, port = "1"] = HOST.exec(registry) ?? [];
+  if (matched === undefined)
+    fail(text, `${JSON.stringify(registry)} is not a host name with an optional port`);
+  if (Number(port) > PORT_MAX || Number(port) === 0) fail(text, `the port is not 1 to ${PORT_MAX}`);
+  // The pattern lets through what no URL can hold, e.g. "1.2.3.4.5".
+  const isHost = registry === DEFAULT_REGISTRY || URL.canParse(`http://${registry}`);
+  if (!isHost) fail(text, `${JSON.stringify(registry)} is not a host name`);
   if (/[A-Z]/.test(repository)) fail(text, "the repository has upper-case letters");
   if (repository.replace(/^library\//, "") === "") fail(text, "the repository is missing");
   for (const component of repository.split("/")) {

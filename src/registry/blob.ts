@@ -39,8 +39,10 @@ export async function openBlob(
   request: BlobRequest,
   signal?: AbortSignal,
 ): Promise<ReadableStream<Uint8Array>> {
-  const { session, exchange } = await openSource(request, signal);
-  const chunks = blobChunks({ request, session, signal }, exchange);
+  const cancelled = new AbortController();
+  const either = signal === undefined ? cancelled.signal : AbortSignal.any([signal, cancelled.signal]);
+  const { session, exchange } = await openSource(request, either);
+  const chunks = blobChunks({ request, session, signal: either }, exchange);
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
@@ -48,8 +50,11 @@ export async function openBlob(
         if (done) controller.close();
         else controller.enqueue(value);
       },
-      async cancel() {
-        await chunks.return();
+      async cancel(reason) {
+        // A generator that waits for bytes hears of its end only when they come: the abort lets it go at once, with an
+        // error that nobody waits for any more.
+        cancelled.abort(reason);
+        await Promise.allSettled([chunks.return()]);
       },
     },
     { highWaterMark: 0 },

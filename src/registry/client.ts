@@ -20,6 +20,7 @@ import { DEFAULT_RETRY, type RetryPolicy } from "./retry.ts";
 import { type ContentRequest, Session } from "./session.ts";
 import type { AccessSettings } from "./token.ts";
 
+/** What a client is told once: where registries are, who asks, how patiently. */
 export interface RegistryClientOptions {
   readonly registries?: RegistriesConfig;
   readonly credentials?: CredentialStore;
@@ -56,6 +57,7 @@ export interface ResolvedImage {
   readonly isOtherPlatform: boolean;
 }
 
+/** What one look-up is for. */
 export interface ResolveOptions {
   /** [this machine's] */
   readonly platform?: Platform;

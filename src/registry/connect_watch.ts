@@ -3,8 +3,10 @@
  * answering may take long: so when a reply is late, a second connection is tried, and only if that fails too, the
  * request is given up. A request that is answered in time costs nothing.
  */
+import { connect } from "node:net";
 import { RegistryError } from "./registry_error.ts";
 
+/** A watch that runs. */
 export interface ConnectionWatch {
   /** Ends the watch; nothing is called any more. */
   stop(): void;
@@ -39,22 +41,18 @@ export function watchConnection(
 }
 
 /** True once a connection stands; false when it is refused, which the request itself will report. */
-async function canConnect(url: URL, signal: AbortSignal): Promise<boolean> {
+function canConnect(url: URL, signal: AbortSignal): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
   const port = url.port === "" ? { "http:": 80, "https:": 443 }[url.protocol] : Number(url.port);
-  signal.addEventListener("abort", () => resolve(false), { once: true });
-  const hostname = url.hostname.replace(/^\[|\]$/g, "");
-  Bun.connect({
-    hostname,
-    port: port ?? 443,
-    socket: {
-      data: () => undefined,
-      open: (socket) => {
-        socket.end();
-        resolve(true);
-      },
-    },
-  }).catch(() => resolve(false));
+  const socket = connect({ host: url.hostname.replace(/^\[|\]$/g, ""), port: port ?? 443 });
+  // Left alone, a connection that nobody answers keeps the process alive for minutes.
+  const settle = (isAlive: boolean): void => {
+    socket.destroy();
+    resolve(isAlive);
+  };
+  socket.once("connect", () => settle(true));
+  socket.once("error", () => settle(false));
+  signal.addEventListener("abort", () => settle(false), { once: true });
   return promise;
 }
 

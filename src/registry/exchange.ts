@@ -18,8 +18,10 @@ export interface Timeouts {
   readonly stallMs: number;
 }
 
+/** The limits for a person who waits. */
 export const DEFAULT_TIMEOUTS: Timeouts = { connectMs: 5000, responseMs: 30_000, stallMs: 30_000 };
 
+/** One request, to one URL. */
 export interface HttpRequest {
   readonly method: "GET" | "HEAD" | "POST";
   readonly url: URL;

@@ -6,6 +6,7 @@
 import { UsageError } from "../errors.ts";
 import { arrayAt, objectAt, stringAt } from "../oci/json.ts";
 
+/** What the configuration says about one registry. */
 export interface RegistryConfig {
   /** Base URLs asked before the registry itself, in order, without a trailing slash. */
   readonly mirrors: readonly string[];

@@ -4,6 +4,7 @@
  */
 import { BunkerError, type ErrorDetails } from "../errors.ts";
 
+/** Stable names that scripts may rely on. */
 export type RegistryErrorCode =
   /** No such repository, tag or digest, or one that only members may see. */
   | "IMAGE_NOT_FOUND"
@@ -23,6 +24,7 @@ export type RegistryErrorCode =
   /** Bytes that are not what their digest or size says. */
   | "CONTENT_MISMATCH";
 
+/** What a {@link RegistryError} carries besides its message. */
 export interface RegistryErrorDetails extends ErrorDetails {
   readonly code: RegistryErrorCode;
   /** HTTP status of the reply. */

@@ -3,6 +3,7 @@
  * budget fails at once, since a person prefers the truth after one second to silence for an hour.
  */
 
+/** How often and how long one request is tried. */
 export interface RetryPolicy {
   /** Requests in all. */
   readonly attemptCountMax: number;
@@ -12,6 +13,7 @@ export interface RetryPolicy {
   readonly totalDelayMsMax: number;
 }
 
+/** Waits of 2, 4, 8 and 16 seconds, thirty in all. */
 export const DEFAULT_RETRY: RetryPolicy = { attemptCountMax: 5, firstDelayMs: 2000, totalDelayMsMax: 30_000 };
 
 /** Share of a delay that is random, so that many clients do not come back at the same moment. */
@@ -44,6 +46,7 @@ export class RetryBudget {
   }
 }
 
+/** True for a reply that may be another one next time: time-outs, limits, broken servers. */
 export function isRetryableStatus(status: number): boolean {
   return RETRYABLE_STATUSES.includes(status);
 }

@@ -225,6 +225,21 @@ describe("openBlob()", () => {
     expect((await reader.read()).done).toBe(true);
   });
 
+  test("ends at once when the stream is cancelled while nothing comes", async () => {
+    registry.break(stall(1000, { on: BLOBS, server: "cdn" }));
+    const patient = impatientClient({ timeouts: { stallMs: 20_000 } });
+    await patient.findTarget(appOf(registry));
+    const reader = (await patient.openBlob(appOf(registry), layer)).getReader();
+    await reader.read();
+    const start = performance.now();
+    const pending = reader.read();
+
+    await reader.cancel();
+
+    expect(performance.now() - start).toBeLessThan(1000);
+    expect((await pending).done).toBe(true);
+  });
+
   test("ends with the signal's reason in the middle of the body", async () => {
     registry.break(drip(1000, 20, { on: BLOBS, server: "cdn" }));
     const controller = new AbortController();

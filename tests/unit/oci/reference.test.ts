@@ -50,6 +50,8 @@ describe("parseReference()", () => {
     ["host:0/app", "the port"],
     ["host:65536/app", "the port"],
     ["ho_st.com/app", "not a host name"],
+    ["1.2.3.4.5/app", "not a host name"],
+    ["[:::]:5000/app", "not a host name"],
     [HEX, "an image id"],
     ["alpine@sha512:00", "hex digits after"],
     ["alpine@sha256:../../x", "hex digits after"],
