@@ -44,7 +44,8 @@ const GNU_REAL_SIZE_OFFSET = 483;
 const EXTENSION_EXTENDED_OFFSET = 504;
 
 /** A sparse file in one of the PAX forms. */
-export function paxSparse(name: Bytes, file: SparseFile): PaxSparse {
+export function paxSparse(name: Bytes, given: SparseFile): PaxSparse {
+  const file = withEnd(given);
   const numbers = segmentNumbers(file);
   const size: PaxRecord = ["GNU.sparse.size", String(file.realSize)];
   const count: PaxRecord = ["GNU.sparse.numblocks", String(file.segments.length)];
@@ -75,7 +76,8 @@ export function paxSparse(name: Bytes, file: SparseFile): PaxSparse {
 }
 
 /** The blocks of a sparse file of GNU type "S": header, extension headers, data. */
-export function gnuSparseBlocks(fields: HeaderFields, file: SparseFile): Uint8Array[] {
+export function gnuSparseBlocks(fields: HeaderFields, given: SparseFile): Uint8Array[] {
+  const file = withEnd(given);
   const data = segmentData(file);
   const header = encodeHeader({ ...fields, format: "gnu", size: fields.size ?? data.length, type: "S" });
   const rest = file.segments.slice(HEADER_SEGMENTS);
@@ -84,6 +86,15 @@ export function gnuSparseBlocks(fields: HeaderFields, file: SparseFile): Uint8Ar
   header.set(encodeNumber(file.realSize, NUMBER_BYTES), GNU_REAL_SIZE_OFFSET);
   writeChecksum(header);
   return [header, ...extensionBlocks(rest), ...paddedToBlock(data)];
+}
+
+/** A hole at the end is told by an empty segment behind it: without one GNU tar makes the file too short. */
+function withEnd(file: SparseFile): SparseFile {
+  const last = file.segments.at(-1);
+  const end = last === undefined ? 0 : last.offset + bytesOf(last.data).length;
+  return end < file.realSize
+    ? { ...file, segments: [...file.segments, { offset: file.realSize, data: "" }] }
+    : file;
 }
 
 function segmentData(file: SparseFile): Uint8Array {
