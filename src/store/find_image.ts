@@ -15,14 +15,18 @@ export interface StoredImage {
   readonly reference: string;
   /** Digest of the platform's manifest. */
   readonly manifestDigest: Digest;
+  readonly manifestMediaType: string;
   /** Digest of what the reference named: the index, or the manifest itself. */
   readonly targetDigest: Digest;
   /** Digest of the config: what `images` prints. */
   readonly imageId: Digest;
   /** Directories relative to the root, bottom first. */
   readonly layers: readonly string[];
-  /** Which overlay attributes the layers carry: `user` needs the mount option `userxattr`. */
-  readonly overlayXattrs: "trusted" | "user";
+  /**
+   * How the layers say what they hide: `trusted` and `user` are overlayfs' own forms, the second with the mount option
+   * `userxattr`; `files` are the archives' `.wh.` files, to be merged by flattenLayers() since overlay shows them.
+   */
+  readonly overlayXattrs: "trusted" | "user" | "files";
   readonly config: ProcessConfig;
   readonly os: string;
   readonly architecture: string;

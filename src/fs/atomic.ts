@@ -1,0 +1,41 @@
+/**
+ * Files that are there whole or not at all: written under another name, flushed, renamed.
+ */
+
+import { randomBytes } from "node:crypto";
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+
+export interface AtomicOptions {
+  /** [0o600] */
+  readonly mode?: number;
+  /** False for what can be made again: it may be empty after a power loss [true]. */
+  readonly durable?: boolean;
+}
+
+/**
+ * Writes `content` to `path`, in place of what is there. A crash leaves the old file or the new one; at worst another
+ * file with a name that begins with ".tmp-" beside it.
+ * @throws node:fs errors
+ */
+export function writeFileAtomic(
+  path: string,
+  content: string | Uint8Array,
+  options: AtomicOptions = {},
+): void {
+  const slash = path.lastIndexOf("/");
+  const temporary = `${path.slice(0, slash + 1)}.tmp-${randomBytes(8).toString("hex")}`;
+  try {
+    const fd = openSync(temporary, "wx", options.mode ?? 0o600);
+    try {
+      const bytes = typeof content === "string" ? Buffer.from(content) : content;
+      for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
+      if (options.durable !== false) fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+}

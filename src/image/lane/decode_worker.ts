@@ -1,0 +1,30 @@
+/** Worker, first half of a lane: blob → digest → decompression → diffID → ring. One message, one layer, one answer. */
+import { closeSync, openSync } from "node:fs";
+import { decodeLayer } from "./decode.ts";
+import { toErrorData } from "./error_data.ts";
+import type { DecodeAnswer, DecodeMessage } from "./job.ts";
+import { layerChunks } from "./layer_chunks.ts";
+import { abortRing, addProgress, RingAborted, RingWriter } from "./ring.ts";
+
+declare const self: Worker;
+
+self.onmessage = async ({ data }: MessageEvent<DecodeMessage>) => {
+  self.postMessage(await decode(data));
+};
+
+async function decode({ job, ring }: DecodeMessage): Promise<DecodeAnswer> {
+  const { source, expected, blobPath } = job;
+  const blobFd = blobPath === undefined ? undefined : openSync(blobPath, "wx", 0o600);
+  try {
+    const writer = new RingWriter(ring);
+    const onBytes = (count: number): void => addProgress(ring, count);
+    await decodeLayer(layerChunks(source), writer, { expected, blobFd, onBytes });
+    writer.end();
+    return { kind: "done", result: undefined };
+  } catch (error) {
+    abortRing(ring);
+    return error instanceof RingAborted ? { kind: "aborted" } : { kind: "failed", error: toErrorData(error) };
+  } finally {
+    if (blobFd !== undefined) closeSync(blobFd);
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * Unpacks layers side by side: large ones in lanes, two threads each, small ones in the calling thread meanwhile. The
+ * largest come first, so that no lane is left with one at the end.
+ */
+import { availableParallelism } from "node:os";
+import { type LayerWatch, unpackInline } from "./lane/inline.ts";
+import type { LayerJob } from "./lane/job.ts";
+import type { LayerResult } from "./unpack/applier.ts";
+
+/** Compressed bytes up to which a layer is not worth a thread (measured: starting two costs 10 ms). */
+const INLINE_SIZE_MAX = 1 << 20;
+/** More lanes than this gained nothing on two processors, and each costs 10 MB. */
+const LANES_MAX = 2;
+
+/** A layer to be unpacked; `open` is called when its turn comes, as tokens expire. */
+export interface QueuedLayer {
+  readonly sizeBytes: number;
+  open(): Promise<LayerJob>;
+  onBytes(count: number): void;
+  onDone(result: LayerResult): void;
+}
+
+/** Unpacks all, or throws the first error after everything has stopped. */
+export async function unpackAll(layers: readonly QueuedLayer[], signal: AbortSignal): Promise<void> {
+  const stop = new AbortController();
+  const watch = { signal: AbortSignal.any([signal, stop.signal]) };
+  const bySize = [...layers].sort((one, other) => other.sizeBytes - one.sizeBytes);
+  const large = bySize.filter((layer) => layer.sizeBytes > INLINE_SIZE_MAX);
+  const small = bySize.filter((layer) => layer.sizeBytes <= INLINE_SIZE_MAX);
+  const lanes = Math.min(large.length, LANES_MAX, availableParallelism());
+  const runners = Array.from({ length: lanes }, () => runLane(large, watch));
+  runners.push(runInline(small, watch));
+  const first = Promise.withResolvers<never>();
+  for (const runner of runners) {
+    runner.catch((error: unknown) => {
+      first.reject(error);
+      stop.abort(error);
+    });
+  }
+  const ended = Promise.allSettled(runners);
+  try {
+    await Promise.race([first.promise, Promise.all(runners)]);
+  } finally {
+    await ended;
+  }
+}
+
+/** Takes layers from the queue until it is empty. */
+async function runLane(queue: QueuedLayer[], watch: { readonly signal: AbortSignal }): Promise<void> {
+  const { Lane } = await import("./lane/lane.ts");
+  using lane = new Lane();
+  for (let layer = queue.shift(); layer !== undefined; layer = queue.shift()) {
+    // One after the other is what a lane is.
+    layer.onDone(await lane.unpack(await layer.open(), watchOf(layer, watch)));
+  }
+}
+
+async function runInline(queue: QueuedLayer[], watch: { readonly signal: AbortSignal }): Promise<void> {
+  for (const layer of queue) {
+    watch.signal.throwIfAborted();
+    // One after the other: they share this thread anyway.
+    layer.onDone(await unpackInline(await layer.open(), watchOf(layer, watch)));
+  }
+}
+
+function watchOf(layer: QueuedLayer, { signal }: { readonly signal: AbortSignal }): LayerWatch {
+  return { signal, onBytes: (count) => layer.onBytes(count) };
+}

@@ -1,0 +1,42 @@
+/** An image could not be pulled, for a reason that lies in its layers or in this machine. */
+import { BunkerError } from "../errors.ts";
+import { formatReference, type Reference } from "../oci/reference.ts";
+import { RegistryError } from "../registry/registry_error.ts";
+
+export class PullError extends BunkerError {
+  /** The code of the cause where it has one, e.g. `"LAYER_INVALID"`; `"DISK_FULL"` for a full disk. */
+  readonly code: string;
+
+  constructor(
+    message: string,
+    details: { readonly code: string; readonly cause: unknown; readonly hint?: string },
+  ) {
+    super(message, details);
+    this.code = details.code;
+  }
+}
+
+const DISK_FULL: readonly string[] = ["ENOSPC", "EDQUOT"];
+
+/** Explains what a pull met; errors that already name the image, and cancellation, are passed through. */
+export function pullError(reference: Reference, cause: unknown, signal: AbortSignal): unknown {
+  if (signal.aborted || !(cause instanceof Error)) return cause;
+  if (cause instanceof RegistryError || cause instanceof PullError) return cause;
+  const name = `image "${formatReference(reference)}"`;
+  const codes = codesOf(cause);
+  if (codes.some((code) => DISK_FULL.includes(code))) {
+    const hint = 'Free space with "bunker system prune", or move the data with --root';
+    return new PullError(`Cannot pull ${name}: the disk is full`, { code: "DISK_FULL", cause, hint });
+  }
+  const hint = cause instanceof BunkerError && cause.hint !== undefined ? { hint: cause.hint } : {};
+  return new PullError(`Cannot pull ${name}`, { code: codes[0] ?? "PULL_FAILED", cause, ...hint });
+}
+
+function codesOf(error: Error): string[] {
+  const codes: string[] = [];
+  for (let at: unknown = error; at instanceof Error; at = at.cause) {
+    const { code } = at as { code?: unknown };
+    if (typeof code === "string") codes.push(code);
+  }
+  return codes;
+}

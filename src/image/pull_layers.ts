@@ -1,0 +1,205 @@
+/**
+ * Brings an image's layers into a staging directory, those that the store does not have yet. What two pulls have in
+ * common only one of them fetches: each holds the locks of its layers, taken in the order of their names, until it has
+ * committed.
+ */
+import { existsSync } from "node:fs";
+import type { Lock } from "../fs/lock.ts";
+import { Lock as FileLock } from "../fs/lock.ts";
+import type { Descriptor } from "../oci/descriptor.ts";
+import { blobPath, type Digest } from "../oci/digest.ts";
+import type { RegistryClient, ResolvedImage } from "../registry/client.ts";
+import {
+  chainIds,
+  findLayer,
+  layerLockPath,
+  type StagedLayer,
+  type StoredLayer,
+  writeLayerRecord,
+} from "../store/layers.ts";
+import type { LayerJob, LayerSource } from "./lane/job.ts";
+import { type QueuedLayer, unpackAll } from "./layer_queue.ts";
+import type { PullProgress } from "./pull_progress.ts";
+import type { LayerResult } from "./unpack/applier.ts";
+import type { Skipped } from "./unpack/attributes.ts";
+import { LowerLayers } from "./unpack/lower_layers.ts";
+import type { UnpackOptions } from "./unpack/options.ts";
+
+/** What a pull of layers works with. */
+export interface LayerContext {
+  readonly root: string;
+  /** Directory for what is not in place yet. */
+  readonly staging: string;
+  readonly client: RegistryClient;
+  readonly options: UnpackOptions;
+  readonly keepBlobs: boolean;
+  readonly signal: AbortSignal;
+  readonly onProgress: (progress: PullProgress) => void;
+}
+
+/** One layer of the image, at its position. */
+interface Position {
+  readonly index: number;
+  readonly descriptor: Descriptor;
+  readonly diffId: Digest;
+  readonly chainId: Digest;
+}
+
+/** A layer that was unpacked by this pull, before it is known what of the layers below it needs. */
+interface Unpacked {
+  readonly directory: string;
+  readonly result: LayerResult;
+}
+
+/** The layers of an image, bottom first: each in the store already, or staged to be moved there. */
+export interface PreparedLayers {
+  readonly layers: readonly (StoredLayer | StagedLayer)[];
+  /** Blobs to be moved into the store: from, and digest. */
+  readonly blobs: readonly { readonly path: string; readonly digest: Digest }[];
+  readonly skipped: Skipped;
+}
+
+/** Takes the locks of all layers, waiting for other pulls; the caller releases them. */
+export async function lockLayers(
+  stack: DisposableStack,
+  diffIds: readonly Digest[],
+  { root, signal, onProgress }: LayerContext,
+): Promise<void> {
+  const onWait = (): void => onProgress({ kind: "waiting" });
+  for (const diffId of [...new Set(diffIds)].sort()) {
+    // In one order for everyone: two pulls that want the same layers never wait for each other.
+    const lock: Lock = await FileLock.take(layerLockPath(root, diffId), { signal, onWait });
+    stack.use(lock);
+  }
+}
+
+/**
+ * Fetches and unpacks what is missing. The caller holds the locks.
+ * @throws {RegistryError} {RelayedError} {LayerError} …
+ */
+export async function prepareLayers(image: ResolvedImage, context: LayerContext): Promise<PreparedLayers> {
+  const { manifest, config } = image;
+  const chain = chainIds(config.diffIds);
+  const positions = manifest.layers.map((descriptor, index): Position => {
+    const diffId = config.diffIds[index];
+    const chainId = chain[index];
+    if (diffId === undefined || chainId === undefined)
+      throw new RangeError("Cannot pair layers and diff_ids");
+    return { index, descriptor, diffId, chainId };
+  });
+  const found = positions.map((position) => findLayer(context.root, position, context.options.whiteouts));
+  const missing = positions.filter(({ index }) => found[index] === undefined);
+  for (const { descriptor, index } of positions) {
+    if (found[index] !== undefined) report(context, descriptor, "exists", descriptor.size);
+  }
+  const unpacked = await unpackMissing(image, missing, context);
+  const skipped: Skipped = { owners: 0, devices: 0, xattrs: 0 };
+  const below = new LowerLayers(context.options);
+  const layers = positions.map((position) => {
+    const layer = found[position.index] ?? settle(position, { unpacked, below, context, skipped, positions });
+    below.push("name" in layer ? `${context.root}/l/${layer.name}` : layer.directory, layer.record.opaque);
+    return layer;
+  });
+  return { layers, blobs: blobsOf(missing, context), skipped };
+}
+
+async function unpackMissing(
+  image: ResolvedImage,
+  missing: readonly Position[],
+  context: LayerContext,
+): Promise<Map<Digest, Unpacked>> {
+  const unpacked = new Map<Digest, Unpacked>();
+  const distinct = new Map(missing.map((position) => [position.diffId, position]));
+  const queue = [...distinct.values()].map((position): QueuedLayer => {
+    const { descriptor, diffId } = position;
+    const directory = directoryOf(position, context);
+    let done = 0;
+    return {
+      sizeBytes: descriptor.size,
+      open: () => openJob(image, position, context),
+      onBytes: (count) => {
+        done += count;
+        report(context, descriptor, "fetching", done);
+      },
+      onDone: (result) => {
+        unpacked.set(diffId, { directory, result });
+        report(context, descriptor, "unpacked", descriptor.size);
+      },
+    };
+  });
+  await unpackAll(queue, context.signal);
+  return unpacked;
+}
+
+async function openJob(image: ResolvedImage, position: Position, context: LayerContext): Promise<LayerJob> {
+  const { descriptor, diffId } = position;
+  const { root, client, keepBlobs, options } = context;
+  const stored = `${root}/${blobPath(descriptor.digest)}`;
+  const isStored = existsSync(stored);
+  const source: LayerSource = isStored
+    ? { kind: "file", path: stored }
+    : { kind: "registry", request: await client.blobRequest(image.reference, descriptor) };
+  return {
+    source,
+    expected: { descriptor, diffId },
+    blobPath: isStored || !keepBlobs ? undefined : stagedBlob(position, context),
+    directory: directoryOf(position, context),
+    options,
+  };
+}
+
+interface Settling {
+  readonly unpacked: ReadonlyMap<Digest, Unpacked>;
+  readonly below: LowerLayers;
+  readonly context: LayerContext;
+  readonly skipped: Skipped;
+  readonly positions: readonly Position[];
+}
+
+/** Completes a layer from those below it, and writes its record. */
+function settle(position: Position, { unpacked, below, context, skipped, positions }: Settling): StagedLayer {
+  const { diffId, chainId, descriptor, index } = position;
+  const layer = unpacked.get(diffId);
+  if (layer === undefined) throw new Error("Cannot happen: a missing layer was not unpacked");
+  const { result } = layer;
+  const isSelfContained = result.implied.length === 0 && result.links.length === 0;
+  let { directory } = layer;
+  if (!isSelfContained) {
+    const isNeededAgain = positions.some((other) => other.index > index && other.diffId === diffId);
+    if (isNeededAgain) directory = below.copy(directory, `${directory}-${index}`);
+    below.complete(directory, result);
+  }
+  for (const key of ["owners", "devices", "xattrs"] as const) skipped[key] += result.skipped[key];
+  const record = {
+    diffId,
+    ...(isSelfContained ? {} : { chainId }),
+    blob: descriptor.digest,
+    sizeBytes: result.sizeBytes,
+    entries: result.entries,
+    opaque: result.opaque,
+    overlayXattrs: context.options.whiteouts,
+  };
+  const recordFile = `${directory}.json`;
+  writeLayerRecord(recordFile, record);
+  return { record, directory, recordFile };
+}
+
+function blobsOf(missing: readonly Position[], context: LayerContext): PreparedLayers["blobs"] {
+  const distinct = new Map(missing.map((position) => [position.descriptor.digest, position]));
+  return [...distinct.values()].flatMap((position) => {
+    const path = stagedBlob(position, context);
+    return existsSync(path) ? [{ path, digest: position.descriptor.digest }] : [];
+  });
+}
+
+const directoryOf = ({ index }: Position, { staging }: LayerContext): string => `${staging}/layer-${index}`;
+
+const stagedBlob = ({ index }: Position, { staging }: LayerContext): string => `${staging}/blob-${index}`;
+
+function report(
+  { onProgress }: LayerContext,
+  { digest, size }: Descriptor,
+  ...[state, doneBytes]: ["exists" | "fetching" | "unpacked", number]
+): void {
+  onProgress({ kind: "layer", digest, state, doneBytes, sizeBytes: size });
+}

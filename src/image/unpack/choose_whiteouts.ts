@@ -1,0 +1,25 @@
+/** Finds out, once for a pull, which form of whiteouts the data root's file system takes. */
+import { mkdirSync } from "node:fs";
+import { AT_FDCWD, O_DIRECTORY, O_RDONLY, S_IFCHR } from "../../linux/abi/fcntl.ts";
+import { SyscallError } from "../../linux/call.ts";
+import { Fd, mknodat, openat } from "../../linux/file.ts";
+import { trySetxattr } from "../../linux/xattr.ts";
+import type { UnpackOptions } from "./options.ts";
+
+/**
+ * Tries overlayfs' own form in a directory that must not exist; it stays. An overlay itself, as the root of another
+ * container is, takes neither whiteouts nor trusted attributes.
+ */
+export function chooseWhiteouts(directory: string, inUserNamespace: boolean): UnpackOptions["whiteouts"] {
+  const form = inUserNamespace ? "user" : "trusted";
+  mkdirSync(directory);
+  using fd = new Fd(openat(AT_FDCWD, directory, { flags: O_RDONLY | O_DIRECTORY }));
+  if (trySetxattr(fd.number, `${form}.overlay.opaque`, Buffer.from("y")) < 0) return "files";
+  try {
+    mknodat(fd.number, "whiteout", { mode: S_IFCHR });
+    return form;
+  } catch (error) {
+    if (error instanceof SyscallError) return "files";
+    throw error;
+  }
+}

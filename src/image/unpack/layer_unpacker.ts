@@ -1,0 +1,41 @@
+/** Unpacks one layer: an archive that is pushed in becomes the content of a directory. Synchronous, for any thread. */
+import { chmodSync, mkdirSync } from "node:fs";
+import { AT_FDCWD, O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from "../../linux/abi/fcntl.ts";
+import { Fd, openat } from "../../linux/file.ts";
+import { TarReader } from "../tar/reader.ts";
+import { LayerApplier, type LayerResult } from "./applier.ts";
+import type { UnpackOptions } from "./options.ts";
+
+const ROOT_MODE = 0o755;
+
+export class LayerUnpacker implements Disposable {
+  readonly #rootFd: Fd;
+  readonly #applier: LayerApplier;
+  readonly #reader: TarReader;
+
+  /** @param directory must not exist; created, and left to the caller */
+  constructor(directory: string, options: UnpackOptions) {
+    mkdirSync(directory);
+    // Without a set-group-id bit that it may have from above, which would be handed on to every directory in it.
+    chmodSync(directory, ROOT_MODE);
+    this.#rootFd = new Fd(openat(AT_FDCWD, directory, { flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW }));
+    this.#applier = new LayerApplier(this.#rootFd.number, options);
+    this.#reader = new TarReader(this.#applier);
+  }
+
+  /** @throws {TarError} {LayerError} {UnpackError} */
+  push(bytes: Uint8Array): void {
+    this.#reader.push(bytes);
+  }
+
+  /** @throws as {@link push} */
+  finish(): LayerResult {
+    this.#reader.finish();
+    return this.#applier.finish();
+  }
+
+  [Symbol.dispose](): void {
+    this.#applier[Symbol.dispose]();
+    this.#rootFd[Symbol.dispose]();
+  }
+}

@@ -1,0 +1,106 @@
+/** Unpacked layers: found by what they hold, put in place in one step. */
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { type Digest, digestHex, digestOfBytes } from "../oci/digest.ts";
+import { chainLayerName, diffLayerName, layerDirectory, layerRecordPath } from "./layout.ts";
+
+/** `ROOT/layers/NAME.json`: what a layer is. */
+export interface LayerRecord {
+  readonly diffId: Digest;
+  /** Set when the layer took something from those below it: it is right above this chain only. */
+  readonly chainId?: Digest;
+  /** Digest of the compressed layer that it was unpacked from. */
+  readonly blob: Digest;
+  readonly sizeBytes: number;
+  readonly entries: number;
+  /** True when nothing of the layers below shows through. */
+  readonly opaque: boolean;
+  readonly overlayXattrs: "trusted" | "user" | "files";
+}
+
+/** A layer in the store. */
+export interface StoredLayer {
+  readonly name: string;
+  readonly record: LayerRecord;
+}
+
+/** Where a layer stands in an image. */
+export interface LayerKey {
+  readonly diffId: Digest;
+  readonly chainId: Digest;
+}
+
+/**
+ * Identifies the stack of layers up to each one (image-spec, config.md#layer-chainid).
+ * @param diffIds bottom first
+ */
+export function chainIds(diffIds: readonly Digest[]): Digest[] {
+  const chain: Digest[] = [];
+  for (const diffId of diffIds) {
+    const below = chain.at(-1);
+    chain.push(below === undefined ? diffId : digestOfBytes(Buffer.from(`${below} ${diffId}`)));
+  }
+  return chain;
+}
+
+/**
+ * Finds an unpacked layer.
+ * @param overlayXattrs a layer in another form is of no use and is not found
+ */
+export function findLayer(
+  root: string,
+  { diffId, chainId }: LayerKey,
+  overlayXattrs: LayerRecord["overlayXattrs"],
+): StoredLayer | undefined {
+  for (const name of [diffLayerName(diffId), chainLayerName(chainId)]) {
+    const record = readLayerRecord(root, name);
+    if (record === undefined || !existsSync(`${root}/${layerDirectory(name)}`)) continue;
+    const isSame = record.diffId === diffId && (record.chainId ?? chainId) === chainId;
+    if (isSame && record.overlayXattrs === overlayXattrs) return { name, record };
+  }
+  return undefined;
+}
+
+/** The record of a layer; undefined when it is missing or damaged. */
+export function readLayerRecord(root: string, name: string): LayerRecord | undefined {
+  try {
+    return JSON.parse(readFileSync(`${root}/${layerRecordPath(name)}`, "utf8")) as LayerRecord;
+  } catch {
+    // Without a record the layer is as good as absent: it is unpacked again.
+    return undefined;
+  }
+}
+
+/** Name that a layer has in the store. */
+export function layerNameOf({ chainId, diffId }: LayerRecord): string {
+  return chainId === undefined ? diffLayerName(diffId) : chainLayerName(chainId);
+}
+
+/** A layer that is ready: directory and record on the store's file system, flushed. */
+export interface StagedLayer {
+  readonly record: LayerRecord;
+  /** Absolute path of the unpacked directory. */
+  readonly directory: string;
+  /** Absolute path of the record's file, written by {@link writeLayerRecord}. */
+  readonly recordFile: string;
+}
+
+/** Writes a record's file; not flushed. */
+export function writeLayerRecord(path: string, record: LayerRecord): void {
+  writeFileSync(path, `${JSON.stringify(record, null, 2)}\n`, { mode: 0o600 });
+}
+
+/** Moves a layer to its place. The caller holds the layer's lock. */
+export function commitLayer(root: string, { record, directory, recordFile }: StagedLayer): StoredLayer {
+  const name = layerNameOf(record);
+  const target = `${root}/${layerDirectory(name)}`;
+  // What is there has no record, or one of another form: the remains of a crash.
+  if (existsSync(target)) renameSync(target, `${directory}.replaced`);
+  // A directory without a record is no layer, so the record's arrival before it is harmless.
+  renameSync(recordFile, `${root}/${layerRecordPath(name)}`);
+  renameSync(directory, target);
+  return { name, record };
+}
+
+/** Path of the lock under which a layer is unpacked. */
+export const layerLockPath = (root: string, diffId: Digest): string =>
+  `${root}/locks/layer-${digestHex(diffId)}`;
