@@ -79,6 +79,19 @@ describe("parseManifest()", () => {
     expect(() => parseManifest(new Uint8Array([0x7b, 0xff, 0x7d]))).toThrow(SyntaxError);
   });
 
+  test("throws nothing but SyntaxError and RangeError for documents with any field replaced", () => {
+    const index = JSON.parse(
+      new TextDecoder().decode(buildIndex({ images: [image("linux/amd64")], attestations: true }).bytes),
+    );
+
+    const thrown = [MANIFEST, index].flatMap(replacements).flatMap((document) => thrownBy(document));
+
+    expect(thrown.length).toBeGreaterThan(100);
+    expect(thrown.filter((error) => !(error instanceof SyntaxError || error instanceof RangeError))).toEqual(
+      [],
+    );
+  });
+
   test("refuses more than 4 MiB and more than 500 layers", () => {
     const tooManyLayers = { ...MANIFEST, layers: Array.from({ length: 501 }, () => LAYER) };
 
@@ -125,6 +138,28 @@ describe("chooseManifest()", () => {
     expect(chooseManifest(two, parsePlatform("linux/amd64")).entry).toBeUndefined();
   });
 });
+
+/** The document with each value in it, at any depth, replaced by each of some unfit ones. */
+function replacements(value: unknown): unknown[] {
+  const unfit = [null, 0, -1, 1e308, "", "\0", "sha256:../x", [], [[]], {}, { __proto__: null }, true];
+  if (typeof value !== "object" || value === null) return unfit;
+  const inner = Object.entries(value).flatMap(([key, child]) =>
+    replacements(child).map((other) =>
+      Array.isArray(value) ? value.with(Number(key), other) : { ...value, [key]: other },
+    ),
+  );
+  return [...unfit, ...inner];
+}
+
+function thrownBy(document: unknown): unknown[] {
+  try {
+    const manifest = parseManifest(bytes(document));
+    if (manifest.kind === "index") chooseManifest(manifest, parsePlatform("linux/amd64"));
+    return [];
+  } catch (error) {
+    return [error];
+  }
+}
 
 function image(platform: string) {
   return buildImage({ platform: parsePlatform(platform), layers: [{ entries: [{ name: platform }] }] });
