@@ -8,11 +8,12 @@
  *
  * What the user asked for by a flag and cannot be had in a lesser grade is an error.
  */
+import { call } from "../linux/call.ts";
 import type { SharedPage } from "../linux/memfd.ts";
 import type { Program } from "../linux/program.ts";
 import { socketpair } from "../linux/socket_pair.ts";
 import { type ProgramFailure, programWithReport } from "../linux/spawn.ts";
-import { type Exit, waitForExit } from "../linux/wait.ts";
+import type { Exit } from "../linux/wait.ts";
 import { type HostPlan, planContainer } from "../runtime/container_plan.ts";
 import { type RootSource, SECTION_OVERLAY, SECTION_PROPAGATION } from "../runtime/rootfs/root.ts";
 import type { Spec } from "../runtime/spec/config.ts";
@@ -33,7 +34,15 @@ export interface Attempt {
   readonly needsMounts: readonly string[];
   readonly executableFile: (file: Uint8Array) => number;
   /** Called when the container's process runs, before waiting for it: signals, terminal. */
-  readonly supervise: (started: StartedContainer) => Promise<void> | void;
+  readonly supervise: (started: StartedContainer) => Promise<Supervision>;
+}
+
+/** What goes on while a container runs. */
+export interface Supervision {
+  /** Waits for the container's end. */
+  wait(): Exit | Promise<Exit>;
+  /** Called after it. */
+  finish(): void;
 }
 
 /** Runs the container to its end. @throws {ContainerError} when it cannot be started. */
@@ -79,8 +88,10 @@ async function tryRoot(attempt: Attempt, root: RootSource): Promise<Outcome> {
   const { spec, user, host, executableFile } = attempt;
   const request = { spec, user, sockets, cgroupProcs: host.cgroupProcs, executableFile };
   const started = startContainer(program, page, request);
-  await attempt.supervise(started);
-  const exit = waitForExit(started.pidfd);
+  const supervision = await attempt.supervise(started);
+  const exit = await supervision.wait();
+  supervision.finish();
+  call("close", started.pidfd);
   return { exit, failure: started.failure() };
 }
 

@@ -2,7 +2,7 @@
  * `--name`: one container of a name at a time. A name is a locked file in the state directory; the lock goes with its
  * process, so a name is free again however that ended.
  */
-import { mkdirSync, unlinkSync } from "node:fs";
+import { fstatSync, mkdirSync, statSync, unlinkSync } from "node:fs";
 import { BunkerError } from "../errors.ts";
 import { AT_FDCWD, O_CLOEXEC, O_CREAT, O_NOFOLLOW, O_RDWR } from "../linux/abi/fcntl.ts";
 import { EAGAIN } from "../linux/abi/errno.ts";
@@ -20,9 +20,8 @@ export class NameInUseError extends BunkerError {
 export function claimName(name: string, state: string): Disposable {
   const path = `${state}/names/${name}`;
   mkdirSync(`${state}/names`, { recursive: true, mode: 0o700 });
-  const fd = call("openat", AT_FDCWD, cstr(path), O_CREAT | O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0o600);
-  if (callRaw("flock", fd, LOCK_EX | LOCK_NB) === -EAGAIN) {
-    call("close", fd);
+  const fd = lockFile(path);
+  if (fd === undefined) {
     throw new NameInUseError(`Cannot name the container "${name}": a running container has that name`, {
       hint: "Choose another name, or wait until that container has ended",
     });
@@ -33,4 +32,16 @@ export function claimName(name: string, state: string): Disposable {
       call("close", fd);
     },
   };
+}
+
+/** Opens and locks the file; undefined when another has the lock. */
+function lockFile(path: string): number | undefined {
+  for (;;) {
+    const fd = call("openat", AT_FDCWD, cstr(path), O_CREAT | O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0o600);
+    const locked = callRaw("flock", fd, LOCK_EX | LOCK_NB) !== -EAGAIN;
+    // Between opening and locking, the file's owner may have removed it: a lock on a file without a name is none.
+    if (locked && fstatSync(fd).ino === statSync(path, { throwIfNoEntry: false })?.ino) return fd;
+    call("close", fd);
+    if (!locked) return undefined;
+  }
 }

@@ -9,6 +9,11 @@ export interface EngineContext {
   readonly state?: string | undefined;
   /** Configuration file; undefined: the system's and the user's. */
   readonly config?: string | undefined;
+  /**
+   * The caller is a program that goes on with other work: wait without blocking its thread, and leave its signal
+   * handlers alone. The command line leaves it out.
+   */
+  readonly embedded?: boolean | undefined;
   /** Tell about decisions that are silent otherwise. */
   readonly debug: boolean;
   /** Called when `run` has to pull first; makes the observer only then, since a display costs start-up time. */

@@ -4,14 +4,16 @@ import { statSync } from "node:fs";
 import { release } from "node:os";
 import { createExecutableFile } from "../linux/executable_file.ts";
 import { forwardSignals } from "../linux/forward_signals.ts";
+import { pollForExit, waitForExit } from "../linux/wait.ts";
 import type { Cgroup } from "../runtime/cgroup/cgroup.ts";
 import { CAP_LAST_CAP, planCapabilities } from "../runtime/security/capability.ts";
 import { planRlimits } from "../runtime/security/rlimit.ts";
 import type { KernelVersion } from "../runtime/security/seccomp_profile.ts";
 import type { Spec } from "../runtime/spec/config.ts";
 import type { StartedContainer } from "../runtime/start.ts";
+import type { TerminalRelay } from "../runtime/terminal_relay.ts";
 import type { StoredImage } from "../store/find_image.ts";
-import type { Attempt } from "./attempts.ts";
+import type { Attempt, Supervision } from "./attempts.ts";
 import { BASE_LAYER } from "./base_layer.ts";
 import { type ContainerDirectory, removeStaleContainers } from "./container_directory.ts";
 import type { EngineContext } from "./context.ts";
@@ -147,13 +149,17 @@ function flagsThatMount(options: RunOptions): string[] {
   ];
 }
 
-async function supervise(plan: ContainerPlan, started: StartedContainer): Promise<void> {
-  forwardSignals(started.pidfd);
-  if (started.master !== undefined) {
-    const { relayTerminal } = await import("../runtime/terminal_relay.ts");
-    relayTerminal(started, { input: plan.options.interactive });
-  }
+async function supervise(plan: ContainerPlan, { pidfd, master }: StartedContainer): Promise<Supervision> {
+  if (plan.context.embedded) return { wait: () => pollForExit(pidfd), finish: () => {} };
+  forwardSignals(pidfd);
+  const relay = master === undefined ? undefined : await relayOf(master, plan);
   removeStaleContainers(plan.root, plan.id.slice(0, 12));
+  return { wait: () => waitForExit(pidfd), finish: () => relay?.finish() };
+}
+
+async function relayOf(master: number, { options }: ContainerPlan): Promise<TerminalRelay> {
+  const { relayTerminal } = await import("../runtime/terminal_relay.ts");
+  return relayTerminal(master, { input: options.interactive });
 }
 
 function writeProgramFile(file: Uint8Array, { context, id }: ContainerPlan): number {

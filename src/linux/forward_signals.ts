@@ -36,14 +36,14 @@ export function forwardSignals(pidfd: number): void {
   });
 }
 
-/** Gives the terminal `master` the size of this process's terminal, now and whenever that changes. */
-export function followWindowSize(master: number): void {
+/** Gives the terminal `master` the size of `terminal`, now and whenever that changes. */
+export function followWindowSize(terminal: number, master: number): void {
   const size = new Uint8Array(new ArrayBuffer(8));
-  call("ioctl", 0, TIOCGWINSZ, size);
+  call("ioctl", terminal, TIOCGWINSZ, size);
   call("ioctl", master, TIOCSWINSZ, size);
   install([SIGWINCH], (program) => {
     const room = program.room(8);
-    program.ioctl(0, TIOCGWINSZ, room).ignoreErrors();
+    program.ioctl(terminal, TIOCGWINSZ, room).ignoreErrors();
     program.ioctl(master, TIOCSWINSZ, room).ignoreErrors();
   });
 }

@@ -2,8 +2,8 @@
  * The container's control group: cgroups(7). Version 2 has one directory, version 1 one for each controller that is
  * needed. The engine makes and removes it; the program writes itself into it before anything else.
  *
- *     v2  /sys/fs/cgroup/bunker/ID
- *     v1  /sys/fs/cgroup/{pids,devices,memory,cpu}/bunker/ID
+ *     v2  /sys/fs/cgroup/bunker-ID
+ *     v1  /sys/fs/cgroup/{pids,devices,memory,cpu}/bunker-ID
  */
 import { existsSync, mkdirSync, rmdirSync, writeFileSync } from "node:fs";
 import { BunkerError } from "../../errors.ts";
@@ -13,7 +13,7 @@ import type { Resources } from "../spec/config.ts";
 import { v1Settings, v2Settings } from "./settings.ts";
 
 const ROOT = "/sys/fs/cgroup";
-const PARENT = "bunker";
+const PREFIX = "bunker-";
 
 /** A limit that was asked for cannot be set. */
 export class CgroupError extends BunkerError {
@@ -78,7 +78,7 @@ class Directories {
   readonly paths: string[] = [];
 
   make(path: string): void {
-    mkdirSync(path, { recursive: true });
+    mkdirSync(path);
     this.paths.push(path);
   }
 
@@ -110,12 +110,8 @@ function write(directory: string, settings: readonly Setting[]): void {
 }
 
 function makeUnified(made: Directories, { id, resources }: CgroupRequest): boolean {
-  const parent = `${ROOT}/${PARENT}`;
-  mkdirSync(parent, { recursive: true });
-  const controllers = ["pids", "memory", "cpu"].map((name) => `+${name}`).join(" ");
-  write(ROOT, [["cgroup.subtree_control", controllers]]);
-  write(parent, [["cgroup.subtree_control", controllers]]);
-  const path = `${parent}/${id}`;
+  write(ROOT, [["cgroup.subtree_control", "+pids +memory +cpu"]]);
+  const path = `${ROOT}/${PREFIX}${id}`;
   made.make(path);
   write(path, v2Settings(resources));
   // Its device rules are eBPF programs; until there is one, the root is mounted without devices.
@@ -127,7 +123,7 @@ function makeByController(made: Directories, request: CgroupRequest): boolean {
   for (const [controller, values] of settings) {
     const hierarchy = `${ROOT}/${controller}`;
     if (!existsSync(`${hierarchy}/cgroup.procs`)) throw new Error(`Cannot find "${hierarchy}": not mounted`);
-    const path = `${hierarchy}/${PARENT}/${request.id}`;
+    const path = `${hierarchy}/${PREFIX}${request.id}`;
     made.make(path);
     write(path, values);
   }

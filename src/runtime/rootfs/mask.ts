@@ -3,8 +3,8 @@
  * used as descriptors ever after; what is mounted over them comes from our own /dev and an own empty tmpfs, never from
  * the image, whose /dev/null could be anything (CVE-2025-31133).
  */
-import { AT_EMPTY_PATH, AT_RECURSIVE, O_DIRECTORY, O_PATH } from "../../linux/abi/fcntl.ts";
-import { MOUNT_ATTR_RDONLY, OPEN_TREE_CLONE } from "../../linux/abi/mount.ts";
+import { AT_EMPTY_PATH, AT_RECURSIVE, AT_REMOVEDIR, O_DIRECTORY, O_PATH } from "../../linux/abi/fcntl.ts";
+import { MNT_DETACH, MOUNT_ATTR_RDONLY, OPEN_TREE_CLONE } from "../../linux/abi/mount.ts";
 import type { Program } from "../../linux/program.ts";
 import type { Variable } from "../../linux/step.ts";
 import { attach, planFilesystem, setAttributes } from "./mounts.ts";
@@ -24,6 +24,7 @@ export function planMasks(program: Program, plan: MaskPlan): void {
   const empty = program.section("mask paths").variable("empty");
   if (plan.maskedPaths.length > 0) planEmptyDirectory(program, plan.dev, empty);
   for (const path of plan.maskedPaths) planMask(program, path, { ...plan, empty });
+  if (plan.maskedPaths.length > 0) planEmptyRemoval(program, plan.dev, empty);
   for (const path of plan.readonlyPaths) planReadonly(program, path, plan.root);
 }
 
@@ -37,6 +38,13 @@ function planEmptyDirectory(program: Program, dev: Variable, empty: Variable): v
   program.mkdirat(dev, ".empty", 0o755);
   attach(program, tmpfs, program.openat(dev, ".empty", O_PATH | O_DIRECTORY).result);
   program.openat(dev, ".empty", O_PATH | O_DIRECTORY).into(empty);
+}
+
+/** The place in /dev has served; the copies stay. */
+function planEmptyRemoval(program: Program, dev: Variable, empty: Variable): void {
+  program.section("mask paths").fchdir(empty);
+  program.umount2(".", MNT_DETACH);
+  program.unlinkat(dev, ".empty", AT_REMOVEDIR);
 }
 
 interface MaskTarget extends MaskPlan {

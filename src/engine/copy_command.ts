@@ -1,0 +1,30 @@
+/**
+ * Challenge mode (ADR 0007): a command that the image lacks and the host has is put on top of the image as a layer of
+ * its own. Off unless BUNKER_COPY_COMMAND=1: a file of the host in a container is otherwise nobody's wish.
+ */
+import { constants, copyFileSync, lstatSync, mkdirSync, statSync } from "node:fs";
+import { dirname, normalize } from "node:path";
+import type { ContainerDirectory } from "./container_directory.ts";
+import type { ContainerPlan } from "./prepare.ts";
+
+/** Makes the layer. @returns its directory relative to the data root, or none when nothing is to be copied. */
+export function copyCommandLayer(
+  { root, image, spec }: ContainerPlan,
+  { name, path }: Pick<ContainerDirectory, "name" | "path">,
+): readonly string[] {
+  const command = spec.process.args[0] as string;
+  if (!command.startsWith("/") || normalize(command) !== command) return [];
+  if (image.layers.some((layer) => exists(`${root}/${layer}${command}`)) || !isExecutable(command)) return [];
+  const target = `${path}/command${command}`;
+  mkdirSync(dirname(target), { recursive: true, mode: 0o755 });
+  copyFileSync(command, target, constants.COPYFILE_FICLONE);
+  return [`${name}/command`];
+}
+
+/** Without following a link at its end; a link on the way that leaves the layer only means that it is not copied. */
+const exists = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+
+function isExecutable(path: string): boolean {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  return stat?.isFile() === true && (stat.mode & 0o111) !== 0;
+}

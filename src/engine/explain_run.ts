@@ -1,0 +1,18 @@
+/** `--explain`: prints the program of a container instead of running it. */
+import { explainProgram } from "../linux/explain.ts";
+import { defaultDeviceRules } from "./default_spec.ts";
+import { planAttempt } from "./attempts.ts";
+import { CONTAINERS } from "./container_directory.ts";
+import { type ContainerPlan, createAttempt } from "./prepare.ts";
+import type { RunResult } from "./run.ts";
+
+/** Prints every system call in its order; nothing is made, mounted or started. */
+export async function explainRun(plan: ContainerPlan): Promise<RunResult> {
+  const name = `${CONTAINERS}/${plan.id.slice(0, 12)}`;
+  const attempt = await createAttempt(plan, {
+    directory: { name, path: `${plan.root}/${name}`, scratch: `${name}/rw` },
+    cgroup: { procs: [], mounts: [], guardsDevices: defaultDeviceRules.length > 0 },
+  });
+  process.stdout.write(explainProgram(planAttempt(attempt)));
+  return { exitCode: 0 };
+}

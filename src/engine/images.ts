@@ -1,0 +1,33 @@
+/** `images`: what is in the store. */
+import { DEFAULT_TAG, familiarName, parseReference } from "../oci/reference.ts";
+import { formatPlatform } from "../oci/platform.ts";
+import type { StoredImage } from "../store/find_image.ts";
+import { listImages as listStored } from "../store/images.ts";
+import type { EngineContext } from "./context.ts";
+import { dataRoot } from "./directories.ts";
+import type { ImageSummary } from "./summary.ts";
+
+/** Lists the local images, newest first. */
+export async function listImages(context: EngineContext): Promise<ImageSummary[]> {
+  const images = listStored(dataRoot(context)).map(summarise);
+  return images.sort((a, b) => (b.created?.getTime() ?? 0) - (a.created?.getTime() ?? 0));
+}
+
+function summarise(image: StoredImage): ImageSummary {
+  const reference = parseReference(image.reference);
+  const { os, architecture, variant } = image;
+  return {
+    id: image.imageId,
+    repository: familiarName(reference),
+    tag: reference.digest === undefined ? (reference.tag ?? DEFAULT_TAG) : undefined,
+    digest: image.targetDigest,
+    created: parseDate(image.created),
+    sizeBytes: image.sizeBytes,
+    platform: formatPlatform({ os, architecture, ...(variant === undefined ? {} : { variant }) }),
+  };
+}
+
+function parseDate(text: string | undefined): Date | undefined {
+  const date = new Date(text ?? "");
+  return Number.isNaN(date.getTime()) ? undefined : date;
+}

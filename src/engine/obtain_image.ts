@@ -1,0 +1,67 @@
+/** The image of a run when it is not simply there: pulled, chosen by platform, or, in challenge mode, empty. */
+import { BunkerError } from "../errors.ts";
+import { parsePlatform } from "../oci/platform.ts";
+import { parseReference, type Reference } from "../oci/reference.ts";
+import { findImage, type StoredImage } from "../store/find_image.ts";
+import { findImageById } from "../store/images.ts";
+import type { EngineContext } from "./context.ts";
+import { emptyImage } from "./empty_image.ts";
+import type { RunOptions } from "./options/run_options.ts";
+import { pull } from "./pull.ts";
+import type { IdMaps } from "./rootless.ts";
+
+/** The image is not here, and was not to be pulled. */
+export class ImageNotFoundError extends BunkerError {
+  readonly code = "IMAGE_NOT_FOUND";
+}
+
+/** Where images come from. */
+export interface ImageSource {
+  readonly context: EngineContext;
+  /** Data root. */
+  readonly root: string;
+  readonly idMaps: IdMaps | undefined;
+}
+
+/**
+ * Finds or pulls the image that the options ask for.
+ * @throws {BunkerError} when it is neither here nor to be had.
+ */
+export async function obtainImage(options: RunOptions, source: ImageSource): Promise<StoredImage> {
+  const wanted = options.platform === undefined ? undefined : parsePlatform(options.platform);
+  const find = () => findImage(source.root, parseReference(options.image), wanted);
+  const local = options.pull === "always" ? undefined : (find() ?? findById(options.image, source.root));
+  if (local !== undefined) return local;
+  if (options.pull === "never") throw notFound(options.image);
+  try {
+    await pullForRun(options, source);
+  } catch (error) {
+    // The challenge's stages name an image that nobody can pull: ADR 0007.
+    if (process.env["BUNKER_COPY_COMMAND"] === "1") return emptyImage;
+    throw error;
+  }
+  return find() ?? fail(parseReference(options.image));
+}
+
+/** Twelve digits or more of an image's id, as `images` shows it. */
+const IMAGE_ID = /^(sha256:)?[0-9a-f]{12,64}$/;
+
+const findById = (text: string, root: string): StoredImage | undefined =>
+  IMAGE_ID.test(text) ? findImageById(root, text) : undefined;
+
+async function pullForRun(options: RunOptions, { context }: ImageSource): Promise<void> {
+  const observer = options.quiet ? undefined : await context.observePull?.();
+  await pull(options.image, { platform: options.platform, observer, implicit: true }, context);
+}
+
+function notFound(image: string): ImageNotFoundError {
+  return new ImageNotFoundError(`Cannot run "${image}": it is not here, and --pull=never was given`, {
+    hint: `Pull it first: bunker pull ${image}`,
+  });
+}
+
+function fail({ repository }: Reference): never {
+  throw new ImageNotFoundError(`Cannot find "${repository}" after it was pulled`, {
+    hint: "Another process may have removed it: try again",
+  });
+}
