@@ -137,7 +137,7 @@ function commitContent(
     syncfs(directory.number);
   }
   for (const { path, digest } of blobs) renameSync(path, `${root}/${blobPath(digest)}`);
-  for (const layer of prepared.layers) if ("directory" in layer) commitLayer(root, layer);
+  for (const layer of new Set(prepared.layers)) if ("directory" in layer) commitLayer(root, layer);
 }
 
 function stageBlob(path: string, bytes: Uint8Array, digest: Digest): { path: string; digest: Digest } {

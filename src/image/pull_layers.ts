@@ -95,8 +95,10 @@ export async function prepareLayers(image: ResolvedImage, context: LayerContext)
   const unpacked = await unpackMissing(image, missing, context);
   const skipped: Skipped = { owners: 0, devices: 0, xattrs: 0 };
   const below = new LowerLayers(context.options);
+  const staged = new Map<Digest, StagedLayer>();
   const layers = positions.map((position) => {
-    const layer = found[position.index] ?? settle(position, { unpacked, below, context, skipped, positions });
+    const layer =
+      found[position.index] ?? settle(position, { unpacked, below, context, skipped, positions, staged });
     below.push("name" in layer ? `${context.root}/l/${layer.name}` : layer.directory, layer.record.opaque);
     return layer;
   });
@@ -154,21 +156,21 @@ interface Settling {
   readonly context: LayerContext;
   readonly skipped: Skipped;
   readonly positions: readonly Position[];
+  /** Layers that are right wherever they stand, by diffID: an image may hold one twice. */
+  readonly staged: Map<Digest, StagedLayer>;
 }
 
 /** Completes a layer from those below it, and writes its record. */
-function settle(position: Position, { unpacked, below, context, skipped, positions }: Settling): StagedLayer {
-  const { diffId, chainId, descriptor, index } = position;
+function settle(position: Position, settling: Settling): StagedLayer {
+  const { unpacked, context, skipped, staged } = settling;
+  const { diffId, chainId, descriptor } = position;
+  const known = staged.get(diffId);
+  if (known !== undefined) return known;
   const layer = unpacked.get(diffId);
   if (layer === undefined) throw new Error("Cannot happen: a missing layer was not unpacked");
   const { result } = layer;
   const isSelfContained = result.implied.length === 0 && result.links.length === 0;
-  let { directory } = layer;
-  if (!isSelfContained) {
-    const isNeededAgain = positions.some((other) => other.index > index && other.diffId === diffId);
-    if (isNeededAgain) directory = below.copy(directory, `${directory}-${index}`);
-    below.complete(directory, result);
-  }
+  const directory = isSelfContained ? layer.directory : complete(position, layer, settling);
   for (const key of ["owners", "devices", "xattrs"] as const) skipped[key] += result.skipped[key];
   const record = {
     diffId,
@@ -181,7 +183,19 @@ function settle(position: Position, { unpacked, below, context, skipped, positio
   };
   const recordFile = `${directory}.json`;
   writeLayerRecord(recordFile, record);
-  return { record, directory, recordFile };
+  const settled = { record, directory, recordFile };
+  if (isSelfContained) staged.set(diffId, settled);
+  return settled;
+}
+
+/** @returns the completed layer: a copy of what was unpacked when it stands in the image again, further up */
+function complete({ index, diffId }: Position, layer: Unpacked, { below, positions }: Settling): string {
+  const isNeededAgain = positions.some((other) => other.index > index && other.diffId === diffId);
+  const directory = isNeededAgain
+    ? below.copy(layer.directory, `${layer.directory}-${index}`)
+    : layer.directory;
+  below.complete(directory, layer.result);
+  return directory;
 }
 
 function blobsOf(missing: readonly Position[], context: LayerContext): PreparedLayers["blobs"] {

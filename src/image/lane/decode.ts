@@ -7,7 +7,7 @@ import { BunkerError } from "../../errors.ts";
 import type { Descriptor } from "../../oci/descriptor.ts";
 import { type Digest, digestOfHex } from "../../oci/digest.ts";
 import { type ByteSink, HashingWriter } from "./byte_sink.ts";
-import { type Inflater, MAGIC_LENGTH, openInflater } from "./inflate.ts";
+import { CompressionError, type Inflater, MAGIC_LENGTH, openInflater } from "./inflate.ts";
 
 /** A blob is not what the manifest says, or unpacks to something else than the config says. */
 export class LayerMismatch extends BunkerError {
@@ -54,8 +54,9 @@ class LayerDecoder {
   readonly #options: DecodeOptions;
   readonly #hasher = new Bun.CryptoHasher("sha256");
   #inflater: Inflater | undefined;
+  #fault: CompressionError | undefined;
   /** The first bytes, until there are enough to know the format. */
-  #head: Uint8Array | undefined = new Uint8Array(0);
+  #head: Uint8Array = new Uint8Array(0);
   #size = 0;
 
   constructor(sink: ByteSink, options: DecodeOptions) {
@@ -72,21 +73,23 @@ class LayerDecoder {
     this.#hasher.update(chunk);
     if (blobFd !== undefined) writeAll(blobFd, chunk);
     onBytes(chunk.length);
-    if (this.#inflater !== undefined) return this.#inflater.push(chunk);
-    const head = Buffer.concat([this.#head ?? chunk, chunk]);
-    this.#head = head.length < MAGIC_LENGTH ? head : undefined;
-    return this.#head === undefined ? this.#begin(head).push(head) : undefined;
+    if (this.#fault !== undefined) return undefined;
+    const head = this.#inflater === undefined ? Buffer.concat([this.#head, chunk]) : undefined;
+    if (head !== undefined && head.length < MAGIC_LENGTH) {
+      this.#head = head;
+      return undefined;
+    }
+    return this.#inflate(head ?? chunk);
   }
 
   async finish(): Promise<void> {
     const { descriptor, diffId } = this.#options.expected;
-    // Before the end of decompression: a blob that was cut short is told as that.
     if (this.#size !== descriptor.size)
       throw this.#mismatch(`it has ${this.#size} bytes, not ${descriptor.size}`);
     const digest = digestOfHex(this.#hasher.digest("hex"));
     if (digest !== descriptor.digest) throw this.#mismatch(`its content is "${digest}"`);
-    if (this.#inflater === undefined && this.#head !== undefined)
-      await this.#begin(this.#head).push(this.#head);
+    if (this.#inflater === undefined) await this.#inflate(this.#head);
+    if (this.#fault !== undefined) throw this.#fault;
     await this.#inflater?.finish();
     const found = digestOfHex(this.#out.finish());
     if (found !== diffId)
@@ -97,9 +100,19 @@ class LayerDecoder {
     this.#inflater?.close();
   }
 
-  #begin(head: Uint8Array): Inflater {
-    this.#inflater = openInflater(head, this.#out);
-    return this.#inflater;
+  /** A fault is kept until the digest is known: what cannot be decompressed is most often damaged on the way. */
+  #inflate(chunk: Uint8Array): void | Promise<void> {
+    try {
+      this.#inflater ??= openInflater(chunk, this.#out);
+      return this.#inflater.push(chunk)?.catch((error: unknown) => this.#keepFault(error));
+    } catch (error) {
+      return this.#keepFault(error);
+    }
+  }
+
+  #keepFault(error: unknown): void {
+    if (!(error instanceof CompressionError)) throw error;
+    this.#fault = error;
   }
 
   #mismatch(state: string): LayerMismatch {

@@ -1,6 +1,7 @@
 /** A small layer in the calling thread: starting Workers would take longer than the layer. */
 import { closeSync, openSync } from "node:fs";
 import type { LayerResult } from "../unpack/applier.ts";
+import { isLayerFault } from "../unpack/layer_error.ts";
 import { LayerUnpacker } from "../unpack/layer_unpacker.ts";
 import type { ByteSink } from "./byte_sink.ts";
 import { decodeLayer } from "./decode.ts";
@@ -22,8 +23,9 @@ export async function unpackInline(job: LayerJob, { signal, onBytes }: LayerWatc
   const blobFd = blobPath === undefined ? undefined : openSync(blobPath, "wx", 0o600);
   try {
     using unpacker = new LayerUnpacker(directory, options);
-    await decodeLayer(layerChunks(source, signal), new DirectSink(unpacker), { expected, blobFd, onBytes });
-    return unpacker.finish();
+    const sink = new DirectSink(unpacker);
+    await decodeLayer(layerChunks(source, signal), sink, { expected, blobFd, onBytes });
+    return sink.finish();
   } finally {
     if (blobFd !== undefined) closeSync(blobFd);
   }
@@ -32,6 +34,8 @@ export async function unpackInline(job: LayerJob, { signal, onBytes }: LayerWatc
 class DirectSink implements ByteSink {
   readonly #unpacker: LayerUnpacker;
   readonly #buffer = new Uint8Array(new ArrayBuffer(BUFFER_SIZE));
+  /** What was wrong with the archive: told once it is certain that it is what the manifest says. */
+  #fault: unknown;
 
   constructor(unpacker: LayerUnpacker) {
     this.#unpacker = unpacker;
@@ -42,6 +46,17 @@ class DirectSink implements ByteSink {
   }
 
   commit(length: number): void {
-    this.#unpacker.push(this.#buffer.subarray(0, length));
+    if (this.#fault !== undefined) return;
+    try {
+      this.#unpacker.push(this.#buffer.subarray(0, length));
+    } catch (error) {
+      if (!isLayerFault(error)) throw error;
+      this.#fault = error;
+    }
+  }
+
+  finish(): LayerResult {
+    if (this.#fault !== undefined) throw this.#fault;
+    return this.#unpacker.finish();
   }
 }

@@ -30,6 +30,8 @@ const HEADER_SIZE = 4096;
 const RUNNING = 0;
 const ENDED = 1;
 const ABORTED = 2;
+/** The reader has no use for the rest, but the writer shall go on: it is checking a digest. */
+const UNREAD = 3;
 
 /** The other side has given up; its own error says why. */
 export class RingAborted extends Error {
@@ -50,6 +52,11 @@ export function resetRing(buffer: SharedArrayBuffer): void {
 /** Makes both sides stop; harmless when they have. */
 export function abortRing(buffer: SharedArrayBuffer): void {
   finish(new Int32Array(buffer), ABORTED);
+}
+
+/** Says, on the reader's side, that the rest will not be read: the writer no longer waits and is not stopped. */
+export function leaveRing(buffer: SharedArrayBuffer): void {
+  finish(new Int32Array(buffer), UNREAD);
 }
 
 /** Counts compressed bytes, on the writer's side. */
@@ -99,8 +106,10 @@ export class RingWriter implements ByteSink {
   acquire(): Uint8Array {
     for (;;) {
       const seen = Atomics.load(this.#header, WRITER_SIGNAL);
-      if (Atomics.load(this.#header, STATE) !== RUNNING) throw new RingAborted();
+      const state = Atomics.load(this.#header, STATE);
       const produced = Atomics.load(this.#header, PRODUCED);
+      if (state === UNREAD) return this.#slot(produced);
+      if (state !== RUNNING) throw new RingAborted();
       if (produced - Atomics.load(this.#header, CONSUMED) < SLOT_COUNT) return this.#slot(produced);
       Atomics.wait(this.#header, WRITER_SIGNAL, seen);
     }

@@ -63,7 +63,7 @@ export class HardLinks {
       const directory = pathOf(parent);
       return {
         path: directory === "" ? name : `${directory}/${name}`,
-        target: cleanPath(entry.linkPath),
+        target: cleanPath(entry.linkPath, entry.path),
         entry: entry.path,
       };
     });
@@ -77,7 +77,7 @@ export class HardLinks {
   }
 
   #try({ parent, name, entry }: NewLink): number {
-    const target = cleanPath(entry.linkPath);
+    const target = cleanPath(entry.linkPath, entry.path);
     if (target === "") throw new LayerError(entry.path, "it is a hard link to the layer's root");
     const slash = target.lastIndexOf("/");
     const targetName = target.slice(slash + 1);

@@ -2,6 +2,7 @@
 import { BunkerError } from "../../errors.ts";
 import { type ByteString, quoteBytes } from "../../fs/byte_string.ts";
 import { SyscallError } from "../../linux/call.ts";
+import { TarError } from "../tar/entry.ts";
 
 /** A layer asks for something that no honest layer does; the message names the entry and what it tried. */
 export class LayerError extends BunkerError {
@@ -17,6 +18,11 @@ export class LayerError extends BunkerError {
 /** An entry could not be written. */
 export class UnpackError extends BunkerError {
   readonly code = "UNPACK_FAILED";
+}
+
+/** True when the archive itself is at fault, and not what it is written to. */
+export function isLayerFault(error: unknown): boolean {
+  return error instanceof LayerError || error instanceof TarError;
 }
 
 const HINTS: Readonly<Record<string, string>> = {

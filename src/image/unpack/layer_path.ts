@@ -21,10 +21,11 @@ const AUFS = ".wh..wh.";
 const OPAQUE = ".wh..wh..opq";
 
 /**
- * Makes a path relative to the layer's root: no leading "/", no empty components, no ".", "..".
+ * Makes a path, of an entry or of its link target, relative to the layer's root: no leading "/", no empty components, no ".", "..".
+ * @param entry path of the entry, for messages
  * @throws {LayerError} when ".." leads above the root; a symlink that does is harmless and found elsewhere
  */
-export function cleanPath(path: ByteString): ByteString {
+export function cleanPath(path: ByteString, entry: ByteString): ByteString {
   // Almost every name is clean but for a "./" in front or a "/" behind.
   const start = path.startsWith("./") ? 2 : 0;
   const end = path.endsWith("/") ? path.length - 1 : path.length;
@@ -34,14 +35,19 @@ export function cleanPath(path: ByteString): ByteString {
   for (const name of path.split("/")) {
     if (name === "" || name === ".") continue;
     if (name !== "..") clean.push(name);
-    else if (clean.pop() === undefined) throw new LayerError(path, `its path leads out of the layer`);
+    else if (clean.pop() === undefined) {
+      throw new LayerError(
+        entry,
+        `${path === entry ? "its path" : "its link target"} leads out of the layer`,
+      );
+    }
   }
   return clean.join("/");
 }
 
 /** @throws {LayerError} for a path out of the layer, and a whiteout of nothing, "." or ".." */
 export function parseEntryName(path: ByteString): EntryName {
-  const clean = cleanPath(path);
+  const clean = cleanPath(path, path);
   if (clean === "") return { kind: "root" };
   const slash = clean.lastIndexOf("/");
   const parent = slash < 0 ? "" : clean.slice(0, slash);
