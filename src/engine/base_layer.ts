@@ -3,15 +3,16 @@
  * image that lacks them is completed by it, one that has them hides it, and nothing is written into the container's
  * own layer.
  */
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { exists } from "../linux/small_file.ts";
 
 /** Directory relative to the data root. */
 export const BASE_LAYER = "base";
 
 /** Makes the base layer where it is missing; of two processes that make it, one wins. */
-export function ensureBaseLayer(root: string): void {
+export async function ensureBaseLayer(root: string): Promise<void> {
   const path = `${root}/${BASE_LAYER}`;
-  if (existsSync(path)) return;
+  if (exists(path)) return;
+  const { mkdirSync, renameSync, rmSync, writeFileSync } = await import("node:fs");
   const made = `${path}.${process.pid}`;
   for (const name of ["dev", "etc", "proc", "sys"]) mkdirSync(`${made}/${name}`, { recursive: true, mode: 0o755 });
   for (const name of ["hostname", "hosts", "resolv.conf"]) writeFileSync(`${made}/etc/${name}`, "", { mode: 0o644 });
@@ -19,6 +20,6 @@ export function ensureBaseLayer(root: string): void {
     renameSync(made, path);
   } catch (error) {
     rmSync(made, { recursive: true });
-    if (!existsSync(path)) throw error;
+    if (!exists(path)) throw error;
   }
 }

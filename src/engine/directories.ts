@@ -1,5 +1,4 @@
 /** Where the engine keeps things: data that stays, and state that goes with the machine's uptime. */
-import { homedir } from "node:os";
 import type { EngineContext } from "./context.ts";
 
 /** Data root: `--root`, BUNKER_ROOT, /var/lib/bunker, or below $XDG_DATA_HOME for others than root. */
@@ -7,7 +6,7 @@ export function dataRoot(context: EngineContext): string {
   const given = context.root ?? process.env["BUNKER_ROOT"];
   if (given !== undefined && given !== "") return absolute(given);
   if (process.getuid?.() === 0) return "/var/lib/bunker";
-  return `${process.env["XDG_DATA_HOME"] ?? `${homedir()}/.local/share`}/bunker`;
+  return `${process.env["XDG_DATA_HOME"] ?? `${process.env["HOME"] ?? "/"}/.local/share`}/bunker`;
 }
 
 /** State root: `--state`, BUNKER_STATE, /run/bunker, or below $XDG_RUNTIME_DIR for others than root. */

@@ -1,5 +1,5 @@
 /** /etc/hosts, /etc/hostname and /etc/resolv.conf of a container: hosts(5), hostname(5), resolv.conf(5). */
-import { readFileSync } from "node:fs";
+import { readSmallText } from "../linux/small_file.ts";
 import type { ProvidedFile } from "../runtime/rootfs/files.ts";
 
 const LOCALHOST = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n";
@@ -17,10 +17,5 @@ export function etcFiles(hostname: string, network: "host" | "none"): readonly P
 const withNewline = (text: string): string => (text.endsWith("\n") ? text : `${text}\n`);
 
 function readOrEmpty(path: string): string {
-  try {
-    return readFileSync(path, "utf8").replaceAll("\0", "");
-  } catch {
-    // A host without the file has nothing to pass on.
-    return "";
-  }
+  return (readSmallText(path) ?? "").replaceAll("\0", "");
 }

@@ -1,5 +1,5 @@
 /** What this process may do, read once from /proc/self/status: proc_pid_status(5). */
-import { readFileSync } from "node:fs";
+import { readSmallText } from "../linux/small_file.ts";
 
 /** Capabilities as masks, and the signals that this process ignores. */
 export interface HostStatus {
@@ -13,7 +13,7 @@ export interface HostStatus {
 
 /** Reads the status of this process. */
 export function readHostStatus(): HostStatus {
-  const text = readFileSync("/proc/self/status", "latin1");
+  const text = readSmallText("/proc/self/status") as string;
   const mask = (field: string): bigint => {
     const at = text.indexOf(`\n${field}:\t`) + field.length + 3;
     return BigInt(`0x${text.slice(at, at + 16)}`);

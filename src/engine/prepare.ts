@@ -1,9 +1,6 @@
 /** From options and image to a container that is ready to be built: the spec, then everything around it. */
-import { randomBytes } from "node:crypto";
-import { statSync } from "node:fs";
-import { release } from "node:os";
-import { createExecutableFile } from "../linux/executable_file.ts";
 import { forwardSignals } from "../linux/forward_signals.ts";
+import { isDirectory } from "../linux/small_file.ts";
 import { pollForExit, waitForExit } from "../linux/wait.ts";
 import type { Cgroup } from "../runtime/cgroup/cgroup.ts";
 import { CAP_LAST_CAP, planCapabilities } from "../runtime/security/capability.ts";
@@ -20,6 +17,7 @@ import type { EngineContext } from "./context.ts";
 import { stateRoot } from "./directories.ts";
 import { etcFiles } from "./etc_files.ts";
 import type { HostStatus } from "./host.ts";
+import { kernelVersion } from "./kernel.ts";
 import { hostRlimits } from "./host_limits.ts";
 import type { RunOptions } from "./options/run_options.ts";
 import type { IdMaps } from "./rootless.ts";
@@ -49,7 +47,7 @@ export interface ContainerPlan extends RunInputs {
 /** Makes the configuration. @throws {UsageError} for options that cannot be honoured. */
 export async function planContainerRun(inputs: RunInputs): Promise<ContainerPlan> {
   const { options, status, idMaps, image } = inputs;
-  const id = randomBytes(32).toString("hex");
+  const id = crypto.getRandomValues(new Uint8Array(32)).toHex();
   const { capAdd, capDrop, privileged, ulimits } = options;
   // In a user namespace of its own a container may hold every capability: over what that namespace owns.
   const hostBounding = idMaps === undefined ? status.bounding : (1n << BigInt(CAP_LAST_CAP + 1)) - 1n;
@@ -62,7 +60,7 @@ export async function planContainerRun(inputs: RunInputs): Promise<ContainerPlan
     capabilities: bounding,
     rlimits,
     idMaps,
-    isDirectory: (path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? true,
+    isDirectory,
   });
   return { ...inputs, id, spec, seccompFilter };
 }
@@ -83,11 +81,6 @@ async function readProfile(path: string) {
   return readSeccompProfile(path);
 }
 
-/** Version of the running kernel: uname(2). */
-export function kernelVersion(): KernelVersion {
-  const [major = 0, minor = 0] = release().split(/[.-]/).map(Number);
-  return { major, minor };
-}
 
 /** Where the container is built. */
 export interface Place {
@@ -127,7 +120,7 @@ export async function createAttempt(plan: ContainerPlan, { directory, cgroup }: 
       init: options.init,
     },
     copyRoot: async () => (await import("./copied_root.ts")).copyRoot(plan.root, { lower, directory: directory.path }),
-    executableFile: (file) => writeProgramFile(file, plan),
+    programFile: `${stateRoot(plan.context)}/program-${plan.id.slice(0, 12)}`,
     supervise: (started) => supervise(plan, started),
   };
 }
@@ -153,15 +146,11 @@ async function supervise(plan: ContainerPlan, { pidfd, master }: StartedContaine
   if (plan.context.embedded) return { wait: () => pollForExit(pidfd), finish: () => {} };
   forwardSignals(pidfd);
   const relay = master === undefined ? undefined : await relayOf(master, plan);
-  removeStaleContainers(plan.root, plan.id.slice(0, 12));
+  await removeStaleContainers(plan.root, plan.id.slice(0, 12), plan.idMaps);
   return { wait: () => waitForExit(pidfd), finish: () => relay?.finish() };
 }
 
 async function relayOf(master: number, { options }: ContainerPlan): Promise<TerminalRelay> {
   const { relayTerminal } = await import("../runtime/terminal_relay.ts");
   return relayTerminal(master, { input: options.interactive });
-}
-
-function writeProgramFile(file: Uint8Array, { context, id }: ContainerPlan): number {
-  return createExecutableFile(`${stateRoot(context)}/program-${id.slice(0, 12)}`, file);
 }

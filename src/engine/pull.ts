@@ -1,11 +1,15 @@
 /** `pull`: an image from its registry into the store. */
-import { type PullProgress, pullImage } from "../image/pull.ts";
-import { hostPlatform, parsePlatform } from "../oci/platform.ts";
+import { type PullResult as ImageResult, pullImage } from "../image/pull.ts";
+import type { PullProgress } from "../image/pull_progress.ts";
+import type { Skipped } from "../image/unpack/attributes.ts";
+import { digestHex } from "../oci/digest.ts";
+import { parsePlatform } from "../oci/platform.ts";
 import { formatReference, parseReference } from "../oci/reference.ts";
+import { findImage } from "../store/find_image.ts";
 import { readConfiguration } from "./configuration.ts";
 import type { EngineContext } from "./context.ts";
 import { dataRoot, stateRoot } from "./directories.ts";
-import type { PullObserver } from "./progress.ts";
+import type { LayerState, PullObserver } from "./progress.ts";
 import { idMapsOfUser } from "./rootless.ts";
 import type { PullResult } from "./summary.ts";
 import { runTask } from "./user_namespace_task.ts";
@@ -23,10 +27,11 @@ export interface PullRequest {
 /**
  * Pulls an image. As an ordinary user this is done by a second process in a user namespace, where files can have
  * their owners.
- * @throws {RegistryError} {LayerError} {StoreError} {ReportedError}
+ * @throws {RegistryError} {PullError} {StoreError} {ReportedError}
  */
 export async function pull(name: string, request: PullRequest, context: EngineContext): Promise<PullResult> {
-  if (process.getuid?.() === 0) return pullHere(name, request, context);
+  const reference = parseReference(name);
+  if (process.getuid?.() === 0) return (await pullHere(name, request, context)).result;
   const idMaps = idMapsOfUser();
   const { debug, config } = context;
   await runTask(
@@ -41,7 +46,69 @@ export async function pull(name: string, request: PullRequest, context: EngineCo
     },
     idMaps,
   );
-  const { findImage } = await import("../store/find_image.ts");
-  const image = findImage(dataRoot(context), parseReference(name));
-  return { reference: formatReference(parseReference(name)), digest: image?.targetDigest ?? "", status: "downloaded" };
+  const image = findImage(dataRoot(context), reference);
+  return { reference: formatReference(reference), digest: image?.targetDigest ?? "", status: "downloaded" };
+}
+
+/** A pull by this very process. */
+export interface PullHere extends PullRequest {
+  /** Set when this process is root of a user namespace. */
+  readonly rootless?: { readonly owners: "exact" | "single" };
+}
+
+/** What was pulled, and what of it could not be kept. */
+export interface PulledHere {
+  readonly result: PullResult;
+  readonly skipped: Skipped;
+}
+
+/** Pulls as the user that this process is, root of some namespace. */
+export async function pullHere(name: string, request: PullHere, context: EngineContext): Promise<PulledHere> {
+  const reference = parseReference(name);
+  const { registries } = readConfiguration(context);
+  const { platform, observer, rootless } = request;
+  observer?.begin(formatReference(reference));
+  let pulled: ImageResult | undefined;
+  try {
+    pulled = await pullImage({
+      reference,
+      platform: platform === undefined ? undefined : parsePlatform(platform),
+      root: dataRoot(context),
+      client: { registries },
+      rootless,
+      onProgress: (progress) => observer === undefined || tell(observer, progress),
+    });
+    return { result: resultOf(pulled), skipped: pulled.skipped };
+  } finally {
+    observer?.end(pulled === undefined ? undefined : resultOf(pulled));
+  }
+}
+
+const resultOf = ({ image, status }: ImageResult): PullResult => ({
+  reference: image.reference,
+  digest: image.targetDigest,
+  status,
+});
+
+const states: Readonly<Record<"exists" | "fetching" | "unpacked", LayerState>> = {
+  exists: "exists",
+  fetching: "downloading",
+  unpacked: "done",
+};
+
+/** Hexadecimal digits of a layer's digest that are shown. */
+const SHORT_DIGEST_LENGTH = 12;
+
+function tell(observer: PullObserver, progress: PullProgress): void {
+  if (progress.kind === "waiting") return;
+  if (progress.kind === "layer") {
+    const { digest, state, doneBytes, sizeBytes } = progress;
+    const layer = digestHex(digest).slice(0, SHORT_DIGEST_LENGTH);
+    observer.layer({ layer, state: states[state], current: doneBytes, total: sizeBytes });
+    return;
+  }
+  for (const { digest, sizeBytes } of progress.layers) {
+    const layer = digestHex(digest).slice(0, SHORT_DIGEST_LENGTH);
+    observer.layer({ layer, state: "waiting", current: 0, total: sizeBytes });
+  }
 }

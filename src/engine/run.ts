@@ -43,8 +43,8 @@ export async function run(options: RunOptions, context: EngineContext): Promise<
 }
 
 async function runContainer(plan: ContainerPlan): Promise<RunResult> {
-  ensureBaseLayer(plan.root);
-  const directory = createContainerDirectory(plan.root, plan.id);
+  await ensureBaseLayer(plan.root);
+  const directory = createContainerDirectory(plan.root, plan.id, plan.idMaps);
   try {
     return await runIn(plan, directory);
   } finally {

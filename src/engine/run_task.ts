@@ -11,7 +11,7 @@ export async function doTask(
   if (task.kind === "pull") {
     const { pullHere } = await import("./pull.ts");
     const observer = task.quiet ? undefined : await openObserver(task);
-    const rootless = { single: task.single };
+    const rootless = { owners: task.single ? ("single" as const) : ("exact" as const) };
     await pullHere(task.reference, { platform: task.platform, observer, rootless }, task.context);
   } else if (task.kind === "remove") {
     const { removeTree } = await import("../fs/remove_tree.ts");

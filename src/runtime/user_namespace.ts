@@ -7,8 +7,7 @@ import { call } from "../linux/call.ts";
 import { socketpair } from "../linux/socket_pair.ts";
 import { failureError, finishProgram, programWithReport, spawnProgram } from "../linux/spawn.ts";
 import { type Exit, pollForExit } from "../linux/wait.ts";
-import { writeIdMaps } from "./process/id_maps.ts";
-import type { Linux } from "./spec/config.ts";
+import { type IdMappings, writeIdMaps } from "./process/id_maps.ts";
 
 /** An executable of the host with its arguments and whole environment. */
 export interface HostCommand {
@@ -24,7 +23,7 @@ export interface HostCommand {
  * @throws {SyscallError} {IdMapError} when the namespace cannot be made.
  */
 export async function runInUserNamespace(
-  maps: Pick<Linux, "uidMappings" | "gidMappings">,
+  maps: IdMappings,
   command: HostCommand,
 ): Promise<Exit> {
   const [engine, child] = socketpair();

@@ -1,9 +1,9 @@
 /**
  * Finds a local image with one read of one file: the hot path of `run`. A record holds everything that starting
- * a container needs, so neither manifest nor config is parsed. Imports nothing but node:fs: each module more is
+ * a container needs, so neither manifest nor config is parsed. Imports next to nothing: each module more is
  * paid for by every start.
  */
-import { readFileSync } from "node:fs";
+import { readSmallText } from "../linux/small_file.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { ProcessConfig } from "../oci/image_config.ts";
 import type { Platform } from "../oci/platform.ts";
@@ -48,7 +48,7 @@ export const RECORD_VERSION = 1;
  * @param platform only when asked for by the user; otherwise the reference's own record is meant, which is of
  * this machine's platform unless the image exists for another only
  * @returns undefined when the image is not here, or its record is of another version or damaged
- * @throws {Error} node:fs error other than a missing file, e.g. EACCES
+ * @throws {SyscallError} for anything but a missing file, e.g. EACCES
  */
 export function findImage(root: string, reference: Reference, platform?: Platform): StoredImage | undefined {
   const own = readRecord(`${root}/${recordPath(reference)}`);
@@ -68,14 +68,8 @@ export function recordPath(reference: Reference, platform?: Platform): string {
 
 /** Reads one record; undefined when it is missing, damaged or of another version. */
 export function readRecord(path: string): StoredImage | undefined {
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT" || code === "ENOTDIR" || code === "ENAMETOOLONG") return undefined;
-    throw error;
-  }
+  const text = readSmallText(path);
+  if (text === undefined) return undefined;
   try {
     const { version, image } = JSON.parse(text) as { version?: unknown; image?: StoredImage };
     return version === RECORD_VERSION ? image : undefined;

@@ -65,6 +65,7 @@ export const numbers = {
   getdents64: [217, 61],
   exit_group: [231, 94],
   waitid: [247, 95],
+  faccessat: [269, 48],
   openat: [257, 56],
   mkdirat: [258, 34],
   mknodat: [259, 33],

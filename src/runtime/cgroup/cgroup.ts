@@ -5,10 +5,11 @@
  *     v2  /sys/fs/cgroup/bunker-ID
  *     v1  /sys/fs/cgroup/{pids,devices,memory,cpu}/bunker-ID
  */
-import { existsSync, mkdirSync, rmdirSync, writeFileSync } from "node:fs";
 import { BunkerError } from "../../errors.ts";
-import { AT_FDCWD, O_CLOEXEC, O_WRONLY } from "../../linux/abi/fcntl.ts";
-import { call, cstr } from "../../linux/call.ts";
+import { EBUSY, ENOENT } from "../../linux/abi/errno.ts";
+import { AT_FDCWD, AT_REMOVEDIR, O_CLOEXEC, O_WRONLY } from "../../linux/abi/fcntl.ts";
+import { call, callRaw, cstr, SyscallError } from "../../linux/call.ts";
+import { exists, writeSmallFile } from "../../linux/small_file.ts";
 import type { Resources } from "../spec/config.ts";
 import { v1Settings, v2Settings } from "./settings.ts";
 
@@ -54,7 +55,7 @@ const none: Cgroup = { procs: [], mounts: [], guardsDevices: false, close: () =>
  * @throws {CgroupError} when a required limit cannot be set.
  */
 export function createCgroup(request: CgroupRequest): Cgroup {
-  const unified = existsSync(`${ROOT}/cgroup.controllers`);
+  const unified = exists(`${ROOT}/cgroup.controllers`);
   const made = new Directories();
   try {
     const guardsDevices = unified ? makeUnified(made, request) : makeByController(made, request);
@@ -78,7 +79,7 @@ class Directories {
   readonly paths: string[] = [];
 
   make(path: string): void {
-    mkdirSync(path);
+    call("mkdirat", AT_FDCWD, cstr(path), 0o755);
     this.paths.push(path);
   }
 
@@ -93,20 +94,17 @@ const REMOVE_PAUSE_MS = 2;
 
 function removeDirectory(path: string): void {
   for (let attempt = 1; ; attempt++) {
-    try {
-      rmdirSync(path);
-      return;
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code === "ENOENT") return;
-      if (code !== "EBUSY" || attempt === REMOVE_ATTEMPTS) throw error;
-      Bun.sleepSync(REMOVE_PAUSE_MS);
+    const result = callRaw("unlinkat", AT_FDCWD, cstr(path), AT_REMOVEDIR);
+    if (result === 0 || result === -ENOENT) return;
+    if (result !== -EBUSY || attempt === REMOVE_ATTEMPTS) {
+      throw new SyscallError({ name: "rmdir", text: `rmdir("${path}")`, errno: -result });
     }
+    Bun.sleepSync(REMOVE_PAUSE_MS);
   }
 }
 
 function write(directory: string, settings: readonly Setting[]): void {
-  for (const [file, value] of settings) writeFileSync(`${directory}/${file}`, value);
+  for (const [file, value] of settings) writeSmallFile(`${directory}/${file}`, value);
 }
 
 function makeUnified(made: Directories, { id, resources }: CgroupRequest): boolean {
@@ -122,7 +120,7 @@ function makeByController(made: Directories, request: CgroupRequest): boolean {
   const settings = v1Settings(request.resources, request.deviceRules);
   for (const [controller, values] of settings) {
     const hierarchy = `${ROOT}/${controller}`;
-    if (!existsSync(`${hierarchy}/cgroup.procs`)) throw new Error(`Cannot find "${hierarchy}": not mounted`);
+    if (!exists(`${hierarchy}/cgroup.procs`)) throw new Error(`Cannot find "${hierarchy}": not mounted`);
     const path = `${hierarchy}/${PREFIX}${request.id}`;
     made.make(path);
     write(path, values);

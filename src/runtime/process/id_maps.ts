@@ -18,8 +18,11 @@ const helperDirectories = ["/usr/bin", "/bin", "/usr/local/bin"];
 export const findMapHelper = (name: "newuidmap" | "newgidmap"): string | undefined =>
   helperDirectories.map((directory) => `${directory}/${name}`).find((path) => existsSync(path));
 
+/** Both maps of a user namespace. */
+export type IdMappings = Pick<Linux, "uidMappings" | "gidMappings">;
+
 /** Writes both maps of process `pid`. @throws {IdMapError} when the kernel or the helper refuses. */
-export function writeIdMaps(pid: number, { uidMappings, gidMappings }: Linux): void {
+export function writeIdMaps(pid: number, { uidMappings, gidMappings }: IdMappings): void {
   const single = uidMappings.length === 1 && uidMappings[0]?.size === 1;
   try {
     if (single) {
