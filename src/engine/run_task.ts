@@ -18,6 +18,6 @@ export async function doTask(
     removeTree({ dirfd: -100, path: task.path });
   } else {
     const { copyLayers } = await import("./copied_root.ts");
-    copyLayers(task.layers, task.target);
+    copyLayers(task, task.target);
   }
 }

@@ -23,7 +23,7 @@ export type Task =
       readonly context: Pick<EngineContext, "root" | "state" | "config" | "debug">;
     }
   | { readonly kind: "remove"; readonly path: string }
-  | { readonly kind: "copy"; readonly layers: readonly string[]; readonly target: string };
+  | { readonly kind: "copy"; readonly root: string; readonly lower: readonly string[]; readonly target: string };
 
 /** The second bunker failed and has said why on stderr. */
 export class ReportedError extends BunkerError {
