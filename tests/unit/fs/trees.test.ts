@@ -1,0 +1,105 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { tryOpenBeneath } from "../../../src/fs/beneath.ts";
+import { byteString, cBytes, quoteBytes } from "../../../src/fs/byte_string.ts";
+import { copyTree } from "../../../src/fs/copy_tree.ts";
+import { removeTree } from "../../../src/fs/remove_tree.ts";
+import { AT_FDCWD, O_DIRECTORY } from "../../../src/linux/abi/fcntl.ts";
+import { close, Fd, mkdirat, openat } from "../../../src/linux/file.ts";
+import { snapshotTree } from "../../helpers/tree_snapshot.ts";
+
+let directory = "";
+beforeEach(() => {
+  directory = mkdtempSync(`${tmpdir()}/bunker-fs-`);
+});
+afterEach(() => removeTree({ dirfd: AT_FDCWD, path: directory }));
+
+describe("removeTree()", () => {
+  test("removes files, directories and symlinks, and follows none", () => {
+    mkdirSync(`${directory}/kept`);
+    writeFileSync(`${directory}/kept/file`, "x");
+    mkdirSync(`${directory}/tree/sub`, { recursive: true });
+    symlinkSync("../kept", `${directory}/tree/link`);
+    symlinkSync("..", `${directory}/tree/sub/up`);
+
+    removeTree({ dirfd: AT_FDCWD, path: `${directory}/tree` });
+
+    expect(existsSync(`${directory}/tree`)).toBeFalse();
+    expect(existsSync(`${directory}/kept/file`)).toBeTrue();
+  });
+
+  test("removes a symlink itself, a file, and nothing", () => {
+    mkdirSync(`${directory}/kept`);
+    symlinkSync("kept", `${directory}/link`);
+
+    for (const name of ["link", "none"]) removeTree({ dirfd: AT_FDCWD, path: `${directory}/${name}` });
+
+    expect(existsSync(`${directory}/link`)).toBeFalse();
+    expect(existsSync(`${directory}/kept`)).toBeTrue();
+  });
+
+  test("removes trees deeper than a path can say", () => {
+    let fd = openat(AT_FDCWD, directory, { flags: O_DIRECTORY });
+    for (let level = 0; level < 600; level += 1) {
+      mkdirat(fd, "a-long-name-of-a-directory", 0o700);
+      const next = openat(fd, "a-long-name-of-a-directory", { flags: O_DIRECTORY });
+      close(fd);
+      fd = next;
+    }
+    close(fd);
+
+    removeTree({ dirfd: AT_FDCWD, path: `${directory}/a-long-name-of-a-directory` });
+
+    expect(existsSync(`${directory}/a-long-name-of-a-directory`)).toBeFalse();
+  });
+});
+
+describe("tryOpenBeneath()", () => {
+  test("opens directories, and refuses every symlink on the way", () => {
+    mkdirSync(`${directory}/a/b`, { recursive: true });
+    symlinkSync("a", `${directory}/link`);
+    symlinkSync("b", `${directory}/a/last`);
+    using root = new Fd(openat(AT_FDCWD, directory, { flags: O_DIRECTORY }));
+
+    for (const path of ["", "a", "a/b"]) {
+      using fd = new Fd(tryOpenBeneath(root.number, path));
+      expect(fd.number).toBeGreaterThan(0);
+    }
+    for (const path of ["link", "link/b", "a/last", "a/../..", "none"]) {
+      expect(tryOpenBeneath(root.number, path)).toBeLessThan(0);
+    }
+  });
+});
+
+describe("copyTree()", () => {
+  test("copies everything that a tree has, hard links as such", async () => {
+    const script = `mkdir -p t/d; echo x > t/d/f; ln t/d/f t/hard; ln -s /etc t/link; mkfifo t/pipe; chmod 1751 t/d
+      truncate -s 1M t/sparse; touch -d @123456789.987654321 t/d/f t/d`;
+    await Bun.$`sh -c ${script}`.cwd(directory);
+
+    copyTree(`${directory}/t`, `${directory}/copy`);
+
+    expect(snapshotTree(`${directory}/copy`)).toEqual(snapshotTree(`${directory}/t`));
+    expect(readFileSync(`${directory}/copy/d/f`, "utf8")).toBe("x\n");
+  });
+});
+
+describe("quoteBytes()", () => {
+  const cases = [
+    [byteString("ü"), '"ü"'],
+    ["a\nb\x1b[31m\x7f", '"a\\nb\\u001b[31m\\u007f"'],
+    [byteString("\u202e"), '"\\u202e"'],
+    ["x".repeat(300), `"${"x".repeat(200)}"…`],
+  ] as const;
+  test.each(cases)("shows %j so that it forges nothing", (name, expected) => {
+    expect(quoteBytes(name)).toBe(expected);
+  });
+});
+
+describe("cBytes()", () => {
+  test("ends a name with a NUL, and refuses one inside", () => {
+    expect([...cBytes("a\xff")]).toEqual([97, 255, 0]);
+    expect(() => cBytes("a\0b")).toThrow(TypeError);
+  });
+});

@@ -1,0 +1,25 @@
+import { describe, expect, test } from "bun:test";
+import { parseDigest } from "../../../src/oci/digest.ts";
+import { chainIds } from "../../../src/store/layers.ts";
+import { chainLayerName, diffLayerName } from "../../../src/store/layout.ts";
+
+const [one, two] = ["1", "2"].map((digit) => parseDigest(`sha256:${digit.repeat(64)}`));
+
+describe("chainIds()", () => {
+  test("hashes each chain with the layer on top, as image-spec has it", async () => {
+    const chain = chainIds([one, two, one].filter((digest) => digest !== undefined));
+
+    const second = await Bun.$`printf '%s %s' ${one} ${two} | sha256sum`.text();
+    const third = await Bun.$`printf 'sha256:%s %s' ${second.slice(0, 64)} ${one} | sha256sum`.text();
+    expect(chain).toEqual([one, `sha256:${second.slice(0, 64)}`, `sha256:${third.slice(0, 64)}`] as never);
+  });
+});
+
+describe("layer names", () => {
+  test("leave room for 127 layers in a page of mount options", () => {
+    const directory = `l/${diffLayerName(one ?? parseDigest(""))}`;
+
+    expect(127 * (directory.length + 1)).toBeLessThan(4096 - "upperdir=,workdir=,lowerdir=".length - 200);
+    expect(chainLayerName(one ?? parseDigest(""))).not.toBe(diffLayerName(one ?? parseDigest("")));
+  });
+});
