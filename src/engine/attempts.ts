@@ -9,12 +9,11 @@
  * What the user asked for by a flag and cannot be had in a lesser grade is an error.
  */
 import { call } from "../linux/call.ts";
-import type { SharedPage } from "../linux/memfd.ts";
-import type { Program } from "../linux/program.ts";
 import { socketpair } from "../linux/socket_pair.ts";
-import { type ProgramFailure, programWithReport } from "../linux/spawn.ts";
+import type { ProgramFailure, SpawnedProgram } from "../linux/spawn.ts";
 import type { Exit } from "../linux/wait.ts";
-import { type HostPlan, planContainer } from "../runtime/container_plan.ts";
+import { type CompiledContainer, compileContainer } from "../runtime/compiled_container.ts";
+import type { HostPlan } from "../runtime/container_plan.ts";
 import { type RootSource, SECTION_OVERLAY, SECTION_PROPAGATION } from "../runtime/rootfs/root.ts";
 import type { Spec } from "../runtime/spec/config.ts";
 import { type StartedContainer, startContainer } from "../runtime/start.ts";
@@ -23,7 +22,9 @@ import { ContainerError, explainFailure } from "./container_error.ts";
 /** A container ready to be built. */
 export interface Attempt {
   readonly spec: Spec;
-  readonly host: Omit<HostPlan, "root" | "socket">;
+  readonly host: Omit<HostPlan, "root">;
+  /** Open cgroup.procs files, `host.cgroupProcs` of them. */
+  readonly cgroupProcs: readonly number[];
   readonly overlay: RootSource;
   /** `name|uid[:group|gid]` to be looked up in the container. */
   readonly user: string;
@@ -32,9 +33,17 @@ export interface Attempt {
   readonly copyRoot: () => Promise<string>;
   /** Flags of the user that need mount(2). */
   readonly needsMounts: readonly string[];
-  readonly executableFile: (file: Uint8Array) => number;
-  /** Called when the container's process runs, before waiting for it: signals, terminal. */
-  readonly supervise: (started: StartedContainer) => Promise<Supervision>;
+  /** Directory of compiled programs. */
+  readonly compiled: string;
+  /** Path for the program where memfds may not be executed. */
+  readonly programFile: string;
+  /** Called while the container's root is being assembled. */
+  readonly onSpawned: (spawned: SpawnedProgram) => void;
+  /** Called when the container's command runs, before waiting for it. */
+  readonly supervise: (
+    started: StartedContainer,
+    store: CompiledContainer["store"],
+  ) => Supervision | Promise<Supervision>;
 }
 
 /** What goes on while a container runs. */
@@ -58,11 +67,6 @@ export async function runAttempts(attempt: Attempt): Promise<Exit> {
   return settle(await tryRoot(attempt, { kind: "directory", directory, mounts: false }), attempt);
 }
 
-/** The program of an attempt, for `--explain`; the caller closes nothing, since nothing is run. */
-export function planAttempt(attempt: Attempt): Program {
-  return prepare(attempt, attempt.overlay).program;
-}
-
 interface Outcome {
   readonly exit: Exit;
   readonly failure: ProgramFailure | undefined;
@@ -70,25 +74,12 @@ interface Outcome {
 
 type RefusedOutcome = Outcome & { readonly failure: ProgramFailure };
 
-interface Prepared {
-  readonly program: Program;
-  readonly page: SharedPage;
-  readonly sockets: readonly [number, number];
-}
-
-function prepare({ spec, host }: Attempt, root: RootSource): Prepared {
-  const sockets = socketpair();
-  const { program, page } = programWithReport();
-  planContainer(program, spec, { ...host, root, socket: sockets[1] });
-  return { program, page, sockets };
-}
-
 async function tryRoot(attempt: Attempt, root: RootSource): Promise<Outcome> {
-  const { program, page, sockets } = prepare(attempt, root);
-  const { spec, user, host, executableFile } = attempt;
-  const request = { spec, user, sockets, cgroupProcs: host.cgroupProcs, executableFile };
-  const started = startContainer(program, page, request);
-  const supervision = await attempt.supervise(started);
+  const { spec, user, host, cgroupProcs, programFile, onSpawned } = attempt;
+  const { executable, store } = compileContainer(spec, { ...host, root }, attempt.compiled);
+  const sockets = socketpair();
+  const started = startContainer(executable, { spec, user, sockets, cgroupProcs, programFile, onSpawned });
+  const supervision = await attempt.supervise(started, store);
   const exit = await supervision.wait();
   supervision.finish();
   call("close", started.pidfd);

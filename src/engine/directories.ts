@@ -1,6 +1,9 @@
 /** Where the engine keeps things: data that stays, and state that goes with the machine's uptime. */
 import type { EngineContext } from "./context.ts";
 
+/** Directory of compiled set-ups, relative to the data root (compiled_programs.ts). */
+export const COMPILED_PROGRAMS = "cache/programs";
+
 /** Data root: `--root`, BUNKER_ROOT, /var/lib/bunker, or below $XDG_DATA_HOME for others than root. */
 export function dataRoot(context: EngineContext): string {
   const given = context.root ?? process.env["BUNKER_ROOT"];

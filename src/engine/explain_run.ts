@@ -1,7 +1,7 @@
 /** `--explain`: prints the program of a container instead of running it. */
 import { explainProgram } from "../linux/explain.ts";
+import { explainableProgram } from "../runtime/compiled_container.ts";
 import { defaultDeviceRules } from "./default_spec.ts";
-import { planAttempt } from "./attempts.ts";
 import { CONTAINERS } from "./container_directory.ts";
 import { type ContainerPlan, createAttempt } from "./prepare.ts";
 import type { RunResult } from "./run.ts";
@@ -13,6 +13,7 @@ export async function explainRun(plan: ContainerPlan): Promise<RunResult> {
     directory: { name, path: `${plan.root}/${name}`, scratch: `${name}/rw` },
     cgroup: { procs: [], mounts: [], guardsDevices: defaultDeviceRules.length > 0 },
   });
-  process.stdout.write(explainProgram(planAttempt(attempt)));
+  const program = explainableProgram(attempt.spec, { ...attempt.host, root: attempt.overlay });
+  process.stdout.write(explainProgram(program));
   return { exitCode: 0 };
 }

@@ -3,6 +3,7 @@ import { forwardSignals } from "../linux/forward_signals.ts";
 import { isDirectory } from "../linux/small_file.ts";
 import { pollForExit, waitForExit } from "../linux/wait.ts";
 import type { Cgroup } from "../runtime/cgroup/cgroup.ts";
+import type { CompiledContainer } from "../runtime/compiled_container.ts";
 import { CAP_LAST_CAP, planCapabilities } from "../runtime/security/capability.ts";
 import { planRlimits } from "../runtime/security/rlimit.ts";
 import type { KernelVersion } from "../runtime/security/seccomp_profile.ts";
@@ -14,7 +15,7 @@ import type { Attempt, Supervision } from "./attempts.ts";
 import { BASE_LAYER } from "./base_layer.ts";
 import { type ContainerDirectory, removeStaleContainers } from "./container_directory.ts";
 import type { EngineContext } from "./context.ts";
-import { stateRoot } from "./directories.ts";
+import { COMPILED_PROGRAMS, stateRoot } from "./directories.ts";
 import { etcFiles } from "./etc_files.ts";
 import type { HostStatus } from "./host.ts";
 import { kernelVersion } from "./kernel.ts";
@@ -109,7 +110,7 @@ export async function createAttempt(plan: ContainerPlan, { directory, cgroup }: 
     },
     host: {
       files: etcFiles(spec.hostname, options.network),
-      cgroupProcs: cgroup.procs,
+      cgroupProcs: cgroup.procs.length,
       cgroupMounts: cgroup.mounts,
       seccompFilter: plan.seccompFilter,
       ignoredSignals: status.ignoredSignals,
@@ -120,8 +121,11 @@ export async function createAttempt(plan: ContainerPlan, { directory, cgroup }: 
       init: options.init,
     },
     copyRoot: async () => (await import("./copied_root.ts")).copyRoot(plan.root, { lower, directory: directory.path }),
+    cgroupProcs: cgroup.procs,
+    compiled: `${plan.root}/${COMPILED_PROGRAMS}`,
     programFile: `${stateRoot(plan.context)}/program-${plan.id.slice(0, 12)}`,
-    supervise: (started) => supervise(plan, started),
+    onSpawned: ({ pidfd }) => plan.context.embedded === true || forwardSignals(pidfd),
+    supervise: (started, store) => supervise(plan, started, store),
   };
 }
 
@@ -142,12 +146,18 @@ function flagsThatMount(options: RunOptions): string[] {
   ];
 }
 
-async function supervise(plan: ContainerPlan, { pidfd, master }: StartedContainer): Promise<Supervision> {
-  if (plan.context.embedded) return { wait: () => pollForExit(pidfd), finish: () => {} };
-  forwardSignals(pidfd);
+type CompiledStore = CompiledContainer["store"];
+
+async function supervise(
+  plan: ContainerPlan,
+  { pidfd, master }: StartedContainer,
+  store: CompiledStore,
+): Promise<Supervision> {
   const relay = master === undefined ? undefined : await relayOf(master, plan);
+  if (store !== undefined) (await import("./compiled_programs.ts")).keepCompiled(plan.root, store);
   await removeStaleContainers(plan.root, plan.id.slice(0, 12), plan.idMaps);
-  return { wait: () => waitForExit(pidfd), finish: () => relay?.finish() };
+  const wait = () => (plan.context.embedded ? pollForExit(pidfd) : waitForExit(pidfd));
+  return { wait, finish: () => relay?.finish() };
 }
 
 async function relayOf(master: number, { options }: ContainerPlan): Promise<TerminalRelay> {

@@ -1,7 +1,7 @@
 /** Reads a seccomp profile that the user names: docker's JSON form. */
 import { readFileSync, statSync } from "node:fs";
 import { UsageError } from "../errors.ts";
-import { parseSeccompProfile, type SeccompProfile } from "../runtime/security/seccomp_profile.ts";
+import { parseSeccompText, type SeccompProfile } from "../runtime/security/seccomp_profile.ts";
 
 /** Largest profile that is read; docker's default has 20 KB. */
 const PROFILE_SIZE_MAX = 1 << 20;
@@ -10,7 +10,7 @@ const PROFILE_SIZE_MAX = 1 << 20;
 export function readSeccompProfile(path: string): SeccompProfile {
   try {
     if (statSync(path).size > PROFILE_SIZE_MAX) throw new RangeError("the file is larger than 1 MiB");
-    return parseSeccompProfile(JSON.parse(readFileSync(path, "utf8")));
+    return parseSeccompText(readFileSync(path, "utf8"));
   } catch (error) {
     throw new UsageError(`Cannot use the seccomp profile "${path}": ${(error as Error).message}`, {
       cause: error,

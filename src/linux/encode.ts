@@ -5,9 +5,10 @@
  * BigInt and DataView cost milliseconds at start (measured, ADR 0001).
  */
 import { numbers } from "./abi/numbers.ts";
+import { cstr } from "./call.ts";
 import { architecture } from "./machine.ts";
 import type { ProgramCore } from "./program_core.ts";
-import { type Argument, type Label, operations, Room, type Step, Variable, Words } from "./step.ts";
+import { type Argument, type Label, operations, Room, Slot, type Step, Variable, Words } from "./step.ts";
 
 export const WORDS_A_STEP = 11;
 export const STEP_SIZE = WORDS_A_STEP * 8;
@@ -21,6 +22,8 @@ const PROGRAM_SIZE_MAX = 4 << 20;
 /** A program as bytes for one address. */
 export interface EncodedProgram {
   readonly bytes: Uint8Array;
+  /** Offset of each slot's text, by its name. */
+  readonly slots: ReadonlyMap<string, number>;
   /** The step at an address, as the report page names it. */
   stepAt(address: number): Step | undefined;
   /** Address of the step after a label. */
@@ -35,6 +38,7 @@ export function encodeProgram(program: ProgramCore, base: number): EncodedProgra
   encoder.encode();
   return {
     bytes: encoder.finish(),
+    slots: encoder.slots,
     stepAt: (address) => encoder.stepAt(address),
     addressOfLabel: (label) => encoder.addressOfLabel(label),
     addressOfRoom: (room) => encoder.address(room),
@@ -51,6 +55,7 @@ class Encoder {
   #end: number;
   /** Encoded index of each step of the program; copies take indices between. */
   readonly #positions: number[] = [];
+  readonly slots = new Map<string, number>();
   readonly #uses = new Map<Variable, number[]>();
   readonly #pool = new Map<string | Uint8Array | Room, number>();
   /** Word offset of a place for results that nobody uses. */
@@ -84,6 +89,7 @@ class Encoder {
 
   stepAt(address: number): Step | undefined {
     const position = (address - this.#base) / STEP_SIZE;
+    if (position < 0 || position >= (this.#positions.at(-1) as number)) return undefined;
     const index = this.#positions.findLastIndex((first) => first <= position);
     return this.#program.steps[index];
   }
@@ -93,7 +99,7 @@ class Encoder {
   }
 
   addressOfLabel(label: Label): number {
-    return this.#base + this.#position(label) * STEP_SIZE;
+    return label.address ?? this.#base + this.#position(label) * STEP_SIZE;
   }
 
   #encodeArguments(step: Step, index: number): void {
@@ -109,9 +115,10 @@ class Encoder {
     const next = this.#positions[index + 1] as number;
     const uses = step.target === undefined ? [] : (this.#uses.get(step.target) ?? []);
     const copies = Math.max(0, uses.length - 1);
-    const positive = step.positive === undefined ? next : this.#position(step.positive);
-    const zero = step.zero === undefined ? next : this.#position(step.zero);
-    const error = step.error === "next" ? next : this.#position(step.error ?? this.#program.giveUp);
+    const following = this.#base + next * STEP_SIZE;
+    const positive = step.positive === undefined ? following : this.addressOfLabel(step.positive);
+    const zero = step.zero === undefined ? following : this.addressOfLabel(step.zero);
+    const error = step.error === "next" ? following : this.addressOfLabel(step.error ?? this.#program.giveUp);
     for (let copy = 0; copy <= copies; copy++) {
       const at = (first + copy) * STEP_SIZE;
       // The first result has gone to the first use; each copy reads it there.
@@ -122,9 +129,10 @@ class Encoder {
       }
       this.#put(at + 8 * RESULT, step.storeAddress ?? this.#base + (uses[copy] ?? this.#sink));
       const last = copy === copies;
-      this.#put(at + 8 * POSITIVE, this.#base + (last ? positive : first + copy + 1) * STEP_SIZE);
-      this.#put(at + 8 * ZERO, this.#base + (last ? zero : first + copy + 1) * STEP_SIZE);
-      this.#put(at + 8 * ERROR, this.#base + error * STEP_SIZE);
+      const copying = this.#base + (first + copy + 1) * STEP_SIZE;
+      this.#put(at + 8 * POSITIVE, last ? positive : copying);
+      this.#put(at + 8 * ZERO, last ? zero : copying);
+      this.#put(at + 8 * ERROR, error);
     }
   }
 
@@ -139,6 +147,7 @@ class Encoder {
     else if (typeof argument === "bigint") this.#putBig(at, argument);
     else if (argument instanceof Variable) this.#use(argument, at);
     else if (argument instanceof Room) this.#put(at, this.address(argument));
+    else if (argument instanceof Slot) this.#put(at, this.#base + this.#placeSlot(argument));
     else this.#put(at, this.#base + this.#placeData(argument));
   }
 
@@ -168,6 +177,15 @@ class Encoder {
       target.set(data);
     }
     this.#pool.set(data, at);
+    return at;
+  }
+
+  #placeSlot({ name, text }: Slot): number {
+    const known = this.slots.get(name);
+    if (known !== undefined) return known;
+    const at = this.#end;
+    this.#placeBytes(cstr(text));
+    this.slots.set(name, at);
     return at;
   }
 

@@ -4,7 +4,7 @@
  */
 import { constantName } from "./abi/names.ts";
 import type { ProgramCore } from "./program_core.ts";
-import { type Argument, type Label, Room, type Step, Variable, Words } from "./step.ts";
+import { type Argument, type Label, Room, Slot, type Step, Variable, Words } from "./step.ts";
 
 /** The program as text, a line for each step, under the headings of its sections. */
 export function explainProgram(program: ProgramCore): string {
@@ -76,6 +76,7 @@ function explainArgument(argument: Argument, at: Position): string {
   if (argument === null) return "NULL";
   if (argument instanceof Variable) return at.names.get(argument) ?? argument.name;
   if (argument instanceof Room) return `room[${argument.size}]`;
+  if (argument instanceof Slot) return quote(argument.text);
   if (argument instanceof Words) return `{${argument.values.map((value) => explainArgument(value, at)).join(", ")}}`;
   if (argument instanceof Uint8Array) return `[${argument.length} bytes]`;
   if (typeof argument === "string") return quote(argument);

@@ -3,7 +3,7 @@
  * JavaScript must never run inside a half-built container (ADR 0001), so the set-up is written down here as data
  * and run by some fifty machine instructions. program.ts adds one method for each system call.
  */
-import { type Argument, Label, Room, Step, type StepName, Variable, Words } from "./step.ts";
+import { type Argument, Label, Room, Slot, Step, type StepName, Variable, Words } from "./step.ts";
 
 /** Where the report about the program goes: shared with the process that started it. Offsets into one page. */
 export const report = {
@@ -58,6 +58,11 @@ export class ProgramCore {
   /** A structure of 64-bit words. */
   words(...values: readonly Argument[]): Words {
     return new Words(values);
+  }
+
+  /** A string that may differ when the compiled program is used again; its length may not. */
+  slot(name: string, text: string): Slot {
+    return new Slot(name, text);
   }
 
   /** Adds a step. */

@@ -6,13 +6,13 @@
  *
  *     launcher (steps in this process)        program (its own process)
  *     clone3 ── 0 ──▶ close_range CLOEXEC
- *        │            fcntl: keep what the program inherits
+ *        │            dup3: what the program inherits, under fixed numbers
  *        │            [wait for the id maps of a user namespace]
  *        │            execveat(memfd) ──────▶ mmap the report page, then the program's steps
  *        └─ pid ──▶ return to TypeScript
  */
 import { ENOSYS } from "./abi/errno.ts";
-import { AT_EMPTY_PATH, CLOSE_RANGE_CLOEXEC, F_SETFD } from "./abi/fcntl.ts";
+import { AT_EMPTY_PATH, CLOSE_RANGE_CLOEXEC } from "./abi/fcntl.ts";
 import {
   CLONE_ARGS_SIZE,
   CLONE_CLEAR_SIGHAND,
@@ -25,8 +25,9 @@ import {
   WEXITED,
 } from "./abi/sched.ts";
 import { call, formatCall, SyscallError } from "./call.ts";
-import { writeExecutable } from "./elf.ts";
+import { FIRST_ADDRESS, writeExecutable } from "./elf.ts";
 import { type EncodedProgram, encodeProgram } from "./encode.ts";
+import { createExecutableFile } from "./executable_file.ts";
 import { runSteps } from "./machine.ts";
 import { createExecutableMemfd, createSharedPage, type SharedPage } from "./memfd.ts";
 import { allocatePages, MAP_FIXED, MAP_SHARED, PROT_READ, PROT_WRITE } from "./memory.ts";
@@ -38,12 +39,12 @@ import type { Argument, Step } from "./step.ts";
 export interface SpawnOptions {
   /** CLONE_NEW* flags; the user namespace waits for its maps (see `waitFd`). */
   readonly namespaces: number;
-  /** Descriptors that the program uses; all others above 2 are closed by the exec. */
+  /** Descriptors that the program uses, under the numbers of {@link inheritedFd}; no others above 2 survive. */
   readonly inherit: readonly number[];
   /** A descriptor from which the child reads one byte before the exec, while the parent writes the id maps. */
   readonly waitFd?: number;
-  /** Makes a file for the executable where memfds may not be executed; returns a read-only descriptor. */
-  readonly executableFile?: (file: Uint8Array) => number;
+  /** Path of a file for the executable where memfds may not be executed. */
+  readonly programFile?: string;
 }
 
 /** A started program. The caller closes `pidfd`. */
@@ -61,38 +62,65 @@ export interface ProgramFailure {
   readonly errno: number;
 }
 
-/** A program under construction whose first step maps the report page. */
-export function programWithReport(): { program: Program; page: SharedPage } {
-  const page = createSharedPage(report.size);
-  const program = new Program().section("map the report page");
-  program.mmap(reportAddress, report.size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, page.fd);
-  program.close(page.fd);
-  return { program, page };
-}
-
-/** Adds what every program ends with: marking the report and leaving, for a step that fails. */
-export function finishProgram(program: Program): void {
-  program.place(program.giveUp).section("give up");
-  program.add(1, 0).storeAt(reportAddress + report.failed);
-  program.exit_group(127).ignoreErrors();
+/** An executable of one or two programs. */
+export interface Executable {
+  readonly file: Uint8Array;
+  /** The step at an address that the report names. */
+  readonly stepAt: (address: number) => Step | undefined;
 }
 
 /**
- * Starts `program`, which {@link programWithReport} began and {@link finishProgram} ended.
+ * Numbers that descriptors have in a program: fixed, so that the same program serves again in another process whose
+ * own numbers differ. The report page is the first.
+ */
+const FIRST_FD = 200;
+
+/** Number in the program of the `index`-th descriptor of {@link SpawnOptions.inherit}. */
+export const inheritedFd = (index: number): number => FIRST_FD + 1 + index;
+
+/** A program under construction whose first step maps the report page. */
+export function programWithReport(): Program {
+  const program = new Program().section("map the report page");
+  program.mmap(reportAddress, report.size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, FIRST_FD);
+  program.close(FIRST_FD);
+  return program;
+}
+
+/** Adds what every program ends with: marking the report and leaving, for a step that fails. */
+export function finishProgram(program: Program): Program {
+  program.place(program.giveUp).section("give up");
+  program.add(1, 0).storeAt(reportAddress + report.failed);
+  program.exit_group(127).ignoreErrors();
+  return program;
+}
+
+/** An executable of one finished program. */
+export function executableOf(program: Program): Executable {
+  const encoded = encodeProgram(program, FIRST_ADDRESS);
+  return { file: writeExecutable(encoded.bytes), stepAt: encoded.stepAt };
+}
+
+/**
+ * Starts an executable as a process.
  * @throws {SyscallError} when the process or its namespaces cannot be made.
  */
-export function spawnProgram(program: Program, page: SharedPage, options: SpawnOptions): SpawnedProgram {
-  const executable = writeExecutable(program);
+export function spawnProgram(executable: Executable, options: SpawnOptions): SpawnedProgram {
+  const page = createSharedPage(report.size);
   let memfd = createExecutableMemfd("bunker", executable.file);
-  if (memfd < 0) memfd = options.executableFile?.(executable.file) ?? -1;
+  if (memfd < 0) memfd = createProgramFile(executable.file, options.programFile);
   try {
     const { pid, pidfd, launcher } = launch(memfd, { ...options, inherit: [page.fd, ...options.inherit] });
-    const failure = () => readFailure(page, executable.program) ?? launchFailure(launcher);
+    const failure = () => readFailure(page, executable) ?? launchFailure(launcher);
     return { pid, pidfd, report: page, failure };
   } finally {
     call("close", memfd);
     call("close", page.fd);
   }
+}
+
+function createProgramFile(file: Uint8Array, path: string | undefined): number {
+  if (path === undefined) throw new Error("Cannot execute a program: this machine forbids executable memfds");
+  return createExecutableFile(path, file);
 }
 
 /** The failing step as a call with its error; the arguments are printed as they were planned. */
@@ -186,7 +214,11 @@ function addClone(
 
 function addChild(program: Program, memfd: number, options: SpawnOptions): void {
   program.close_range(3, 0xffffffff, CLOSE_RANGE_CLOEXEC).ignoreErrors();
-  for (const fd of options.inherit) program.fcntl(fd, F_SETFD, 0);
+  for (const [index, fd] of options.inherit.entries()) {
+    // A descriptor among the new numbers would be overwritten before its turn; only a caller's leak has such.
+    if (fd >= FIRST_FD) throw new Error(`Cannot start a program: descriptor ${fd} is too high, close some first`);
+    program.dup3(fd, FIRST_FD + index);
+  }
   if (options.waitFd !== undefined) {
     program.section("wait for the id maps").read(options.waitFd, program.room(8), 1).onZero(program.giveUp);
     program.section("become root of the user namespace").setresgid(0, 0, 0);
@@ -196,10 +228,10 @@ function addChild(program: Program, memfd: number, options: SpawnOptions): void 
   program.place(program.giveUp).exit_group(127).ignoreErrors();
 }
 
-function readFailure(page: SharedPage, program: EncodedProgram): ProgramFailure | undefined {
+function readFailure(page: SharedPage, { stepAt }: Executable): ProgramFailure | undefined {
   const view = new DataView(page.bytes.buffer);
   if (view.getUint32(report.failed, true) === 0) return undefined;
-  const step = program.stepAt(view.getUint32(report.failure, true));
+  const step = stepAt(view.getUint32(report.failure, true));
   return step === undefined ? undefined : { step, errno: -view.getInt32(report.failure + 8, true) };
 }
 

@@ -38,6 +38,20 @@ export class Room {
   }
 }
 
+/**
+ * A string that differs from run to run while everything else of a program stays: its name, host name, paths. A
+ * compiled program is used again with other strings of the same length in its slots.
+ */
+export class Slot {
+  readonly name: string;
+  readonly text: string;
+
+  constructor(name: string, text: string) {
+    this.name = name;
+    this.text = text;
+  }
+}
+
 /** A structure of 64-bit words in the program's data, some of them addresses or results. */
 export class Words {
   readonly values: readonly Argument[];
@@ -60,12 +74,19 @@ export type Argument =
   | readonly string[]
   | Variable
   | Room
+  | Slot
   | Words;
 
 /** A place in a program that a step can go on to; set by `Program.place`. */
 export class Label {
   /** Index of the step that follows it; -1 until it is placed. */
   index = -1;
+  /** Address of the first step of another program that this one goes on to. */
+  readonly address: number | undefined;
+
+  constructor(address?: number) {
+    this.address = address;
+  }
 }
 
 /** One system call of a program, and where to go on from it. */

@@ -9,10 +9,11 @@ import { AT_FDCWD, O_RDWR } from "../linux/abi/fcntl.ts";
 import { MOUNT_ATTR_RDONLY } from "../linux/abi/mount.ts";
 import { CLONE_NEWCGROUP, CLONE_NEWNET, PR_SET_NAME, PR_SET_PDEATHSIG, SIGKILL } from "../linux/abi/sched.ts";
 import type { Program } from "../linux/program.ts";
+import { inheritedFd } from "../linux/spawn.ts";
 import type { Variable } from "../linux/step.ts";
 import { planLoopback } from "./network_none.ts";
 import { planCredentials } from "./process/credentials.ts";
-import { planExecute, planSeccomp, planWorkingDirectory } from "./process/execute.ts";
+import { planSeccomp, planWorkingDirectory } from "./process/execute.ts";
 import { planInit } from "./process/init.ts";
 import { planLimits } from "./process/limits.ts";
 import { planSignals } from "./process/signals.ts";
@@ -27,17 +28,18 @@ import { planRoot, type RootSource } from "./rootfs/root.ts";
 import { ensureDirectory } from "./rootfs/target.ts";
 import type { Mount, Spec } from "./spec/config.ts";
 
+/** The program's end of the socket to its parent. */
+const SOCKET = inheritedFd(0);
+
 /** What a container's program depends on besides the spec. */
 export interface HostPlan {
   readonly root: RootSource;
   /** Files that are mounted over the image's /etc. */
   readonly files: readonly ProvidedFile[];
-  /** Descriptors of cgroup.procs files that the program writes itself into. */
-  readonly cgroupProcs: readonly number[];
+  /** How many cgroup.procs files the program inherits after its socket, to write itself into. */
+  readonly cgroupProcs: number;
   /** cgroup controllers (v1) or `cgroup2`, to be mounted below /sys/fs/cgroup. */
   readonly cgroupMounts: readonly string[];
-  /** The program's end of the socket to its parent. */
-  readonly socket: number;
   /** Array of struct sock_filter; undefined: unconfined. */
   readonly seccompFilter: Uint8Array | undefined;
   readonly ignoredSignals: readonly number[];
@@ -50,7 +52,10 @@ export interface HostPlan {
   readonly init: boolean;
 }
 
-/** Adds the steps of the container to a program that has its report page. */
+/**
+ * Adds the set-up of the container to a program that has its report page; what follows is the command itself, which
+ * process/execute.ts adds.
+ */
 export function planContainer(program: Program, spec: Spec, host: HostPlan): void {
   planProcess(program, spec, host);
   const mounts = spec.mounts.filter(({ type }) => type !== "none");
@@ -60,20 +65,21 @@ export function planContainer(program: Program, spec: Spec, host: HostPlan): voi
     host.root.kind === "directory" && !host.root.mounts
       ? planBareRoot(program, root, spec)
       : planMountedRoot(program, { spec, host, root, sources });
-  planLookup(program, spec, host.socket);
+  planLookup(program, spec);
   planCommand(program, spec, { host, terminal });
 }
 
 /** What belongs to the process rather than to its root. */
 function planProcess(program: Program, spec: Spec, host: HostPlan): void {
   program.section("join the control group");
-  for (const fd of host.cgroupProcs) program.write(fd, "0", 1);
-  if (host.cgroupProcs.length > 0) program.unshare(CLONE_NEWCGROUP);
+  for (let index = 1; index <= host.cgroupProcs; index++) program.write(inheritedFd(index), "0", 1);
+  if (host.cgroupProcs > 0) program.unshare(CLONE_NEWCGROUP);
   program.section("name the process").prctl(PR_SET_NAME, "bunker:init").ignoreErrors();
   program.umask(0);
   program.section("leave the caller's session").setsid().ignoreErrors();
   program.section("take a session keyring of its own").step("keyctl", 1, null).ignoreErrors();
-  program.section("set the hostname").sethostname(spec.hostname, Buffer.byteLength(spec.hostname));
+  const hostname = program.slot("hostname", spec.hostname);
+  program.section("set the hostname").sethostname(hostname, Buffer.byteLength(spec.hostname));
   if ((spec.linux.namespaces & CLONE_NEWNET) !== 0) planLoopback(program);
   if (!host.stdin && !spec.process.terminal) {
     program.section("give the command an empty standard input");
@@ -94,7 +100,7 @@ function planMountedRoot(program: Program, { spec, host, root, sources }: Mounte
   planKernelFilesystems(program, root, { cgroupMounts: host.cgroupMounts });
   const dev = planDev(program, root, { devices: spec.linux.devices, bindFromHost, ttyGid: host.ttyGid });
   planFiles(program, host.files, { root, dev });
-  const terminal = spec.process.terminal ? planTerminal(program, { dev, socket: host.socket }) : undefined;
+  const terminal = spec.process.terminal ? planTerminal(program, { dev, socket: SOCKET }) : undefined;
   planMasks(program, { root, dev, ...spec.linux });
   for (const mount of spec.mounts) {
     const source = sources.get(mount);
@@ -121,11 +127,11 @@ function planBareRoot(program: Program, root: Variable, spec: Spec): undefined {
 }
 
 /** Lets the parent read the container's own /etc/passwd and fill in who the user is. */
-function planLookup(program: Program, spec: Spec, socket: number): void {
+function planLookup(program: Program, spec: Spec): void {
   if (spec.process.user !== undefined) return;
   program.section("look up the user");
-  program.write(socket, "u", 1);
-  program.read(socket, program.room(8), 1).onZero(program.giveUp);
+  program.write(SOCKET, "u", 1);
+  program.read(SOCKET, program.room(8), 1).onZero(program.giveUp);
 }
 
 function planCommand(
@@ -148,5 +154,4 @@ function planCommand(
   if (host.init) planInit(program, process);
   if (host.init) planSignals(program, []);
   if (filter !== undefined && process.noNewPrivileges) planSeccomp(program, filter);
-  planExecute(program, process);
 }

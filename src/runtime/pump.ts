@@ -6,7 +6,14 @@ import { SIG_BLOCK, SIGKILL } from "../linux/abi/sched.ts";
 import { TCSETS } from "../linux/abi/tty.ts";
 import { call } from "../linux/call.ts";
 import type { Program } from "../linux/program.ts";
-import { finishProgram, programWithReport, type SpawnedProgram, spawnProgram } from "../linux/spawn.ts";
+import {
+  executableOf,
+  finishProgram,
+  inheritedFd,
+  programWithReport,
+  type SpawnedProgram,
+  spawnProgram,
+} from "../linux/spawn.ts";
 import type { Label } from "../linux/step.ts";
 import { waitForExit } from "../linux/wait.ts";
 
@@ -30,15 +37,16 @@ export interface PumpOptions {
 
 /** Starts copying; it ends at the end of `from`, or when `to` takes no more. */
 export function startPump({ from, to, guard }: PumpOptions): SpawnedProgram {
-  const { program, page } = programWithReport();
+  const program = programWithReport();
   const end = program.label();
   // Signals of the terminal's foreground group are not for the pump; SIGTTOU would stop its last act.
   program.section("ignore signals").rt_sigprocmask(SIG_BLOCK, new Uint8Array(8).fill(0xff));
-  planCopy(program, { from, to, ...(guard === undefined ? {} : { guard }) }, end);
+  const inherited = { from: inheritedFd(0), to: inheritedFd(1) };
+  planCopy(program, guard === undefined ? inherited : { ...inherited, guard }, end);
   program.place(end).section("end").exit_group(0);
   finishProgram(program);
-  const inherit = [from, to, ...(guard === undefined ? [] : [guard.enginePidfd])].filter((fd) => fd > 2);
-  return spawnProgram(program, page, { namespaces: 0, inherit: [...new Set(inherit)] });
+  const inherit = [from, to, ...(guard === undefined ? [] : [guard.enginePidfd])];
+  return spawnProgram(executableOf(program), { namespaces: 0, inherit });
 }
 
 /** Waits for the end of a pump. */
@@ -82,7 +90,7 @@ function planGuard(program: Program, { from, guard, end }: GuardPlan): void {
   // struct pollfd: 32 bits descriptor, 16 bits events, 16 bits what happened.
   const watched = new Uint8Array(new ArrayBuffer(16));
   const view = new DataView(watched.buffer);
-  for (const [index, fd] of [guard.enginePidfd, from].entries()) {
+  for (const [index, fd] of [inheritedFd(2), from].entries()) {
     view.setInt32(8 * index, fd, true);
     view.setInt16(8 * index + 4, POLLIN, true);
   }

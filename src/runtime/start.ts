@@ -11,10 +11,8 @@
  */
 import { SIGKILL } from "../linux/abi/sched.ts";
 import { call } from "../linux/call.ts";
-import type { Program } from "../linux/program.ts";
 import { receiveFd } from "../linux/socket_pair.ts";
-import { finishProgram, type SpawnedProgram, spawnProgram } from "../linux/spawn.ts";
-import type { SharedPage } from "../linux/memfd.ts";
+import { type Executable, type SpawnedProgram, spawnProgram } from "../linux/spawn.ts";
 import { waitForExit } from "../linux/wait.ts";
 import { writeIdMaps } from "./process/id_maps.ts";
 import { writeIdentity } from "./process/identity.ts";
@@ -29,7 +27,9 @@ export interface StartRequest {
   /** Both ends of the socket pair; the second is the program's, and closed here. */
   readonly sockets: readonly [engine: number, program: number];
   readonly cgroupProcs: readonly number[];
-  readonly executableFile?: (file: Uint8Array) => number;
+  readonly programFile: string;
+  /** Called while the program assembles the root, before its questions are answered. */
+  readonly onSpawned: (spawned: SpawnedProgram) => void;
 }
 
 /** A container whose command runs, or whose program has failed. */
@@ -43,18 +43,18 @@ export interface StartedContainer extends SpawnedProgram {
  * @throws {SyscallError} when its process cannot be made.
  * @throws {UserError} when its user is unknown; the process has been ended.
  */
-export function startContainer(program: Program, page: SharedPage, request: StartRequest): StartedContainer {
+export function startContainer(executable: Executable, request: StartRequest): StartedContainer {
   const { spec, sockets } = request;
   const mapped = spec.linux.uidMappings.length > 0;
-  finishProgram(program);
-  const spawned = spawnProgram(program, page, {
+  const spawned = spawnProgram(executable, {
     namespaces: spec.linux.namespaces,
-    inherit: [...request.cgroupProcs, sockets[1]],
+    inherit: [sockets[1], ...request.cgroupProcs],
+    programFile: request.programFile,
     ...(mapped ? { waitFd: sockets[1] } : {}),
-    ...(request.executableFile === undefined ? {} : { executableFile: request.executableFile }),
   });
   try {
     call("close", sockets[1]);
+    request.onSpawned(spawned);
     return { ...spawned, master: assist(spawned, request) };
   } catch (error) {
     call("pidfd_send_signal", spawned.pidfd, SIGKILL, null, 0);

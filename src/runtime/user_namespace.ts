@@ -4,10 +4,22 @@
  */
 import { CLONE_NEWNS, CLONE_NEWUSER, PR_SET_PDEATHSIG, SIGKILL } from "../linux/abi/sched.ts";
 import { call } from "../linux/call.ts";
+import type { Program } from "../linux/program.ts";
 import { socketpair } from "../linux/socket_pair.ts";
-import { failureError, finishProgram, programWithReport, spawnProgram } from "../linux/spawn.ts";
-import { type Exit, pollForExit } from "../linux/wait.ts";
-import { type IdMappings, writeIdMaps } from "./process/id_maps.ts";
+import {
+  executableOf,
+  failureError,
+  finishProgram,
+  programWithReport,
+  type SpawnedProgram,
+  spawnProgram,
+} from "../linux/spawn.ts";
+import { type Exit, pollForExit, waitForExit } from "../linux/wait.ts";
+import { writeIdMaps } from "./process/id_maps.ts";
+import type { Linux } from "./spec/config.ts";
+
+/** Who is who in a user namespace. */
+export type UserMaps = Pick<Linux, "uidMappings" | "gidMappings">;
 
 /** An executable of the host with its arguments and whole environment. */
 export interface HostCommand {
@@ -22,27 +34,53 @@ export interface HostCommand {
  * Runs the command with this process's standard streams.
  * @throws {SyscallError} {IdMapError} when the namespace cannot be made.
  */
-export async function runInUserNamespace(
-  maps: IdMappings,
-  command: HostCommand,
-): Promise<Exit> {
-  const [engine, child] = socketpair();
-  const { program, page } = programWithReport();
+export async function runInUserNamespace(maps: UserMaps, command: HostCommand): Promise<Exit> {
+  const program = programWithReport();
   program.section("end with the engine").prctl(PR_SET_PDEATHSIG, SIGKILL);
   program.section(`execute "${command.path}"`).execve(command.path, command.args, command.env);
-  finishProgram(program);
-  const namespaces = CLONE_NEWUSER | CLONE_NEWNS;
-  const started = spawnProgram(program, page, { namespaces, inherit: [], waitFd: child });
+  const started = startInUserNamespace(finishProgram(program), { maps, namespaces: CLONE_NEWNS });
   try {
-    call("close", child);
-    writeIdMaps(started.pid, maps);
-    call("write", engine, new Uint8Array([0x6d]), 1);
     const exit = await pollForExit(started.pidfd);
     const failure = started.failure();
     if (failure !== undefined) throw failureError(failure);
     return exit;
   } finally {
-    call("close", engine);
     call("close", started.pidfd);
+  }
+}
+
+/**
+ * Starts a finished program as root of a new user namespace and of `namespaces` besides. The caller closes `pidfd`.
+ * @throws {SyscallError} {IdMapError} when the namespace cannot be made.
+ */
+export function startInUserNamespace(
+  program: Program,
+  { maps, namespaces }: { readonly maps: UserMaps; readonly namespaces: number },
+): SpawnedProgram {
+  const [engine, child] = socketpair();
+  try {
+    const started = spawnProgram(executableOf(program), {
+      namespaces: CLONE_NEWUSER | namespaces,
+      inherit: [],
+      waitFd: child,
+    });
+    return release(started, engine, maps);
+  } finally {
+    call("close", child);
+    call("close", engine);
+  }
+}
+
+/** Writes the maps and lets the program go on; without maps it must not live. */
+function release(started: SpawnedProgram, engine: number, maps: UserMaps): SpawnedProgram {
+  try {
+    writeIdMaps(started.pid, maps);
+    call("write", engine, new Uint8Array([0x6d]), 1);
+    return started;
+  } catch (error) {
+    call("pidfd_send_signal", started.pidfd, SIGKILL, null, 0);
+    waitForExit(started.pidfd);
+    call("close", started.pidfd);
+    throw error;
   }
 }

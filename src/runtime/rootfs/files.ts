@@ -29,7 +29,7 @@ export function planFiles(
     program.section(`provide "${path}"`);
     const target = openTarget(program, root, path).onError(missing).result;
     const file = program.openat(dev, name, O_CREAT | O_EXCL | O_WRONLY, 0o644).result;
-    program.write(file, content, Buffer.byteLength(content));
+    program.write(file, program.slot(path, content), Buffer.byteLength(content));
     program.close(file);
     attach(program, program.open_tree(dev, name, OPEN_TREE_CLONE).result, target);
     program.unlinkat(dev, name);

@@ -15,7 +15,7 @@ import {
   OPEN_TREE_CLONE,
 } from "../../linux/abi/mount.ts";
 import type { Program } from "../../linux/program.ts";
-import type { Label, Variable } from "../../linux/step.ts";
+import type { Label, Slot, Variable } from "../../linux/step.ts";
 
 /** Where the root comes from. Names of layers are relative to `directory`: short, and nothing of the host shows. */
 export type RootSource =
@@ -77,9 +77,10 @@ function planOverlay(program: Program, overlay: Overlay, root: Variable): void {
   program.jump(mounted);
   // overlayfs refuses an upper directory that is itself on overlayfs, as everything is inside Docker: EINVAL.
   program.place(onTmpfs).section("mount a tmpfs for the writable layer");
-  program.mount("tmpfs", overlay.scratch, "tmpfs", 0, "mode=755");
-  program.mkdirat(AT_FDCWD, `${overlay.scratch}/upper`, 0o755);
-  program.mkdirat(AT_FDCWD, `${overlay.scratch}/work`, 0o755);
+  const slots = slotsOf(program, overlay);
+  program.mount("tmpfs", slots.scratch, "tmpfs", 0, "mode=755");
+  program.mkdirat(AT_FDCWD, slots.upper, 0o755);
+  program.mkdirat(AT_FDCWD, slots.work, 0o755);
   program.section(SECTION_OVERLAY);
   planOverlayMount(program, overlay, { root, refused: program.giveUp });
   program.place(mounted);
@@ -97,11 +98,12 @@ function planOverlayMount(program: Program, overlay: Overlay, ways: OverlayWays)
 
 function planOverlayByLayer(program: Program, overlay: Overlay, { root, refused }: OverlayWays): void {
   const fs = program.fsopen("overlay", 0).result;
-  const set = (key: string, value: string) => program.fsconfig(fs, FSCONFIG_SET_STRING, key, value);
+  const { upper, work } = slotsOf(program, overlay);
+  const set = (key: string, value: string | Slot) => program.fsconfig(fs, FSCONFIG_SET_STRING, key, value);
   set("source", "overlay");
   for (const layer of overlay.lower) set("lowerdir+", layer);
-  set("upperdir", `${overlay.scratch}/upper`);
-  set("workdir", `${overlay.scratch}/work`);
+  set("upperdir", upper);
+  set("workdir", work);
   // The upper directory goes with the container: without this, unmounting would first sync it to the disk.
   program.fsconfig(fs, FSCONFIG_SET_FLAG, "volatile");
   if (overlay.userxattr) program.fsconfig(fs, FSCONFIG_SET_FLAG, "userxattr");
@@ -112,14 +114,38 @@ function planOverlayByLayer(program: Program, overlay: Overlay, { root, refused 
 
 /** mount(2) takes one page of options; fsconfig(2) would take 255 bytes. */
 function planOverlayByString(program: Program, overlay: Overlay, { root, refused }: OverlayWays): void {
+  const flags = overlay.nodev ? MS_NODEV : 0;
+  const data = program.slot("overlay options", optionString(overlay));
+  program.mount("overlay", overlay.directory, "overlay", flags, data).onError(refused);
+  program.openat(AT_FDCWD, overlay.directory, O_PATH | O_DIRECTORY).into(root);
+}
+
+function optionString(overlay: Overlay): string {
   const options = [
     `lowerdir=${overlay.lower.map(escapeLayer).join(":")}`,
     `upperdir=${overlay.scratch}/upper,workdir=${overlay.scratch}/work,volatile`,
     ...(overlay.userxattr ? ["userxattr"] : []),
   ];
-  const flags = overlay.nodev ? MS_NODEV : 0;
-  program.mount("overlay", overlay.directory, "overlay", flags, options.join(",")).onError(refused);
-  program.openat(AT_FDCWD, overlay.directory, O_PATH | O_DIRECTORY).into(root);
+  return options.join(",");
+}
+
+/** What differs between two containers of one image: strings by the names of their slots. */
+export function overlaySlots(overlay: Overlay): ReadonlyArray<readonly [name: string, text: string]> {
+  const { scratch } = overlay;
+  return [
+    ["scratch", scratch],
+    ["upper", `${scratch}/upper`],
+    ["work", `${scratch}/work`],
+    ["overlay options", optionString(overlay)],
+  ];
+}
+
+function slotsOf(program: Program, { scratch }: Overlay): Readonly<Record<"scratch" | "upper" | "work", Slot>> {
+  return {
+    scratch: program.slot("scratch", scratch),
+    upper: program.slot("upper", `${scratch}/upper`),
+    work: program.slot("work", `${scratch}/work`),
+  };
 }
 
 const escapeLayer = (name: string): string => name.replace(/[\\:,]/g, "\\$&");
