@@ -4,8 +4,8 @@
  */
 import { basename, dirname } from "node:path";
 import { flattenLayers } from "../fs/copy_tree.ts";
-import { layerDirectory } from "../store/layout.ts";
 import { readLayerRecord } from "../store/layers.ts";
+import { layerDirectory } from "../store/layout.ts";
 import { idMapsOfUser } from "./rootless.ts";
 import { runTask } from "./user_namespace_task.ts";
 
