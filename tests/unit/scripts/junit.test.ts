@@ -1,0 +1,38 @@
+import { describe, expect, test } from "bun:test";
+import { readJunit } from "../../../scripts/junit.ts";
+
+const REPORT = `<?xml version="1.0" encoding="UTF-8"?>
+<testsuites name="bun test" tests="4" failures="1" skipped="2">
+  <testsuite name="a.test.ts" file="a.test.ts" tests="4">
+    <testcase name="a &amp; &quot;b&quot;" classname="inner &gt; outer()" time="0.1" file="a.test.ts" line="2" />
+    <testcase name="bad" classname="outer()" time="0" file="a.test.ts" line="2" assertions="1">
+      <failure type="AssertionError" message="expected &lt;skipped&gt;&#10;">AssertionError: &lt;skipped /&gt;</failure>
+    </testcase>
+    <testcase name="skipped: needs root: c" classname="outer()" time="0" file="a.test.ts" line="2">
+      <skipped />
+    </testcase>
+    <testcase name="later&#10;on" classname="inner &gt; outer()" time="0" file="a.test.ts" line="2">
+      <skipped message="TODO" />
+    </testcase>
+  </testsuite>
+</testsuites>`;
+
+describe("readJunit()", () => {
+  test("counts what passed and names what did not", () => {
+    const report = readJunit(REPORT);
+
+    expect(report).toEqual({
+      passed: 1,
+      failed: ["a.test.ts: outer() > bad"],
+      skipped: ["a.test.ts: outer() > skipped: needs root: c", "a.test.ts: outer() > inner > later\non"],
+    });
+  });
+
+  test("finds nothing in a report of no tests", () => {
+    expect(readJunit('<testsuites name="bun test" tests="0" />')).toEqual({
+      passed: 0,
+      failed: [],
+      skipped: [],
+    });
+  });
+});
