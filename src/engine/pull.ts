@@ -33,6 +33,8 @@ export async function pull(name: string, request: PullRequest, context: EngineCo
   const reference = parseReference(name);
   if (process.getuid?.() === 0) return (await pullHere(name, request, context)).result;
   const idMaps = idMapsOfUser();
+  const find = () => findImage(dataRoot(context), reference);
+  const before = find();
   const { debug, config } = context;
   await runTask(
     {
@@ -46,8 +48,9 @@ export async function pull(name: string, request: PullRequest, context: EngineCo
     },
     idMaps,
   );
-  const image = findImage(dataRoot(context), reference);
-  return { reference: formatReference(reference), digest: image?.targetDigest ?? "", status: "downloaded" };
+  const image = find();
+  const status = image?.storedAt === before?.storedAt ? "up-to-date" : "downloaded";
+  return { reference: formatReference(reference), digest: image?.targetDigest ?? "", status };
 }
 
 /** A pull by this very process. */

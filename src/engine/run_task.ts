@@ -1,23 +1,45 @@
 /** The other side of user_namespace_task.ts: does the task as root of the user namespace. */
+import { AT_FDCWD } from "../linux/abi/fcntl.ts";
 import type { PullObserver } from "./progress.ts";
 import type { Task } from "./user_namespace_task.ts";
 
-/** Does one task; `openObserver` makes the display of a pull. */
-export async function doTask(
-  text: string,
-  openObserver: (options: { readonly implicit: boolean }) => Promise<PullObserver>,
-): Promise<void> {
+/** What a task shows to the user. */
+export interface TaskDisplay {
+  /** Makes the display of a pull. */
+  readonly openObserver: (options: { readonly implicit: boolean }) => PullObserver;
+  /** Shows one line that the user should know about. */
+  readonly note: (line: string) => void;
+}
+
+/**
+ * Does one task.
+ * @param text a {@link Task} as JSON
+ * @throws {BunkerError} whatever the task throws
+ */
+export async function doTask(text: string, display: TaskDisplay): Promise<void> {
   const task = JSON.parse(text) as Task;
   if (task.kind === "pull") {
-    const { pullHere } = await import("./pull.ts");
-    const observer = task.quiet ? undefined : await openObserver(task);
-    const rootless = { owners: task.single ? ("single" as const) : ("exact" as const) };
-    await pullHere(task.reference, { platform: task.platform, observer, rootless }, task.context);
+    await doPull(task, display);
   } else if (task.kind === "remove") {
     const { removeTree } = await import("../fs/remove_tree.ts");
-    removeTree({ dirfd: -100, path: task.path });
+    removeTree({ dirfd: AT_FDCWD, path: task.path });
   } else {
     const { copyLayers } = await import("./copied_root.ts");
     copyLayers(task, task.target);
   }
+}
+
+type PullTask = Extract<Task, { readonly kind: "pull" }>;
+
+async function doPull(task: PullTask, { openObserver, note }: TaskDisplay): Promise<void> {
+  const { pullHere } = await import("./pull.ts");
+  const observer = task.quiet ? undefined : openObserver(task);
+  const rootless = { owners: task.single ? ("single" as const) : ("exact" as const) };
+  const request = { platform: task.platform, observer, rootless };
+  const { skipped } = await pullHere(task.reference, request, task.context);
+  if (skipped.owners === 0 || task.quiet) return;
+  note(
+    `${skipped.owners} files of other users belong to you in this image: you have one id only, ` +
+      "see /etc/subuid, /etc/subgid and newuidmap(1)",
+  );
 }

@@ -23,7 +23,12 @@ export type Task =
       readonly context: Pick<EngineContext, "root" | "state" | "config" | "debug">;
     }
   | { readonly kind: "remove"; readonly path: string }
-  | { readonly kind: "copy"; readonly root: string; readonly lower: readonly string[]; readonly target: string };
+  | {
+      readonly kind: "copy";
+      readonly root: string;
+      readonly lower: readonly string[];
+      readonly target: string;
+    };
 
 /** The second bunker failed and has said why on stderr. */
 export class ReportedError extends BunkerError {
@@ -37,12 +42,26 @@ export class ReportedError extends BunkerError {
 }
 
 /** Variables of the caller that a pull may need; everything else stays behind. */
-const passedOn = ["HOME", "TERM", "NO_COLOR", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "SSL_CERT_FILE"];
+const passedOn = [
+  "HOME",
+  "XDG_CONFIG_HOME",
+  "TERM",
+  "NO_COLOR",
+  "HTTP_PROXY",
+  "http_proxy",
+  "HTTPS_PROXY",
+  "https_proxy",
+  "NO_PROXY",
+  "no_proxy",
+  "SSL_CERT_FILE",
+];
 
 /** Runs a task. @throws {ReportedError} when it failed. */
 export async function runTask(task: Task, idMaps: IdMaps): Promise<void> {
   const maps = { uidMappings: idMaps.uids, gidMappings: idMaps.gids };
-  const env = passedOn.flatMap((name) => (process.env[name] === undefined ? [] : [`${name}=${process.env[name]}`]));
+  const env = passedOn.flatMap((name) =>
+    process.env[name] === undefined ? [] : [`${name}=${process.env[name]}`],
+  );
   // A compiled executable has its program inside; with `bun run src/main.ts` the file is the second word.
   const script = process.argv[1]?.startsWith("/$bunfs/") ? [] : [process.argv[1] as string];
   const args = [process.execPath, ...script, TASK_WORD, JSON.stringify(task)];
