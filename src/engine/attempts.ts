@@ -14,10 +14,9 @@ import type { ProgramFailure, SpawnedProgram } from "../linux/spawn.ts";
 import type { Exit } from "../linux/wait.ts";
 import { type CompiledContainer, compileContainer } from "../runtime/compiled_container.ts";
 import type { HostPlan } from "../runtime/container_plan.ts";
-import { type RootSource, SECTION_OVERLAY, SECTION_PROPAGATION } from "../runtime/rootfs/root.ts";
+import { type RootSource, SECTION_OVERLAY, SECTION_PROPAGATION } from "../runtime/rootfs/root_source.ts";
 import type { Spec } from "../runtime/spec/config.ts";
 import { type StartedContainer, startContainer } from "../runtime/start.ts";
-import { ContainerError, explainFailure } from "./container_error.ts";
 
 /** A container ready to be built. */
 export interface Attempt {
@@ -63,7 +62,7 @@ export async function runAttempts(attempt: Attempt): Promise<Exit> {
     const second = await tryRoot(attempt, { kind: "directory", directory, mounts: true });
     if (!isRefused(second)) return settle(second, attempt);
   }
-  refuseFlags(attempt, first.failure);
+  await refuseFlags(attempt, first.failure);
   return settle(await tryRoot(attempt, { kind: "directory", directory, mounts: false }), attempt);
 }
 
@@ -76,14 +75,14 @@ type RefusedOutcome = Outcome & { readonly failure: ProgramFailure };
 
 async function tryRoot(attempt: Attempt, root: RootSource): Promise<Outcome> {
   const { spec, user, host, cgroupProcs, programFile, onSpawned } = attempt;
-  const { executable, store } = compileContainer(spec, { ...host, root }, attempt.compiled);
+  const { executable, store } = await compileContainer(spec, { ...host, root }, attempt.compiled);
   const sockets = socketpair();
   const started = startContainer(executable, { spec, user, sockets, cgroupProcs, programFile, onSpawned });
   const supervision = await attempt.supervise(started, store);
   const exit = await supervision.wait();
   supervision.finish();
   call("close", started.pidfd);
-  return { exit, failure: started.failure() };
+  return { exit, failure: await started.failure() };
 }
 
 /** Overlay and mount propagation are what the grades differ in; any other failure is one. */
@@ -92,13 +91,15 @@ function isRefused(outcome: Outcome): outcome is RefusedOutcome {
   return purpose === SECTION_OVERLAY || purpose === SECTION_PROPAGATION;
 }
 
-function settle({ exit, failure }: Outcome, { spec, image }: Attempt): Exit {
-  if (failure !== undefined) throw explainFailure(failure, spec, image);
-  return exit;
+async function settle({ exit, failure }: Outcome, { spec, image }: Attempt): Promise<Exit> {
+  if (failure === undefined) return exit;
+  const { explainFailure } = await import("./container_error.ts");
+  throw explainFailure(failure, spec, image);
 }
 
-function refuseFlags({ needsMounts, spec, image }: Attempt, failure: ProgramFailure): void {
+async function refuseFlags({ needsMounts, spec, image }: Attempt, failure: ProgramFailure): Promise<void> {
   if (needsMounts.length === 0) return;
+  const { ContainerError, explainFailure } = await import("./container_error.ts");
   throw new ContainerError(`Cannot honour ${needsMounts.join(", ")}: this machine refuses every mount`, {
     cause: explainFailure(failure, spec, image),
     hint: "Run bunker info for the reasons; under Docker add --security-opt apparmor=unconfined",

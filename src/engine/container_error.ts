@@ -4,7 +4,8 @@
  */
 import { BunkerError, type ErrorDetails } from "../errors.ts";
 import { EACCES, EISDIR, ENOENT, ENOEXEC, ENOTDIR, errnoName } from "../linux/abi/errno.ts";
-import { failureError, type ProgramFailure } from "../linux/spawn.ts";
+import { failureError } from "../linux/failure.ts";
+import type { ProgramFailure } from "../linux/spawn.ts";
 import { SECTION_EXECUTE, SECTION_WORKDIR } from "../runtime/process/execute.ts";
 import type { Spec } from "../runtime/spec/config.ts";
 

@@ -13,7 +13,7 @@ export async function explainRun(plan: ContainerPlan): Promise<RunResult> {
     directory: { name, path: `${plan.root}/${name}`, scratch: `${name}/rw` },
     cgroup: { procs: [], mounts: [], guardsDevices: defaultDeviceRules.length > 0 },
   });
-  const program = explainableProgram(attempt.spec, { ...attempt.host, root: attempt.overlay });
+  const program = await explainableProgram(attempt.spec, { ...attempt.host, root: attempt.overlay });
   process.stdout.write(explainProgram(program));
   return { exitCode: 0 };
 }

@@ -26,7 +26,7 @@ export async function info(context: EngineContext): Promise<EngineInfo> {
   const idMaps = status.root ? undefined : idMapsOfUser();
   const sections = [
     machine(),
-    isolation(context, idMaps),
+    await isolation(context, idMaps),
     {
       title: "Network",
       entries: [{ name: "default", value: "host", reason: "private networks come later" }],
@@ -52,9 +52,9 @@ function machine(): InfoSection {
   };
 }
 
-function isolation(context: EngineContext, idMaps: IdMaps | undefined): InfoSection {
+async function isolation(context: EngineContext, idMaps: IdMaps | undefined): Promise<InfoSection> {
   const maps = idMaps && { uidMappings: idMaps.uids, gidMappings: idMaps.gids };
-  const probe = probeKernel(probePlace(dataRoot(context)), maps);
+  const probe = await probeKernel(probePlace(dataRoot(context)), maps);
   const memfd = executableMemfds();
   return {
     title: "Isolation",

@@ -55,11 +55,11 @@ export type Trial = (typeof trials)[number];
 export type ProbeResults = Readonly<Record<Trial | "userNamespaces", string | undefined>>;
 
 /** Tries everything below `parent`, an existing directory on the data root's filesystem. */
-export function probeKernel(parent: string, maps: UserMaps | undefined): ProbeResults {
+export async function probeKernel(parent: string, maps: UserMaps | undefined): Promise<ProbeResults> {
   const directory = mkdtempSync(`${parent}/.bunker-probe-`);
   try {
     for (const name of ["lower", "upper", "work", "tmp", "root"]) mkdirSync(`${directory}/${name}`);
-    return { ...probeMounts(directory, maps), userNamespaces: probeUserNamespaces(maps) };
+    return { ...probeMounts(directory, maps), userNamespaces: await probeUserNamespaces(maps) };
   } finally {
     removeTree({ dirfd: AT_FDCWD, path: directory });
   }
@@ -177,7 +177,7 @@ function planRootTrials(program: Program, recorder: Recorder): void {
 }
 
 /** An ordinary user is in one already, or has none; root tries to make one. */
-function probeUserNamespaces(maps: UserMaps | undefined): string | undefined {
+async function probeUserNamespaces(maps: UserMaps | undefined): Promise<string | undefined> {
   const program = programWithReport();
   program.section("try user namespaces");
   if (maps === undefined) program.unshare(CLONE_NEWUSER);
@@ -186,7 +186,7 @@ function probeUserNamespaces(maps: UserMaps | undefined): string | undefined {
     const started = start(finishProgram(program), { namespaces: 0, maps });
     waitForExit(started.pidfd);
     call("close", started.pidfd);
-    const failure = started.failure();
+    const failure = await started.failure();
     return failure === undefined ? undefined : errnoName(failure.errno);
   } catch (error) {
     if (!(error instanceof Error)) throw error;

@@ -19,8 +19,17 @@ export function explainProgram(program: ProgramCore): string {
   return `${lines.slice(1).join("\n")}\n`;
 }
 
+/** One step as a call, for messages. */
+export function describeStep(step: Step): string {
+  const context = { program: undefined, names: new Map<Variable, string>(), index: 0 };
+  return explainCall(
+    step,
+    step.args.map((argument, position) => explainArgument(argument, { step, position, ...context })),
+  );
+}
+
 interface Context {
-  readonly program: ProgramCore;
+  readonly program: ProgramCore | undefined;
   readonly names: ReadonlyMap<Variable, string>;
   readonly index: number;
 }
@@ -52,7 +61,7 @@ function explainWays(step: Step, { program, index }: Context): string {
   const add = (when: string, label: Label | "next" | undefined) => {
     if (label === undefined) return;
     const to = label === "next" ? index + 1 : label.index;
-    if (label === program.giveUp) ways.push(`${when}: give up`);
+    if (label === program?.giveUp) ways.push(`${when}: give up`);
     else ways.push(to === index + 1 ? `${when}: go on` : `${when}: ${to}`);
   };
   if (step.positive !== undefined && step.positive === step.zero) add("then", step.positive);

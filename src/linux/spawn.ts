@@ -24,7 +24,7 @@ import {
   SIGCHLD,
   WEXITED,
 } from "./abi/sched.ts";
-import { call, formatCall, SyscallError } from "./call.ts";
+import { call, SyscallError } from "./call.ts";
 import { FIRST_ADDRESS, writeExecutable } from "./elf.ts";
 import { type EncodedProgram, encodeProgram } from "./encode.ts";
 import { createExecutableFile } from "./executable_file.ts";
@@ -53,7 +53,7 @@ export interface SpawnedProgram {
   readonly pidfd: number;
   readonly report: SharedPage;
   /** The step that made the program give up, and why; undefined while all goes well. */
-  readonly failure: () => ProgramFailure | undefined;
+  readonly failure: () => Promise<ProgramFailure | undefined>;
 }
 
 /** Why a program ended before its last step. */
@@ -65,8 +65,8 @@ export interface ProgramFailure {
 /** An executable of one or two programs. */
 export interface Executable {
   readonly file: Uint8Array;
-  /** The step at an address that the report names. */
-  readonly stepAt: (address: number) => Step | undefined;
+  /** The step at an address that the report names; asked only after a failure, and may take its time. */
+  readonly stepAt: (address: number) => Step | undefined | Promise<Step | undefined>;
 }
 
 /**
@@ -110,7 +110,7 @@ export function spawnProgram(executable: Executable, options: SpawnOptions): Spa
   if (memfd < 0) memfd = createProgramFile(executable.file, options.programFile);
   try {
     const { pid, pidfd, launcher } = launch(memfd, { ...options, inherit: [page.fd, ...options.inherit] });
-    const failure = () => readFailure(page, executable) ?? launchFailure(launcher);
+    const failure = async () => (await readFailure(page, executable)) ?? launchFailure(launcher);
     return { pid, pidfd, report: page, failure };
   } finally {
     call("close", memfd);
@@ -121,16 +121,6 @@ export function spawnProgram(executable: Executable, options: SpawnOptions): Spa
 function createProgramFile(file: Uint8Array, path: string | undefined): number {
   if (path === undefined) throw new Error("Cannot execute a program: this machine forbids executable memfds");
   return createExecutableFile(path, file);
-}
-
-/** The failing step as a call with its error; the arguments are printed as they were planned. */
-export function failureError(failure: ProgramFailure): SyscallError {
-  const { step, errno } = failure;
-  return new SyscallError({
-    name: step.name,
-    text: formatCall(step.name, step.args.map(showArgument)),
-    errno,
-  });
 }
 
 const LAUNCHER_SIZE = 16384;
@@ -155,7 +145,7 @@ function launch(memfd: number, options: SpawnOptions): { pid: number; pidfd: num
   if (failure !== undefined) {
     // The child has failed before its exec and waits to be reaped.
     if (pid > 0) call("waitid", P_PID, pid, null, WEXITED, null);
-    throw failureError(failure);
+    throw new SyscallError({ name: failure.step.name, text: failure.step.name, errno: failure.errno });
   }
   return { pid, pidfd: launcher.view.getInt32(launcher.pidfdRoom, true), launcher };
 }
@@ -228,17 +218,9 @@ function addChild(program: Program, memfd: number, options: SpawnOptions): void 
   program.place(program.giveUp).exit_group(127).ignoreErrors();
 }
 
-function readFailure(page: SharedPage, { stepAt }: Executable): ProgramFailure | undefined {
+async function readFailure(page: SharedPage, { stepAt }: Executable): Promise<ProgramFailure | undefined> {
   const view = new DataView(page.bytes.buffer);
   if (view.getUint32(report.failed, true) === 0) return undefined;
-  const step = stepAt(view.getUint32(report.failure, true));
+  const step = await stepAt(view.getUint32(report.failure, true));
   return step === undefined ? undefined : { step, errno: -view.getInt32(report.failure + 8, true) };
-}
-
-/** Arguments that are known only in the running program are shown by their names. */
-export function showArgument(argument: Argument): number | bigint | Uint8Array | null {
-  if (typeof argument === "number" || typeof argument === "bigint" || argument === null) return argument;
-  if (typeof argument === "string") return new TextEncoder().encode(`${argument}\0`);
-  if (argument instanceof Uint8Array) return argument;
-  return new TextEncoder().encode(`${argument.constructor.name}\0`);
 }

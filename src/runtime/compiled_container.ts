@@ -15,9 +15,9 @@ import { Program } from "../linux/program.ts";
 import { readSmallFile } from "../linux/small_file.ts";
 import { type Executable, finishProgram, programWithReport } from "../linux/spawn.ts";
 import { Label } from "../linux/step.ts";
-import { type HostPlan, planContainer } from "./container_plan.ts";
+import type { HostPlan } from "./container_plan.ts";
 import { planExecute } from "./process/execute.ts";
-import { overlaySlots } from "./rootfs/root.ts";
+import { overlaySlots } from "./rootfs/overlay_slots.ts";
 import type { Spec } from "./spec/config.ts";
 
 /** Number of the format and of the planner: a change of either makes older files useless. */
@@ -33,34 +33,46 @@ export interface CompiledContainer {
 }
 
 /** Compiles a container, or takes the set-up from `directory` where it has been compiled before. */
-export function compileContainer(spec: Spec, host: HostPlan, directory: string): CompiledContainer {
+export async function compileContainer(
+  spec: Spec,
+  host: HostPlan,
+  directory: string,
+): Promise<CompiledContainer> {
   const key = keyOf(spec, host);
   const path = `${directory}/${Bun.hash(key).toString(16)}`;
   const known = readSetup(path, key, slotsOf(spec, host));
-  const setup = known === undefined ? compileSetup(spec, host, key) : { bytes: known, content: undefined };
+  const setup = known === undefined ? await compileSetup(spec, host, key) : { bytes: known, content: undefined };
   const command = encodeProgram(planCommandPart(spec), SECOND_ADDRESS);
-  const stepAt = (address: number) =>
-    command.stepAt(address) ?? encodeProgram(planSetup(spec, host), FIRST_ADDRESS).stepAt(address);
+  const stepAt = async (address: number) =>
+    command.stepAt(address) ?? encodeProgram(await planSetup(spec, host), FIRST_ADDRESS).stepAt(address);
   return {
     executable: { file: writeExecutable(setup.bytes, command.bytes), stepAt },
     store: setup.content === undefined ? undefined : { path, content: setup.content },
   };
 }
 
-function compileSetup(spec: Spec, host: HostPlan, key: string): { bytes: Uint8Array; content: Uint8Array } {
-  const compiled = encodeProgram(planSetup(spec, host), FIRST_ADDRESS);
+interface CompiledSetup {
+  readonly bytes: Uint8Array;
+  readonly content: Uint8Array;
+}
+
+async function compileSetup(spec: Spec, host: HostPlan, key: string): Promise<CompiledSetup> {
+  const compiled = encodeProgram(await planSetup(spec, host), FIRST_ADDRESS);
   return { bytes: compiled.bytes, content: setupFile(key, compiled) };
 }
 
 /** The whole program as one, for `--explain`. */
-export function explainableProgram(spec: Spec, host: HostPlan): Program {
+export async function explainableProgram(spec: Spec, host: HostPlan): Promise<Program> {
+  const { planContainer } = await import("./container_plan.ts");
   const program = programWithReport();
   planContainer(program, spec, host);
   planExecute(program, spec.process);
   return finishProgram(program);
 }
 
-function planSetup(spec: Spec, host: HostPlan): Program {
+/** The planner is loaded only when there is something to plan. */
+async function planSetup(spec: Spec, host: HostPlan): Promise<Program> {
+  const { planContainer } = await import("./container_plan.ts");
   const program = programWithReport();
   planContainer(program, spec, host);
   program.section("go on with the command").jump(new Label(SECOND_ADDRESS));

@@ -24,7 +24,8 @@ import { planKernelFilesystems } from "./rootfs/kernel_filesystems.ts";
 import { planMasks } from "./rootfs/mask.ts";
 import { planBind, planBindSources, planRequested, setAttributes } from "./rootfs/mounts.ts";
 import { planChroot, planPivot } from "./rootfs/pivot.ts";
-import { planRoot, type RootSource } from "./rootfs/root.ts";
+import { planRoot } from "./rootfs/root.ts";
+import type { RootSource } from "./rootfs/root_source.ts";
 import { ensureDirectory } from "./rootfs/target.ts";
 import type { Mount, Spec } from "./spec/config.ts";
 

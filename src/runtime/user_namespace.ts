@@ -8,12 +8,12 @@ import type { Program } from "../linux/program.ts";
 import { socketpair } from "../linux/socket_pair.ts";
 import {
   executableOf,
-  failureError,
   finishProgram,
   programWithReport,
   type SpawnedProgram,
   spawnProgram,
 } from "../linux/spawn.ts";
+import { failureError } from "../linux/failure.ts";
 import { type Exit, pollForExit, waitForExit } from "../linux/wait.ts";
 import { writeIdMaps } from "./process/id_maps.ts";
 import type { Linux } from "./spec/config.ts";
@@ -41,7 +41,7 @@ export async function runInUserNamespace(maps: UserMaps, command: HostCommand): 
   const started = startInUserNamespace(finishProgram(program), { maps, namespaces: CLONE_NEWNS });
   try {
     const exit = await pollForExit(started.pidfd);
-    const failure = started.failure();
+    const failure = await started.failure();
     if (failure !== undefined) throw failureError(failure);
     return exit;
   } finally {

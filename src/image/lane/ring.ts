@@ -12,8 +12,8 @@
 import type { ByteSink } from "./byte_sink.ts";
 
 const SLOT_COUNT = 8;
-/** Larger slots were no faster (measured: 1 MiB). */
-const SLOT_SIZE = 256 * 1024;
+/** Larger slots were no faster (measured: 256 KiB, 1 MiB), smaller ones 5 % slower (64 KiB). */
+const SLOT_SIZE = 128 * 1024;
 
 const PRODUCED = 0;
 const CONSUMED = 1;

@@ -2,8 +2,8 @@
  * Id maps of a user namespace: user_namespaces(7). A range of subordinate ids (subuid(5)) takes newuidmap(1), which
  * is setuid; the own id alone can be mapped without it, and then setgroups(2) must be given up.
  */
-import { existsSync, writeFileSync } from "node:fs";
 import { BunkerError } from "../../errors.ts";
+import { exists, writeSmallFile } from "../../linux/small_file.ts";
 import type { IdMapping, Linux } from "../spec/config.ts";
 
 /** The maps of a user namespace cannot be written. */
@@ -16,7 +16,7 @@ const helperDirectories = ["/usr/bin", "/bin", "/usr/local/bin"];
 
 /** Path of newuidmap or newgidmap; undefined when it is not installed. */
 export const findMapHelper = (name: "newuidmap" | "newgidmap"): string | undefined =>
-  helperDirectories.map((directory) => `${directory}/${name}`).find((path) => existsSync(path));
+  helperDirectories.map((directory) => `${directory}/${name}`).find((path) => exists(path));
 
 /** Both maps of a user namespace. */
 export type IdMappings = Pick<Linux, "uidMappings" | "gidMappings">;
@@ -26,9 +26,9 @@ export function writeIdMaps(pid: number, { uidMappings, gidMappings }: IdMapping
   const single = uidMappings.length === 1 && uidMappings[0]?.size === 1;
   try {
     if (single) {
-      writeFileSync(`/proc/${pid}/setgroups`, "deny");
-      writeFileSync(`/proc/${pid}/uid_map`, mapText(uidMappings));
-      writeFileSync(`/proc/${pid}/gid_map`, mapText(gidMappings));
+      writeSmallFile(`/proc/${pid}/setgroups`, "deny");
+      writeSmallFile(`/proc/${pid}/uid_map`, mapText(uidMappings));
+      writeSmallFile(`/proc/${pid}/gid_map`, mapText(gidMappings));
     } else {
       runHelper("newuidmap", pid, uidMappings);
       runHelper("newgidmap", pid, gidMappings);

@@ -16,35 +16,8 @@ import {
 } from "../../linux/abi/mount.ts";
 import type { Program } from "../../linux/program.ts";
 import type { Label, Slot, Variable } from "../../linux/step.ts";
-
-/** Where the root comes from. Names of layers are relative to `directory`: short, and nothing of the host shows. */
-export type RootSource =
-  | {
-      readonly kind: "overlay";
-      /** Absolute; the new root is mounted over it, in the container's namespace only. */
-      readonly directory: string;
-      /** Top first. */
-      readonly lower: readonly string[];
-      /** Directory that holds `upper` and `work`. */
-      readonly scratch: string;
-      /** Attributes of a layer unpacked without root: mount option `userxattr`. */
-      readonly userxattr: boolean;
-      /** Image-supplied device nodes cannot be opened (where no device cgroup guards them). */
-      readonly nodev: boolean;
-      /** Kernel 6.7 and newer: one `lowerdir+` for each layer instead of one string of 255 bytes for all. */
-      readonly appendLayers: boolean;
-    }
-  | {
-      readonly kind: "directory";
-      /** Absolute path of a root that is this container's alone. */
-      readonly directory: string;
-      /** False where mount(2) is refused: the root is entered by chroot alone. */
-      readonly mounts: boolean;
-    };
-
-/** Names of the sections that decide whether another kind of root is tried; see engine/attempts.ts. */
-export const SECTION_PROPAGATION = "detach the mounts from the host's";
-export const SECTION_OVERLAY = "mount the image's layers";
+import { optionString } from "./overlay_slots.ts";
+import { type Overlay, type RootSource, SECTION_OVERLAY, SECTION_PROPAGATION } from "./root_source.ts";
 
 /** Leaves a descriptor of the root directory in the returned variable. */
 export function planRoot(program: Program, source: RootSource): Variable {
@@ -67,8 +40,6 @@ function planBoundRoot(program: Program, root: Variable): void {
   program.open_tree(AT_FDCWD, ".", OPEN_TREE_CLONE | AT_RECURSIVE).into(root);
   program.move_mount(root, "", AT_FDCWD, ".", MOVE_MOUNT_F_EMPTY_PATH);
 }
-
-type Overlay = Extract<RootSource, { kind: "overlay" }>;
 
 function planOverlay(program: Program, overlay: Overlay, root: Variable): void {
   const mounted = program.label();
@@ -120,26 +91,6 @@ function planOverlayByString(program: Program, overlay: Overlay, { root, refused
   program.openat(AT_FDCWD, overlay.directory, O_PATH | O_DIRECTORY).into(root);
 }
 
-function optionString(overlay: Overlay): string {
-  const options = [
-    `lowerdir=${overlay.lower.map(escapeLayer).join(":")}`,
-    `upperdir=${overlay.scratch}/upper,workdir=${overlay.scratch}/work,volatile`,
-    ...(overlay.userxattr ? ["userxattr"] : []),
-  ];
-  return options.join(",");
-}
-
-/** What differs between two containers of one image: strings by the names of their slots. */
-export function overlaySlots(overlay: Overlay): ReadonlyArray<readonly [name: string, text: string]> {
-  const { scratch } = overlay;
-  return [
-    ["scratch", scratch],
-    ["upper", `${scratch}/upper`],
-    ["work", `${scratch}/work`],
-    ["overlay options", optionString(overlay)],
-  ];
-}
-
 function slotsOf(program: Program, { scratch }: Overlay): Readonly<Record<"scratch" | "upper" | "work", Slot>> {
   return {
     scratch: program.slot("scratch", scratch),
@@ -147,5 +98,3 @@ function slotsOf(program: Program, { scratch }: Overlay): Readonly<Record<"scrat
     work: program.slot("work", `${scratch}/work`),
   };
 }
-
-const escapeLayer = (name: string): string => name.replace(/[\\:,]/g, "\\$&");
