@@ -1,0 +1,101 @@
+/**
+ * The image that the tests of `run` use: Debian's static busybox, a few users, and what a test adds. It is pulled into the
+ * sandbox from a registry of this process, which is closed before anything runs.
+ */
+import { readFileSync } from "node:fs";
+import { pullImage } from "../../../src/image/pull.ts";
+import { parseReference } from "../../../src/oci/reference.ts";
+import { BUSYBOX } from "../../helpers/alpine_image.ts";
+import type { BunkerOptions } from "../../helpers/bunker.ts";
+import { serveRegistry } from "../../helpers/fake_registry.ts";
+import { buildImage, type ImageSpec, type LayerSpec } from "../../helpers/image_builder.ts";
+import type { PipedResult } from "../../helpers/pipes.ts";
+import type { Need } from "../../helpers/requires.ts";
+import type { Sandbox } from "../../helpers/sandbox.ts";
+import type { TarEntry } from "../../helpers/tar_builder.ts";
+
+/** What every test with this image needs. */
+export const RUN_NEEDS: readonly Need[] = ["root", "overlayfs", "program busybox"];
+
+export const PASSWD = [
+  "root:x:0:0:root:/root:/bin/sh",
+  "user:x:1000:1000:user:/home/user:/bin/sh",
+  "other:x:1001:1002::/:/bin/sh",
+].join("\n");
+export const GROUP = ["root:x:0:", "user:x:1000:", "staff:x:50:user,other", "tape:x:26:user"].join("\n");
+
+const APPLETS =
+  "[ awk cat chmod chown cp dd df echo env false find grep head hostname id ip kill ln ls mkdir mknod mount mv nc ps pwd " +
+  "readlink rm sed sh sleep sort stat stty tail tee test timeout touch tr true tty umount uname unshare wc xargs";
+
+/** busybox with its links, users, and the usual directories. */
+export const baseLayer = (): LayerSpec => ({
+  compression: "none",
+  entries: [
+    ...["bin/", "dev/", "etc/", "home/", "proc/", "root/", "sys/", "usr/", "var/"].map((name) => ({ name })),
+    { name: "tmp/", mode: 0o1777 },
+    { name: "home/user/", uid: 1000, gid: 1000 },
+    { name: "bin/busybox", data: readFileSync(BUSYBOX ?? "busybox-static is not installed"), mode: 0o755 },
+    ...APPLETS.split(" ").map(
+      (name): TarEntry => ({ name: `bin/${name}`, type: "symlink", link: "busybox" }),
+    ),
+    { name: "etc/passwd", data: `${PASSWD}\n` },
+    { name: "etc/group", data: `${GROUP}\n` },
+  ],
+});
+
+/** What a test adds to the image. */
+export interface AppSpec {
+  /** A layer above the base. */
+  readonly entries?: readonly TarEntry[];
+  /** Entrypoint, Cmd, Env … */
+  readonly config?: Readonly<Record<string, unknown>>;
+  /** Instead of all of it. */
+  readonly image?: ImageSpec;
+}
+
+/** Options of one run. */
+export type RunWith = Partial<Omit<BunkerOptions, "root" | "state">>;
+
+/** The image in the store of a sandbox. */
+export class App {
+  readonly reference: string;
+  readonly #sandbox: Sandbox;
+
+  private constructor(reference: string, sandbox: Sandbox) {
+    this.reference = reference;
+    this.#sandbox = sandbox;
+  }
+
+  /** Builds the image and pulls it into the sandbox's store. */
+  static async install(sandbox: Sandbox, spec: AppSpec = {}): Promise<App> {
+    const added = spec.entries === undefined ? [] : [{ entries: spec.entries }];
+    const image = buildImage(
+      spec.image ?? {
+        layers: [baseLayer(), ...added],
+        config: { Cmd: ["/bin/sh"], Env: ["PATH=/bin"], ...spec.config },
+      },
+    );
+    await using registry = serveRegistry({ images: { "app:latest": image } });
+    const reference = `${registry.host}/app`;
+    await pullImage({ reference: parseReference(reference), root: sandbox.root });
+    return new App(reference, sandbox);
+  }
+
+  /** The words after `bunker` for a run. */
+  words(flags: readonly string[], command: readonly string[]): string[] {
+    return ["run", "--pull=never", ...flags, this.reference, ...command];
+  }
+
+  /** `bunker run FLAGS app COMMAND…`, from the sources. */
+  run(flags: readonly string[], command: readonly string[], options: RunWith = {}): Promise<PipedResult> {
+    return this.#sandbox.bunker(this.words(flags, command), { program: "bun run src/main.ts", ...options });
+  }
+
+  /** Runs a script of the shell and returns its output. @throws {Error} when it does not end with 0. */
+  async sh(script: string, flags: readonly string[] = [], options: RunWith = {}): Promise<string> {
+    const { exitCode, stdout, stderr } = await this.run(flags, ["/bin/sh", "-c", script], options);
+    if (exitCode !== 0) throw new Error(`exit code ${exitCode}: ${stdout}${stderr}`);
+    return stdout;
+  }
+}
