@@ -14,8 +14,10 @@ export async function ensureBaseLayer(root: string): Promise<void> {
   if (exists(path)) return;
   const { mkdirSync, renameSync, rmSync, writeFileSync } = await import("node:fs");
   const made = `${path}.${process.pid}`;
-  for (const name of ["dev", "etc", "proc", "sys"]) mkdirSync(`${made}/${name}`, { recursive: true, mode: 0o755 });
-  for (const name of ["hostname", "hosts", "resolv.conf"]) writeFileSync(`${made}/etc/${name}`, "", { mode: 0o644 });
+  for (const name of ["dev", "etc", "proc", "sys"])
+    mkdirSync(`${made}/${name}`, { recursive: true, mode: 0o755 });
+  for (const name of ["hostname", "hosts", "resolv.conf"])
+    writeFileSync(`${made}/etc/${name}`, "", { mode: 0o644 });
   try {
     renameSync(made, path);
   } catch (error) {

@@ -2,7 +2,6 @@
 import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { COMPILED_PROGRAMS } from "./directories.ts";
 
-
 /** Most set-ups that are kept, some 25 KB each; when there are more, all are made anew. */
 const KEPT_MAX = 64;
 

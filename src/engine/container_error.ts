@@ -40,7 +40,9 @@ function hintFor({ step, errno }: ProgramFailure): ErrorDetails {
   if (code === "ENOENT" && step.name === "open_tree") return { hint: "Check that the host path exists" };
   if (code === "ELOOP") return { hint: "The image has a symbolic link there, which is not followed" };
   if (code === "EPERM" || code === "EACCES") {
-    return { hint: "Run bunker info to see what this machine allows, and bunker run --explain for every call" };
+    return {
+      hint: "Run bunker info to see what this machine allows, and bunker run --explain for every call",
+    };
   }
   return {};
 }
@@ -78,9 +80,12 @@ function explainExecute(failure: ProgramFailure, { process }: Spec, image: strin
 
 /** docker's look-up passes over files that may not be executed. */
 function notFoundInPath(command: string, cause: unknown): ContainerError {
-  return new ContainerError(`Cannot find the command "${command}" in the container's $PATH: no executable file`, {
-    cause,
-    hint: "Check the name, or give the whole path",
-    exitCode: 127,
-  });
+  return new ContainerError(
+    `Cannot find the command "${command}" in the container's $PATH: no executable file`,
+    {
+      cause,
+      hint: "Check the name, or give the whole path",
+      exitCode: 127,
+    },
+  );
 }

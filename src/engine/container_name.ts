@@ -4,8 +4,8 @@
  */
 import { fstatSync, mkdirSync, statSync, unlinkSync } from "node:fs";
 import { BunkerError } from "../errors.ts";
-import { AT_FDCWD, O_CLOEXEC, O_CREAT, O_NOFOLLOW, O_RDWR } from "../linux/abi/fcntl.ts";
 import { EAGAIN } from "../linux/abi/errno.ts";
+import { AT_FDCWD, O_CLOEXEC, O_CREAT, O_NOFOLLOW, O_RDWR } from "../linux/abi/fcntl.ts";
 import { call, callRaw, cstr } from "../linux/call.ts";
 
 const LOCK_EX = 2;

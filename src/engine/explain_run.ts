@@ -1,8 +1,8 @@
 /** `--explain`: prints the program of a container instead of running it. */
 import { explainProgram } from "../linux/explain.ts";
 import { explainableProgram } from "../runtime/compiled_container.ts";
-import { defaultDeviceRules } from "./default_spec.ts";
 import { CONTAINERS } from "./container_directory.ts";
+import { defaultDeviceRules } from "./default_spec.ts";
 import { type ContainerPlan, createAttempt } from "./prepare.ts";
 import type { RunResult } from "./run.ts";
 

@@ -1,6 +1,7 @@
 /** `images`: what is in the store. */
-import { DEFAULT_TAG, familiarName, parseReference } from "../oci/reference.ts";
+
 import { formatPlatform } from "../oci/platform.ts";
+import { DEFAULT_TAG, familiarName, parseReference } from "../oci/reference.ts";
 import type { StoredImage } from "../store/find_image.ts";
 import { listImages as listStored } from "../store/images.ts";
 import type { EngineContext } from "./context.ts";

@@ -7,7 +7,9 @@ let known: KernelVersion | undefined;
 /** Reads the version once. */
 export function kernelVersion(): KernelVersion {
   if (known !== undefined) return known;
-  const [major = 0, minor = 0] = (readSmallText("/proc/sys/kernel/osrelease") ?? "").split(/[.-]/).map(Number);
+  const [major = 0, minor = 0] = (readSmallText("/proc/sys/kernel/osrelease") ?? "")
+    .split(/[.-]/)
+    .map(Number);
   known = { major, minor };
   return known;
 }

@@ -18,8 +18,8 @@ import type { EngineContext } from "./context.ts";
 import { COMPILED_PROGRAMS, stateRoot } from "./directories.ts";
 import { etcFiles } from "./etc_files.ts";
 import type { HostStatus } from "./host.ts";
-import { kernelVersion } from "./kernel.ts";
 import { hostRlimits } from "./host_limits.ts";
+import { kernelVersion } from "./kernel.ts";
 import type { RunOptions } from "./options/run_options.ts";
 import type { IdMaps } from "./rootless.ts";
 import { createSpec } from "./spec.ts";
@@ -82,7 +82,6 @@ async function readProfile(path: string) {
   return readSeccompProfile(path);
 }
 
-
 /** Where the container is built. */
 export interface Place {
   readonly directory: Pick<ContainerDirectory, "name" | "path" | "scratch">;
@@ -120,7 +119,8 @@ export async function createAttempt(plan: ContainerPlan, { directory, cgroup }: 
       stdin: options.interactive,
       init: options.init,
     },
-    copyRoot: async () => (await import("./copied_root.ts")).copyRoot(plan.root, { lower, directory: directory.path }),
+    copyRoot: async () =>
+      (await import("./copied_root.ts")).copyRoot(plan.root, { lower, directory: directory.path }),
     cgroupProcs: cgroup.procs,
     compiled: `${plan.root}/${COMPILED_PROGRAMS}`,
     programFile: `${stateRoot(plan.context)}/program-${plan.id.slice(0, 12)}`,

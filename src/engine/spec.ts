@@ -4,9 +4,9 @@
  * and working directory, and nowhere else.
  */
 import { UsageError } from "../errors.ts";
-import type { Mount, Process, Resources, Rlimit, Spec } from "../runtime/spec/config.ts";
-import { MASKED_PATHS, READONLY_PATHS } from "../runtime/security/paths.ts";
 import type { ProcessConfig } from "../oci/image_config.ts";
+import { MASKED_PATHS, READONLY_PATHS } from "../runtime/security/paths.ts";
+import type { Mount, Process, Resources, Rlimit, Spec } from "../runtime/spec/config.ts";
 import { defaultDevices, namespaces, PIDS_LIMIT } from "./default_spec.ts";
 import type { MountRequest, RunOptions } from "./options/run_options.ts";
 import type { IdMaps } from "./rootless.ts";
@@ -126,7 +126,11 @@ function createResources({ memoryBytes, cpus, pidsLimit }: RunOptions): Resource
 }
 
 /** Members of the resources that the user gave. */
-export function requiredResources({ memoryBytes, cpus, pidsLimit }: RunOptions): ReadonlySet<keyof Resources> {
+export function requiredResources({
+  memoryBytes,
+  cpus,
+  pidsLimit,
+}: RunOptions): ReadonlySet<keyof Resources> {
   const required = new Set<keyof Resources>();
   if (memoryBytes !== undefined) required.add("memory");
   if (cpus !== undefined) required.add("cpuQuota");

@@ -50,7 +50,12 @@ export function writeExecutable(first: Uint8Array, second?: Uint8Array): Uint8Ar
   const firstSize = first.length;
   writeSegment(view, 0, code);
   writeSegment(view, 1, { ...data, address: FIRST_ADDRESS, offset: CODE_FILE_SIZE, size: firstSize });
-  writeSegment(view, 2, { ...data, address: SECOND_ADDRESS, offset: secondOffset, size: second?.length ?? 0 });
+  writeSegment(view, 2, {
+    ...data,
+    address: SECOND_ADDRESS,
+    offset: secondOffset,
+    size: second?.length ?? 0,
+  });
   writeSegment(view, 3, { ...data, address: reportAddress, offset: 0, size: 0, memory: report.size });
   writeSegment(view, 4, { type: PT_GNU_STACK, flags: PF_R | PF_W, address: 0, offset: 0, size: 0 });
   file.set(machine.bytes, CODE_OFFSET);

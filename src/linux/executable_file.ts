@@ -7,7 +7,13 @@ import { writeAll } from "./memfd.ts";
 export function createExecutableFile(path: string, file: Uint8Array): number {
   // The directory is the state directory: made by whoever comes first, EEXIST for all others.
   callRaw("mkdirat", AT_FDCWD, cstr(path.slice(0, path.lastIndexOf("/"))), 0o700);
-  const writer = call("openat", AT_FDCWD, cstr(path), O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY | O_CLOEXEC, 0o700);
+  const writer = call(
+    "openat",
+    AT_FDCWD,
+    cstr(path),
+    O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY | O_CLOEXEC,
+    0o700,
+  );
   try {
     writeAll(writer, file);
     const reader = call("openat", AT_FDCWD, cstr(path), O_RDONLY | O_CLOEXEC);

@@ -44,7 +44,9 @@ function nameVariables(program: ProgramCore): Map<Variable, string> {
 }
 
 function explainStep(step: Step, context: Context): string {
-  const args = step.args.map((argument, position) => explainArgument(argument, { step, position, ...context }));
+  const args = step.args.map((argument, position) =>
+    explainArgument(argument, { step, position, ...context }),
+  );
   const result = step.target === undefined ? "" : ` = ${context.names.get(step.target) ?? "?"}`;
   return `${explainCall(step, args)}${result}${explainWays(step, context)}`;
 }
@@ -52,7 +54,10 @@ function explainStep(step: Step, context: Context): string {
 function explainCall({ name, storeAddress }: Step, args: readonly string[]): string {
   const place = storeAddress === undefined ? "" : `report[${storeAddress & 0xfff}] = `;
   if (name === "field") return `${place}(*${args[0]} >> ${args[1]} & ${args[2]}) ^ ${args[3]}`;
-  if (name === "add") return args[0] === "0" && args[1] === "0" ? `${place}go on` : `${place}${args[0]} + ${args[1]} - ${args[2]}`;
+  if (name === "add")
+    return args[0] === "0" && args[1] === "0"
+      ? `${place}go on`
+      : `${place}${args[0]} + ${args[1]} - ${args[2]}`;
   return `${place}${name}(${args.join(", ")})`;
 }
 
@@ -86,7 +91,8 @@ function explainArgument(argument: Argument, at: Position): string {
   if (argument instanceof Variable) return at.names.get(argument) ?? argument.name;
   if (argument instanceof Room) return `room[${argument.size}]`;
   if (argument instanceof Slot) return quote(argument.text);
-  if (argument instanceof Words) return `{${argument.values.map((value) => explainArgument(value, at)).join(", ")}}`;
+  if (argument instanceof Words)
+    return `{${argument.values.map((value) => explainArgument(value, at)).join(", ")}}`;
   if (argument instanceof Uint8Array) return `[${argument.length} bytes]`;
   if (typeof argument === "string") return quote(argument);
   if (typeof argument === "bigint") return `0x${argument.toString(16)}`;

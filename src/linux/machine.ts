@@ -28,10 +28,14 @@ makeExecutable(memory.address, PAGE_SIZE_MAX);
 export const entryAddress = (name: keyof typeof machine.entry): number =>
   memory.address + codeOffset + machine.entry[name];
 
-/** The handler's page: 64 bytes report cell, then for each signal number the address of its first step. */
+/**
+ * The signal handler's page: the report cell of its steps, the descriptor that signals go to, then for each signal
+ * number the address of its first step, or 0.
+ */
 export const handlerPage = {
   address: memory.address + PAGE_SIZE_MAX,
   bytes: memory.bytes.subarray(PAGE_SIZE_MAX, PAGE_SIZE_MAX + DATA_DISTANCE),
+  pidfdOffset: 16,
   tableOffset: 64,
 };
 

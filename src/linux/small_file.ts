@@ -2,8 +2,18 @@
  * Small files and directories on the way of `run`, by system calls: loading node:fs takes 0.8 to 1.1 ms at every
  * start (measured), which these few functions spare.
  */
-import { AT_FDCWD, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_PATH, O_RDONLY, O_TRUNC, O_WRONLY } from "./abi/fcntl.ts";
+
 import { ENAMETOOLONG, ENOENT, ENOTDIR } from "./abi/errno.ts";
+import {
+  AT_FDCWD,
+  O_CLOEXEC,
+  O_CREAT,
+  O_DIRECTORY,
+  O_PATH,
+  O_RDONLY,
+  O_TRUNC,
+  O_WRONLY,
+} from "./abi/fcntl.ts";
 import { call, callRaw, cstr, formatCall, SyscallError } from "./call.ts";
 
 const CHUNK_SIZE = 65536;
@@ -19,7 +29,8 @@ export function readSmallFile(path: string): Uint8Array | undefined {
   const name = cstr(path);
   const fd = callRaw("openat", AT_FDCWD, name, O_RDONLY | O_CLOEXEC);
   if (fd === -ENOENT || fd === -ENOTDIR || fd === -ENAMETOOLONG) return undefined;
-  if (fd < 0) throw new SyscallError({ name: "openat", text: formatCall("openat", [AT_FDCWD, name]), errno: -fd });
+  if (fd < 0)
+    throw new SyscallError({ name: "openat", text: formatCall("openat", [AT_FDCWD, name]), errno: -fd });
   try {
     return readAll(fd);
   } finally {

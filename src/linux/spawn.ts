@@ -206,7 +206,8 @@ function addChild(program: Program, memfd: number, options: SpawnOptions): void 
   program.close_range(3, 0xffffffff, CLOSE_RANGE_CLOEXEC).ignoreErrors();
   for (const [index, fd] of options.inherit.entries()) {
     // A descriptor among the new numbers would be overwritten before its turn; only a caller's leak has such.
-    if (fd >= FIRST_FD) throw new Error(`Cannot start a program: descriptor ${fd} is too high, close some first`);
+    if (fd >= FIRST_FD)
+      throw new Error(`Cannot start a program: descriptor ${fd} is too high, close some first`);
     program.dup3(fd, FIRST_FD + index);
   }
   if (options.waitFd !== undefined) {

@@ -8,9 +8,10 @@
  *
  * The key is everything that the set-up is planned from; the name is a hash of it, and the whole key is compared.
  */
+
+import { cstr } from "../linux/call.ts";
 import { FIRST_ADDRESS, SECOND_ADDRESS, writeExecutable } from "../linux/elf.ts";
 import { type EncodedProgram, encodeProgram } from "../linux/encode.ts";
-import { cstr } from "../linux/call.ts";
 import { Program } from "../linux/program.ts";
 import { readSmallFile } from "../linux/small_file.ts";
 import { type Executable, finishProgram, programWithReport } from "../linux/spawn.ts";
@@ -41,7 +42,8 @@ export async function compileContainer(
   const key = keyOf(spec, host);
   const path = `${directory}/${Bun.hash(key).toString(16)}`;
   const known = readSetup(path, key, slotsOf(spec, host));
-  const setup = known === undefined ? await compileSetup(spec, host, key) : { bytes: known, content: undefined };
+  const setup =
+    known === undefined ? await compileSetup(spec, host, key) : { bytes: known, content: undefined };
   const command = encodeProgram(planCommandPart(spec), SECOND_ADDRESS);
   const stepAt = async (address: number) =>
     command.stepAt(address) ?? encodeProgram(await planSetup(spec, host), FIRST_ADDRESS).stepAt(address);
@@ -90,7 +92,11 @@ function keyOf(spec: Spec, host: HostPlan): string {
   const { process } = spec;
   return JSON.stringify([
     VERSION,
-    { ...spec, hostname: spec.hostname.length, process: { ...process, args: 0, env: 0, capabilities: `${process.capabilities}` } },
+    {
+      ...spec,
+      hostname: spec.hostname.length,
+      process: { ...process, args: 0, env: 0, capabilities: `${process.capabilities}` },
+    },
     {
       ...host,
       root: host.root.kind === "overlay" ? { ...host.root, scratch: host.root.scratch.length } : host.root,
@@ -118,11 +124,7 @@ function setupFile(key: string, { bytes, slots }: EncodedProgram): Uint8Array {
 }
 
 /** Undefined when there is no such file, it is of another key, or it is damaged. */
-function readSetup(
-  path: string,
-  key: string,
-  texts: ReadonlyMap<string, string>,
-): Uint8Array | undefined {
+function readSetup(path: string, key: string, texts: ReadonlyMap<string, string>): Uint8Array | undefined {
   const file = readSmallFile(path);
   const end = file?.indexOf(NEWLINE) ?? -1;
   if (file === undefined || end < 0) return undefined;

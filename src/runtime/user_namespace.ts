@@ -4,6 +4,7 @@
  */
 import { CLONE_NEWNS, CLONE_NEWUSER, PR_SET_PDEATHSIG, SIGKILL } from "../linux/abi/sched.ts";
 import { call } from "../linux/call.ts";
+import { failureError } from "../linux/failure.ts";
 import type { Program } from "../linux/program.ts";
 import { socketpair } from "../linux/socket_pair.ts";
 import {
@@ -13,7 +14,6 @@ import {
   type SpawnedProgram,
   spawnProgram,
 } from "../linux/spawn.ts";
-import { failureError } from "../linux/failure.ts";
 import { type Exit, pollForExit, waitForExit } from "../linux/wait.ts";
 import { writeIdMaps } from "./process/id_maps.ts";
 import type { Linux } from "./spec/config.ts";

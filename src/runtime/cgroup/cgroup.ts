@@ -9,7 +9,7 @@ import { BunkerError } from "../../errors.ts";
 import { EBUSY, ENOENT } from "../../linux/abi/errno.ts";
 import { AT_FDCWD, AT_REMOVEDIR, O_CLOEXEC, O_WRONLY } from "../../linux/abi/fcntl.ts";
 import { call, callRaw, cstr, SyscallError } from "../../linux/call.ts";
-import { exists, writeSmallFile } from "../../linux/small_file.ts";
+import { exists } from "../../linux/small_file.ts";
 import type { Resources } from "../spec/config.ts";
 import { v1Settings, v2Settings } from "./settings.ts";
 
@@ -67,10 +67,13 @@ export function createCgroup(request: CgroupRequest): Cgroup {
   } catch (error) {
     made.remove();
     if (request.required.size === 0) return none;
-    throw new CgroupError(`Cannot set the limits ${[...request.required].join(", ")}: the control group refuses`, {
-      cause: error,
-      hint: "Leave out the limit, or run bunker where it may write to /sys/fs/cgroup",
-    });
+    throw new CgroupError(
+      `Cannot set the limits ${[...request.required].join(", ")}: the control group refuses`,
+      {
+        cause: error,
+        hint: "Leave out the limit, or run bunker where it may write to /sys/fs/cgroup",
+      },
+    );
   }
 }
 
@@ -103,8 +106,20 @@ function removeDirectory(path: string): void {
   }
 }
 
+/** Each value by a write(2) of its own, as control files want them; a file is opened once for values in a row. */
 function write(directory: string, settings: readonly Setting[]): void {
-  for (const [file, value] of settings) writeSmallFile(`${directory}/${file}`, value);
+  let opened: { readonly file: string; readonly fd: number } | undefined;
+  try {
+    for (const [file, value] of settings) {
+      if (opened?.file !== file) {
+        if (opened !== undefined) call("close", opened.fd);
+        opened = { file, fd: call("openat", AT_FDCWD, cstr(`${directory}/${file}`), O_WRONLY | O_CLOEXEC) };
+      }
+      call("write", opened.fd, cstr(value), value.length);
+    }
+  } finally {
+    if (opened !== undefined) call("close", opened.fd);
+  }
 }
 
 function makeUnified(made: Directories, { id, resources }: CgroupRequest): boolean {

@@ -47,7 +47,9 @@ const mapText = (mappings: readonly IdMapping[]): string =>
 function runHelper(name: "newuidmap" | "newgidmap", pid: number, mappings: readonly IdMapping[]): void {
   const path = findMapHelper(name);
   if (path === undefined) throw new Error(`${name} is not installed`);
-  const numbers = mappings.flatMap(({ containerID, hostID, size }) => [containerID, hostID, size].map(String));
+  const numbers = mappings.flatMap(({ containerID, hostID, size }) =>
+    [containerID, hostID, size].map(String),
+  );
   const { exitCode, stderr } = Bun.spawnSync([path, String(pid), ...numbers], { env: {}, stderr: "pipe" });
   if (exitCode !== 0) throw new Error(stderr.toString().trim() || `${name} exits with ${exitCode}`);
 }

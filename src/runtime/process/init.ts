@@ -9,8 +9,9 @@
  *       ▲    │                             │ another: once more │ none: wait again
  *       └────┴─ any other signal: kill(pid, signal)
  */
-import { TIOCSPGRP } from "../../linux/abi/tty.ts";
+
 import { CLD_EXITED, P_ALL, SIG_BLOCK, SIGCHLD, WEXITED, WNOHANG } from "../../linux/abi/sched.ts";
+import { TIOCSPGRP } from "../../linux/abi/tty.ts";
 import type { Program } from "../../linux/program.ts";
 import { report, reportAddress } from "../../linux/program_core.ts";
 

@@ -52,7 +52,9 @@ function findUser(name: string, files: UserFiles): PasswdEntry {
   const wanted = name === "" ? "0" : name;
   const uid = parseId(wanted);
   const entries = parsePasswd(files.passwd());
-  const entry = entries.find((candidate) => (uid === undefined ? candidate.name === wanted : candidate.uid === uid));
+  const entry = entries.find((candidate) =>
+    uid === undefined ? candidate.name === wanted : candidate.uid === uid,
+  );
   if (entry !== undefined) return entry;
   if (uid === undefined) throw new UnknownUserError(`the image's /etc/passwd has no "${wanted}"`);
   return { name: "", uid, gid: 0, home: uid === 0 ? "/root" : "/" };
@@ -83,7 +85,9 @@ function parseId(text: string): number | undefined {
 
 /** An entry's own numbers; undefined leaves the line out. */
 function entryId(text: string | undefined): number | undefined {
-  return text !== undefined && /^[0-9]{1,10}$/.test(text) && Number(text) <= ID_MAX ? Number(text) : undefined;
+  return text !== undefined && /^[0-9]{1,10}$/.test(text) && Number(text) <= ID_MAX
+    ? Number(text)
+    : undefined;
 }
 
 function parsePasswd(text: string): PasswdEntry[] {
@@ -91,7 +95,9 @@ function parsePasswd(text: string): PasswdEntry[] {
     const [name = "", , uidText, gidText, , home = ""] = line.split(":");
     const uid = entryId(uidText);
     const gid = entryId(gidText);
-    return name === "" || uid === undefined || gid === undefined ? [] : [{ name, uid, gid, home: home || "/" }];
+    return name === "" || uid === undefined || gid === undefined
+      ? []
+      : [{ name, uid, gid, home: home || "/" }];
   });
 }
 

@@ -91,7 +91,10 @@ function planOverlayByString(program: Program, overlay: Overlay, { root, refused
   program.openat(AT_FDCWD, overlay.directory, O_PATH | O_DIRECTORY).into(root);
 }
 
-function slotsOf(program: Program, { scratch }: Overlay): Readonly<Record<"scratch" | "upper" | "work", Slot>> {
+function slotsOf(
+  program: Program,
+  { scratch }: Overlay,
+): Readonly<Record<"scratch" | "upper" | "work", Slot>> {
   return {
     scratch: program.slot("scratch", scratch),
     upper: program.slot("upper", `${scratch}/upper`),
