@@ -5,6 +5,7 @@
  * environment variables that would run other code inside it are overwritten in the file (SECURITY.md, The executable).
  */
 import { chmodSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { Glob } from "bun";
 
 /** Names that Bun looks up in the environment, and how often each stands in its executable. */
 const neutralised: Readonly<Record<string, number>> = {
@@ -35,7 +36,9 @@ function compile(path: string, platform: string | undefined): void {
     "--no-compile-autoload-package-json",
     ...(platform === undefined ? [] : [`--target=${platform}`]),
   ];
-  const command = [process.execPath, "build", ...flags, "src/main.ts", "--outfile", path];
+  // Code of threads is reached by its path in the executable, not by an import.
+  const workers = [...new Glob("src/**/*_worker.ts").scanSync(".")].sort();
+  const command = [process.execPath, "build", ...flags, "src/main.ts", ...workers, "--outfile", path];
   const { exitCode, stderr } = Bun.spawnSync(command, { stdout: "ignore", stderr: "pipe" });
   if (exitCode !== 0) throw new Error(`Cannot compile: ${stderr.toString()}`);
 }
