@@ -42,7 +42,8 @@ export function tryOpenBeneath(rootFd: number, path: ByteString): number {
   return openByComponents(rootFd, path);
 }
 
-function openByComponents(rootFd: number, path: ByteString): number {
+/** The same without openat2, one component after the other. */
+export function openByComponents(rootFd: number, path: ByteString): number {
   let fd = openat(rootFd, ".", { flags: DIRECTORY });
   for (const name of path.split("/")) {
     const next = tryOpenat(fd, cBytes(name), { flags: DIRECTORY });

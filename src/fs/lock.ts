@@ -3,9 +3,10 @@
  */
 import { closeSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
+import { AT_FDCWD } from "../linux/abi/fcntl.ts";
 import { LOCK_EX, LOCK_NB, LOCK_SH } from "../linux/abi/file.ts";
 import { SyscallError } from "../linux/call.ts";
-import { tryFlock } from "../linux/file.ts";
+import { tryFlock, tryStatx } from "../linux/file.ts";
 
 const EAGAIN = 11;
 /** First and longest wait between two tries. */
@@ -30,12 +31,16 @@ export class Lock implements Disposable {
 
   /** Takes the lock of `path` if it is free, creating the file. @returns undefined when another has it */
   static tryTake(path: string, options: { readonly shared?: boolean } = {}): Lock | undefined {
-    const fd = openLockFile(path);
-    const result = tryFlock(fd, (options.shared === true ? LOCK_SH : LOCK_EX) | LOCK_NB);
-    if (result === 0) return new Lock(fd);
-    closeSync(fd);
-    if (result === -EAGAIN) return undefined;
-    throw new SyscallError({ name: "flock", text: `flock(${JSON.stringify(path)})`, errno: -result });
+    for (;;) {
+      const fd = openLockFile(path);
+      const result = tryFlock(fd, (options.shared === true ? LOCK_SH : LOCK_EX) | LOCK_NB);
+      if (result === 0 && isAt(path, fd)) return new Lock(fd);
+      closeSync(fd);
+      if (result === -EAGAIN) return undefined;
+      if (result !== 0) {
+        throw new SyscallError({ name: "flock", text: `flock(${JSON.stringify(path)})`, errno: -result });
+      }
+    }
   }
 
   /** Waits for the lock of `path`. @throws the signal's reason when it is aborted meanwhile */
@@ -53,6 +58,12 @@ export class Lock implements Disposable {
     if (this.#fd >= 0) closeSync(this.#fd);
     this.#fd = -1;
   }
+}
+
+/** False when the file was removed, and perhaps made anew, between opening and locking: that lock holds nothing. */
+function isAt(path: string, fd: number): boolean {
+  const [named, locked] = [tryStatx(AT_FDCWD, path), tryStatx(fd, "")];
+  return typeof named !== "number" && typeof locked !== "number" && named.identity === locked.identity;
 }
 
 function openLockFile(path: string): number {

@@ -23,9 +23,10 @@ export class Staging implements Disposable {
   /** @param root an open store */
   static create(root: string): Staging {
     const path = `${root}/tmp/${randomBytes(8).toString("hex")}`;
-    // The lock first: between the two, the directory would look abandoned.
+    // The lock first: between the two, the directory would look abandoned. Another process may hold it for a
+    // moment, to find out that there is nothing to remove.
     const lock = Lock.tryTake(path + LOCK_SUFFIX);
-    if (lock === undefined) throw new Error(`Cannot create "${path}": another process has its lock`);
+    if (lock === undefined) return Staging.create(root);
     try {
       mkdirSync(path, { mode: 0o700 });
       return new Staging(path, lock);

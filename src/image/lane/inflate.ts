@@ -130,8 +130,8 @@ class HandleInflater implements Inflater {
   }
 }
 
-/** The same by the public stream. */
-class StreamInflater implements Inflater {
+/** Decompresses by the public streams. */
+export class StreamInflater implements Inflater {
   readonly #stream: Stream;
   readonly #ended: Promise<void>;
 

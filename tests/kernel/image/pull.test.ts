@@ -2,12 +2,18 @@ import { describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { findImage } from "../../../src/store/find_image.ts";
 import { findImageById, listImages } from "../../../src/store/images.ts";
-import { buildImage, buildLayer, type ImageSpec, type LayerSpec } from "../../helpers/image_builder.ts";
+import {
+  buildImage,
+  buildIndex,
+  buildLayer,
+  type ImageSpec,
+  type LayerSpec,
+} from "../../helpers/image_builder.ts";
 import { isRoot } from "../../helpers/layer_sandbox.ts";
 import { PullSandbox } from "../../helpers/pull_sandbox.ts";
 import { BLOBS, corrupt, drip, type Fault, overrun, shorten } from "../../helpers/registry_faults.ts";
 import { noise } from "../../helpers/registry_fixture.ts";
-import { listTree } from "../../helpers/tree_snapshot.ts";
+import { listTree, snapshotTree } from "../../helpers/tree_snapshot.ts";
 
 const title = (text: string): string => (isRoot ? text : `skipped: needs root: ${text}`);
 const rootTest = test.skipIf(!isRoot);
@@ -119,6 +125,58 @@ describe("pullImage()", () => {
     expect(status).toBe("downloaded");
     expect(listTree(`${sandbox.root}/${image.layers[0]}`)).toEqual(["usr/", "usr/large"]);
     expect([...sandbox.blobRequests().values()]).toEqual([2, 1]);
+  });
+
+  rootTest(
+    title("keeps the images of several platforms, of Docker's media types, side by side"),
+    async () => {
+      const platforms = ["amd64", "arm64"].map((architecture) => ({ os: "linux", architecture }));
+      const images = platforms.map((platform) =>
+        buildImage({ layers: [small], platform, flavour: "docker" }),
+      );
+      await using sandbox = PullSandbox.serve({ "app:latest": buildIndex({ images, flavour: "docker" }) });
+      const own = (await sandbox.pull()).image;
+
+      const [amd, arm] = await Promise.all(platforms.map((platform) => sandbox.pull({ platform })));
+
+      expect([amd?.image.architecture, arm?.image.architecture]).toEqual(["amd64", "arm64"]);
+      expect(findImage(sandbox.root, sandbox.reference())).toEqual(own);
+      for (const [index, platform] of platforms.entries()) {
+        const found = findImage(sandbox.root, sandbox.reference(), platform);
+        expect(found?.manifestDigest).toBe(images[index]?.digest as never);
+      }
+    },
+  );
+
+  rootTest(title("unpacks in a user namespace with one id, and counts what that cannot keep"), async () => {
+    const mixed: LayerSpec = {
+      entries: [
+        { name: "mine", data: "1" },
+        { name: "other", data: "2", uid: 5, gid: 5, mode: 0o4755 },
+        { name: "null", type: "char", major: 1, minor: 3 },
+        { name: "dir/" },
+        { name: "dir/.wh..wh..opq" },
+        { name: ".wh.gone" },
+      ],
+    };
+    await using sandbox = PullSandbox.serve({ "app:latest": { layers: [small, mixed] } });
+    const script = `
+      import { pullImage } from "${import.meta.dir}/../../../src/image/pull.ts";
+      import { parseReference } from "${import.meta.dir}/../../../src/oci/reference.ts";
+      const reference = parseReference("${sandbox.registry.host}/app:latest");
+      const result = await pullImage({ reference, root: "${sandbox.root}", rootless: { owners: "single" } });
+      console.log(JSON.stringify(result));
+    `;
+
+    const child = Bun.spawn(["unshare", "-U", "-r", process.execPath, "-e", script], { stdout: "pipe" });
+    const { image, skipped } = JSON.parse(await new Response(child.stdout).text());
+
+    expect(skipped).toEqual({ owners: 1, devices: 1, xattrs: 0 });
+    expect(image.overlayXattrs).toBe("user");
+    const tree = snapshotTree(`${sandbox.root}/${image.layers[1]}`);
+    expect(tree["dir"]?.xattrs).toEqual(["user.overlay.opaque=79"]);
+    expect(tree["gone"]).toMatchObject({ type: "char", content: "0" });
+    expect(tree["other"]).toMatchObject({ owner: "0:0", mode: "4755" });
   });
 
   rootTest(title("closes the data root to other users"), async () => {

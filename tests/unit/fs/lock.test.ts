@@ -52,6 +52,17 @@ describe("Lock", () => {
     await expect(second).rejects.toThrow();
   });
 
+  test("of a file that was removed meanwhile is not the lock of its successor", () => {
+    const path = `${directory}/removed`;
+    using _old = Lock.tryTake(path);
+    rmSync(path);
+
+    using fresh = Lock.tryTake(path);
+
+    expect(fresh).toBeDefined();
+    expect(Lock.tryTake(path)).toBeUndefined();
+  });
+
   test("of a process that is killed is free", async () => {
     const path = `${directory}/killed`;
     const script = `

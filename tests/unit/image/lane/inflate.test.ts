@@ -1,27 +1,43 @@
 import { describe, expect, test } from "bun:test";
-import { zstdCompressSync } from "node:zlib";
+import { createGunzip, zstdCompressSync } from "node:zlib";
 import { HashingWriter } from "../../../../src/image/lane/byte_sink.ts";
-import { openInflater } from "../../../../src/image/lane/inflate.ts";
+import { openInflater, StreamInflater } from "../../../../src/image/lane/inflate.ts";
 import { sha256Digest } from "../../../helpers/image_builder.ts";
 
 const text = Buffer.from("some text that compresses, ".repeat(2000));
 const refused = expect.objectContaining({ code: "LAYER_COMPRESSION" });
 
 /** Inflates pieces into memory of 1000 bytes at a time, as a ring would lend it. */
-async function inflate(pieces: readonly Uint8Array[]): Promise<{ bytes: Buffer; digest: string }> {
+async function inflate(
+  pieces: readonly Uint8Array[],
+  open = openInflater,
+): Promise<{ bytes: Buffer; digest: string }> {
   const parts: Buffer[] = [];
   const memory = new Uint8Array(1000);
   const writer = new HashingWriter({
     acquire: () => memory,
     commit: (length) => void parts.push(Buffer.from(memory.slice(0, length))),
   });
-  const inflater = openInflater(Buffer.concat(pieces), writer);
+  const inflater = open(Buffer.concat(pieces), writer);
   for (const piece of pieces) await inflater.push(piece);
   await inflater.finish();
   const digest = writer.finish();
   inflater.close();
   return { bytes: Buffer.concat(parts), digest: `sha256:${digest}` };
 }
+
+describe("StreamInflater", () => {
+  const blob = Buffer.from(Bun.gzipSync(text));
+  const openStream: typeof openInflater = (_, writer) => new StreamInflater(createGunzip(), writer);
+
+  test("reads gzip, and refuses what is cut short", async () => {
+    const { bytes, digest } = await inflate([blob.subarray(0, 50), blob.subarray(50)], openStream);
+
+    expect(bytes.equals(text)).toBeTrue();
+    expect(digest).toBe(sha256Digest(text));
+    await expect(inflate([blob.subarray(0, -9)], openStream)).rejects.toEqual(refused);
+  });
+});
 
 describe("openInflater()", () => {
   const formats: ReadonlyArray<readonly [string, Buffer]> = [
