@@ -248,10 +248,13 @@ export interface DirectoryEntry {
 }
 
 const DIRENT_BUFFER_SIZE = 65536;
+/** Reused by every call: none of them keeps anything of it. */
+let direntBuffer: Buffer | undefined;
 
 /** All names of an open directory but "." and "..", in the kernel's order. @throws {SyscallError} */
 export function readDirectory(fd: number): DirectoryEntry[] {
-  const buffer = Buffer.from(new ArrayBuffer(DIRENT_BUFFER_SIZE));
+  direntBuffer ??= Buffer.from(new ArrayBuffer(DIRENT_BUFFER_SIZE));
+  const buffer = direntBuffer;
   const entries: DirectoryEntry[] = [];
   for (;;) {
     const length = call("getdents64", fd, buffer, buffer.length);

@@ -5,6 +5,14 @@ import type { Path } from "./file.ts";
 /** XATTR_LIST_MAX and XATTR_SIZE_MAX of linux/limits.h. */
 const BYTES_MAX = 65536;
 
+/** Reused by every call: 64 KiB of new zeros would cost ten times the call. */
+let scratch: Buffer | undefined;
+
+function scratchBuffer(): Buffer {
+  scratch ??= Buffer.from(new ArrayBuffer(BYTES_MAX));
+  return scratch;
+}
+
 const bytesOf = (path: Path): Uint8Array => (typeof path === "string" ? cstr(path) : path);
 
 /** What an attribute is set on: an open file, or a path whose last symlink is not followed. */
@@ -20,17 +28,17 @@ export function trySetxattr(target: XattrTarget, name: Path, value: Uint8Array):
 
 /** fgetxattr(2) or lgetxattr(2); undefined when there is no such attribute. */
 export function getxattr(target: XattrTarget, name: Path): Buffer | undefined {
-  const value = Buffer.alloc(BYTES_MAX);
+  const value = scratchBuffer();
   const length =
     typeof target === "number"
       ? callRaw("fgetxattr", target, bytesOf(name), value, value.length)
       : callRaw("lgetxattr", bytesOf(target), bytesOf(name), value, value.length);
-  return length < 0 ? undefined : value.subarray(0, length);
+  return length < 0 ? undefined : Buffer.from(value.subarray(0, length));
 }
 
 /** flistxattr(2) or llistxattr(2): names as latin1 text; none where the file system has none. */
 export function listxattr(target: XattrTarget): string[] {
-  const list = Buffer.alloc(BYTES_MAX);
+  const list = scratchBuffer();
   const length =
     typeof target === "number"
       ? callRaw("flistxattr", target, list, list.length)
