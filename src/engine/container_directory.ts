@@ -6,6 +6,7 @@ import { EACCES, ENOENT, EPERM } from "../linux/abi/errno.ts";
 import { AT_FDCWD, AT_REMOVEDIR, O_CLOEXEC, O_DIRECTORY } from "../linux/abi/fcntl.ts";
 import { call, callRaw, cstr, SyscallError } from "../linux/call.ts";
 import { STAT_SIZE, statLinks } from "../linux/stat.ts";
+import { removeLeftCgroup } from "../runtime/cgroup/cgroup.ts";
 import type { IdMaps } from "./rootless.ts";
 
 /** Directory of all containers, relative to the data root; short, since mount options name it. */
@@ -104,6 +105,7 @@ export async function removeStaleContainers(root: string, own: string, idMaps?: 
     if (statLinks(stat) === 3) return;
     const { lockStale } = await import("./stale_containers.ts");
     for (const stale of lockStale(parent, own)) {
+      removeLeftCgroup(stale.name);
       await removeTree(`${root}/${CONTAINERS}/${stale.name}`, idMaps);
       call("close", stale.lock);
     }

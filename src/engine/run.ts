@@ -54,7 +54,7 @@ async function runContainer(plan: ContainerPlan): Promise<RunResult> {
 
 async function runIn(plan: ContainerPlan, directory: ContainerDirectory): Promise<RunResult> {
   const cgroup = createCgroup({
-    id: plan.id,
+    id: plan.id.slice(0, 12),
     resources: plan.spec.linux.resources,
     required: requiredResources(plan.options),
     deviceRules: plan.options.privileged ? [] : defaultDeviceRules,

@@ -40,6 +40,7 @@ export interface Cgroup {
 
 /** What is asked of a control group. */
 export interface CgroupRequest {
+  /** Unique among running containers: the name of its directory. */
   readonly id: string;
   readonly resources: Resources;
   /** Members of `resources` that the user gave: these must be honoured. */
@@ -48,7 +49,9 @@ export interface CgroupRequest {
   readonly deviceRules: readonly string[];
 }
 
-const none: Cgroup = { procs: [], mounts: [], guardsDevices: false, close: () => {}, remove: () => {} };
+/** Nothing was made, so there is nothing to close or to remove. */
+const nothing = (): undefined => undefined;
+const none: Cgroup = { procs: [], mounts: [], guardsDevices: false, close: nothing, remove: nothing };
 
 /**
  * Makes the control group. Where the machine has no writable one, a container without explicit limits goes without.
@@ -74,6 +77,15 @@ export function createCgroup(request: CgroupRequest): Cgroup {
         hint: "Leave out the limit, or run bunker where it may write to /sys/fs/cgroup",
       },
     );
+  }
+}
+
+/** Removes what a killed engine left of the group `id`, on whichever hierarchies it was. */
+export function removeLeftCgroup(id: string): void {
+  const hierarchies = ["", "/pids", "/devices", "/memory", "/cpu"];
+  for (const hierarchy of hierarchies) {
+    const path = `${ROOT}${hierarchy}/${PREFIX}${id}`;
+    if (exists(path)) removeDirectory(path);
   }
 }
 
