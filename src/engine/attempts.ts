@@ -24,7 +24,8 @@ export interface Attempt {
   readonly host: Omit<HostPlan, "root">;
   /** Open cgroup.procs files, `host.cgroupProcs` of them. */
   readonly cgroupProcs: readonly number[];
-  readonly overlay: RootSource;
+  /** Undefined where the image's layers are not of overlayfs' form: a copy of them is the root then. */
+  readonly overlay: RootSource | undefined;
   /** `name|uid[:group|gid]` to be looked up in the container. */
   readonly user: string;
   readonly image: string;
@@ -55,14 +56,16 @@ export interface Supervision {
 
 /** Runs the container to its end. @throws {ContainerError} when it cannot be started. */
 export async function runAttempts(attempt: Attempt): Promise<Exit> {
-  const first = await tryRoot(attempt, attempt.overlay);
-  if (!isRefused(first)) return settle(first, attempt);
+  const first = attempt.overlay === undefined ? undefined : await tryRoot(attempt, attempt.overlay);
+  if (first !== undefined && !isRefused(first)) return settle(first, attempt);
   const directory = await attempt.copyRoot();
-  if (first.failure.step.purpose === SECTION_OVERLAY) {
+  let refused = first;
+  if (refused === undefined || refused.failure.step.purpose === SECTION_OVERLAY) {
     const second = await tryRoot(attempt, { kind: "directory", directory, mounts: true });
     if (!isRefused(second)) return settle(second, attempt);
+    refused = second;
   }
-  await refuseFlags(attempt, first.failure);
+  await refuseFlags(attempt, refused.failure);
   return settle(await tryRoot(attempt, { kind: "directory", directory, mounts: false }), attempt);
 }
 

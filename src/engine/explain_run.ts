@@ -13,7 +13,11 @@ export async function explainRun(plan: ContainerPlan): Promise<RunResult> {
     directory: { name, path: `${plan.root}/${name}`, scratch: `${name}/rw` },
     cgroup: { procs: [], mounts: [], guardsDevices: defaultDeviceRules.length > 0 },
   });
-  const program = await explainableProgram(attempt.spec, { ...attempt.host, root: attempt.overlay });
+  const copied = { kind: "directory", directory: `${plan.root}/${name}/root`, mounts: true } as const;
+  const program = await explainableProgram(attempt.spec, {
+    ...attempt.host,
+    root: attempt.overlay ?? copied,
+  });
   process.stdout.write(explainProgram(program));
   return { exitCode: 0 };
 }

@@ -4,6 +4,7 @@ import { isDirectory } from "../linux/small_file.ts";
 import { pollForExit, waitForExit } from "../linux/wait.ts";
 import type { Cgroup } from "../runtime/cgroup/cgroup.ts";
 import type { CompiledContainer } from "../runtime/compiled_container.ts";
+import type { RootSource } from "../runtime/rootfs/root_source.ts";
 import { CAP_LAST_CAP, planCapabilities } from "../runtime/security/capability.ts";
 import { planRlimits } from "../runtime/security/rlimit.ts";
 import type { KernelVersion } from "../runtime/security/seccomp_profile.ts";
@@ -15,6 +16,7 @@ import type { Attempt, Supervision } from "./attempts.ts";
 import { BASE_LAYER } from "./base_layer.ts";
 import { type ContainerDirectory, removeStaleContainers } from "./container_directory.ts";
 import type { EngineContext } from "./context.ts";
+import { defaultDevices } from "./default_spec.ts";
 import { COMPILED_PROGRAMS, stateRoot } from "./directories.ts";
 import { etcFiles } from "./etc_files.ts";
 import type { HostStatus } from "./host.ts";
@@ -62,6 +64,7 @@ export async function planContainerRun(inputs: RunInputs): Promise<ContainerPlan
     rlimits,
     idMaps,
     isDirectory,
+    devices: privileged ? (await import("./host_devices.ts")).hostDevices() : defaultDevices,
   });
   return { ...inputs, id, spec, seccompFilter };
 }
@@ -98,15 +101,7 @@ export async function createAttempt(plan: ContainerPlan, { directory, cgroup }: 
     user: options.user ?? image.config.user,
     image: options.image,
     needsMounts: flagsThatMount(options),
-    overlay: {
-      kind: "overlay",
-      directory: plan.root,
-      lower,
-      scratch: directory.scratch,
-      userxattr: idMaps !== undefined,
-      nodev: !cgroup.guardsDevices && !options.privileged,
-      appendLayers: appendsLayers(kernelVersion()),
-    },
+    overlay: overlayOf(plan, { lower, scratch: directory.scratch, guardsDevices: cgroup.guardsDevices }),
     host: {
       files: etcFiles(spec.hostname, options.network),
       cgroupProcs: cgroup.procs.length,
@@ -118,6 +113,7 @@ export async function createAttempt(plan: ContainerPlan, { directory, cgroup }: 
       ttyGid: idMaps?.single ? undefined : 5,
       stdin: options.interactive,
       init: options.init,
+      writableKernel: options.privileged,
     },
     copyRoot: async () =>
       (await import("./copied_root.ts")).copyRoot(plan.root, { lower, directory: directory.path }),
@@ -129,12 +125,28 @@ export async function createAttempt(plan: ContainerPlan, { directory, cgroup }: 
   };
 }
 
+function overlayOf(
+  { root, options, image }: ContainerPlan,
+  from: { readonly lower: readonly string[]; readonly scratch: string; readonly guardsDevices: boolean },
+): RootSource | undefined {
+  if (image.overlayXattrs === "files") return undefined;
+  return {
+    kind: "overlay",
+    directory: root,
+    lower: from.lower,
+    scratch: from.scratch,
+    userxattr: image.overlayXattrs === "user",
+    nodev: !from.guardsDevices && !options.privileged,
+    appendLayers: appendsLayers(kernelVersion()),
+  };
+}
+
 /** overlayfs takes layers one by one since Linux 6.7 (Documentation/filesystems/overlayfs.rst). */
 const appendsLayers = ({ major, minor }: KernelVersion): boolean => major > 6 || (major === 6 && minor >= 7);
 
 /** The compatibility of the challenge: ADR 0007. */
 async function copyCommand(plan: ContainerPlan, directory: Place["directory"]): Promise<readonly string[]> {
-  if (process.env["BUNKER_COPY_COMMAND"] !== "1") return [];
+  if (process.env["BUNKER_COPY_COMMAND"] !== "1" || plan.options.explain) return [];
   const { copyCommandLayer } = await import("./copy_command.ts");
   return copyCommandLayer(plan, directory);
 }
@@ -143,6 +155,7 @@ function flagsThatMount(options: RunOptions): string[] {
   return [
     ...(options.mounts.length > 0 ? ["--volume, --mount and --tmpfs"] : []),
     ...(options.readonlyRoot ? ["--read-only"] : []),
+    ...(options.tty ? ["--tty"] : []),
   ];
 }
 

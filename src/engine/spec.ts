@@ -4,10 +4,11 @@
  * and working directory, and nowhere else.
  */
 import { UsageError } from "../errors.ts";
+import { exists } from "../linux/small_file.ts";
 import type { ProcessConfig } from "../oci/image_config.ts";
-import { MASKED_PATHS, READONLY_PATHS } from "../runtime/security/paths.ts";
-import type { Mount, Process, Resources, Rlimit, Spec } from "../runtime/spec/config.ts";
-import { defaultDevices, namespaces, PIDS_LIMIT } from "./default_spec.ts";
+import { MASKED_PATHS, READONLY_PATHS, thermalThrottlePaths } from "../runtime/security/paths.ts";
+import type { Device, Mount, Process, Resources, Rlimit, Spec } from "../runtime/spec/config.ts";
+import { namespaces, PIDS_LIMIT } from "./default_spec.ts";
 import type { MountRequest, RunOptions } from "./options/run_options.ts";
 import type { IdMaps } from "./rootless.ts";
 
@@ -21,6 +22,7 @@ export interface SpecInputs {
   readonly idMaps: IdMaps | undefined;
   /** Which bind sources are directories, by host path. */
   readonly isDirectory: (hostPath: string) => boolean;
+  readonly devices: readonly Device[];
 }
 
 const CPU_PERIOD_US = 100_000;
@@ -40,12 +42,20 @@ export function createSpec(options: RunOptions, inputs: SpecInputs): Spec {
       namespaces: namespaces({ userns: idMaps !== undefined, network: options.network }),
       uidMappings: idMaps?.uids ?? [],
       gidMappings: idMaps?.gids ?? [],
-      devices: defaultDevices,
-      maskedPaths: open ? [] : MASKED_PATHS,
+      devices: inputs.devices,
+      maskedPaths: open ? [] : maskedPaths(),
       readonlyPaths: open ? [] : READONLY_PATHS,
       resources: createResources(options),
     },
   };
+}
+
+/** Files that tell how hot each processor is exist on few machines. */
+function maskedPaths(): readonly string[] {
+  const [first = ""] = thermalThrottlePaths(1);
+  return exists(first)
+    ? [...MASKED_PATHS, ...thermalThrottlePaths(navigator.hardwareConcurrency)]
+    : MASKED_PATHS;
 }
 
 function createProcess(options: RunOptions, inputs: SpecInputs, hostname: string): Process {

@@ -51,6 +51,8 @@ export interface HostPlan {
   /** The command reads this process's standard input; otherwise /dev/null. */
   readonly stdin: boolean;
   readonly init: boolean;
+  /** /sys and the control groups can be written: privileged containers. */
+  readonly writableKernel: boolean;
 }
 
 /**
@@ -98,7 +100,7 @@ interface MountedRoot {
 /** Assembles the root with all mounts and enters it. @returns the terminal, where one is asked for. */
 function planMountedRoot(program: Program, { spec, host, root, sources }: MountedRoot): Variable | undefined {
   const bindFromHost = spec.linux.uidMappings.length > 0;
-  planKernelFilesystems(program, root, { cgroupMounts: host.cgroupMounts });
+  planKernelFilesystems(program, root, { cgroupMounts: host.cgroupMounts, writable: host.writableKernel });
   const dev = planDev(program, root, { devices: spec.linux.devices, bindFromHost, ttyGid: host.ttyGid });
   planFiles(program, host.files, { root, dev });
   const terminal = spec.process.terminal ? planTerminal(program, { dev, socket: SOCKET }) : undefined;

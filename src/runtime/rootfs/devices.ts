@@ -2,7 +2,7 @@
  * /dev: a tmpfs of our own with the default devices, links, a pseudo-terminal filesystem, shared memory and message
  * queues (config-linux.md#default-devices). Nothing of the image's /dev is used.
  */
-import { AT_FDCWD, O_CREAT, O_DIRECTORY, O_PATH, O_WRONLY, S_IFCHR } from "../../linux/abi/fcntl.ts";
+import { AT_FDCWD, O_CREAT, O_DIRECTORY, O_PATH, O_WRONLY, S_IFBLK, S_IFCHR } from "../../linux/abi/fcntl.ts";
 import { OPEN_TREE_CLONE } from "../../linux/abi/mount.ts";
 import type { Program } from "../../linux/program.ts";
 import type { Variable } from "../../linux/step.ts";
@@ -31,6 +31,8 @@ export interface DevicesPlan {
 export const makedev = (major: number, minor: number): number =>
   (minor & 0xff) | ((major & 0xfff) << 8) | ((minor & ~0xff) << 12);
 
+const typeOf = ({ type }: Device): number => (type === "b" ? S_IFBLK : S_IFCHR);
+
 /** Makes /dev. @returns a descriptor of it. */
 export function planDev(program: Program, root: Variable, plan: DevicesPlan): Variable {
   program.section("make /dev");
@@ -52,8 +54,9 @@ export function planDev(program: Program, root: Variable, plan: DevicesPlan): Va
 /** Makes device nodes in a directory that is no filesystem of ours: where mount(2) is refused. */
 export function planDevNodes(program: Program, root: Variable, devices: readonly Device[]): void {
   program.section("make device nodes");
-  for (const { path, major, minor, fileMode } of devices) {
-    program.mknodat(root, path.slice(1), S_IFCHR | fileMode, makedev(major, minor)).ignoreErrors();
+  for (const device of devices) {
+    const { path, major, minor, fileMode } = device;
+    program.mknodat(root, path.slice(1), typeOf(device) | fileMode, makedev(major, minor)).ignoreErrors();
   }
 }
 
@@ -64,7 +67,7 @@ function planDevice(
 ): void {
   const name = device.path.replace("/dev/", "");
   if (!bindFromHost) {
-    program.mknodat(dev, name, S_IFCHR | device.fileMode, makedev(device.major, device.minor));
+    program.mknodat(dev, name, typeOf(device) | device.fileMode, makedev(device.major, device.minor));
     return;
   }
   const node = program.open_tree(AT_FDCWD, device.path, OPEN_TREE_CLONE).result;

@@ -9,27 +9,34 @@ import { openRealDirectory } from "./target.ts";
 
 const hardened = ["nosuid", "noexec", "nodev"];
 const proc: Mount = { destination: "/proc", type: "proc", source: "proc", options: hardened };
-const sysfs: Mount = { destination: "/sys", type: "sysfs", source: "sysfs", options: [...hardened, "ro"] };
+const sysfs: Omit<Mount, "options"> = { destination: "/sys", type: "sysfs", source: "sysfs" };
 const CGROUP_DIRECTORY = "/sys/fs/cgroup";
 
-/** Mounts /proc and /sys, and below /sys/fs/cgroup the hierarchies named (`cgroup2`, or v1 controllers). */
+/** What of the kernel is shown, and how. */
+export interface KernelFilesystems {
+  /** `cgroup2`, or version 1 controllers. */
+  readonly cgroupMounts: readonly string[];
+  readonly writable: boolean;
+}
+
+/** Mounts /proc and /sys, and below /sys/fs/cgroup the hierarchies named. */
 export function planKernelFilesystems(
   program: Program,
   root: Variable,
-  { cgroupMounts }: { readonly cgroupMounts: readonly string[] },
+  { cgroupMounts, writable }: KernelFilesystems,
 ): void {
+  const options = writable ? hardened : [...hardened, "ro"];
   planDefault(program, proc, { root });
   // Whoever does not own the network namespace cannot mount sysfs: the host's is taken, read-only.
-  planDefault(program, sysfs, { root, fallback: (target) => planHostSys(program, target) });
+  planDefault(program, { ...sysfs, options }, { root, fallback: (target) => planHostSys(program, target) });
   if (cgroupMounts[0] === "cgroup2") {
-    const options = [...hardened, "ro"];
     planDefault(
       program,
       { destination: CGROUP_DIRECTORY, type: "cgroup2", source: "cgroup", options },
       { root },
     );
   } else if (cgroupMounts.length > 0) {
-    planCgroupsV1(program, root, cgroupMounts);
+    planCgroupsV1(program, root, { controllers: cgroupMounts, options });
   }
 }
 
@@ -40,18 +47,22 @@ function planHostSys(program: Program, target: Variable): void {
 }
 
 /** Version 1 has a hierarchy for each controller: a tmpfs with a directory for each. */
-function planCgroupsV1(program: Program, root: Variable, controllers: readonly string[]): void {
+function planCgroupsV1(
+  program: Program,
+  root: Variable,
+  { controllers, options }: { readonly controllers: readonly string[]; readonly options: readonly string[] },
+): void {
   const done = program.label();
   program.section(`mount cgroup on "${CGROUP_DIRECTORY}"`);
   const target = openRealDirectory(program, root, CGROUP_DIRECTORY).onError(done).result;
-  const options = ["nosuid", "noexec", "nodev", "mode=755"];
-  const directory = planFilesystem(program, { type: "tmpfs", source: "tmpfs", options }, done);
+  const tmpfs = { type: "tmpfs", source: "tmpfs", options: [...hardened, "mode=755"] };
+  const directory = planFilesystem(program, tmpfs, done);
   attach(program, directory, target);
   for (const controller of controllers) {
     const skip = program.label();
     program.mkdirat(directory, controller, 0o755);
     const place = program.openat(directory, controller, O_PATH | O_DIRECTORY).result;
-    const mount = { type: "cgroup", source: "cgroup", options: [...hardened, "ro", controller] };
+    const mount = { type: "cgroup", source: "cgroup", options: [...options, controller] };
     attach(program, planFilesystem(program, mount, skip), place);
     program.place(skip);
   }

@@ -46,9 +46,11 @@ export interface Mount {
   readonly sourceIsDirectory?: boolean;
 }
 
-/** config-linux.md#devices: character devices of the default set. */
+/** config-linux.md#devices */
 export interface Device {
   readonly path: string;
+  /** Character device unless it says block. */
+  readonly type?: "c" | "b";
   readonly major: number;
   readonly minor: number;
   readonly fileMode: number;
