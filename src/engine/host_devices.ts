@@ -1,11 +1,11 @@
 /** The host's devices, for privileged containers: what lies directly in /dev. */
-import { readdirSync, statSync } from "node:fs";
+import { readdirSync, lstatSync } from "node:fs";
 import type { Device } from "../runtime/spec/config.ts";
 
 /** Every character and block device of /dev but terminals of the caller's session. */
 export function hostDevices(): Device[] {
   return readdirSync("/dev").flatMap((name) => {
-    const stat = statSync(`/dev/${name}`, { throwIfNoEntry: false });
+    const stat = lstatSync(`/dev/${name}`, { throwIfNoEntry: false });
     if (stat === undefined || name === "console" || name === "ptmx") return [];
     if (!stat.isCharacterDevice() && !stat.isBlockDevice()) return [];
     const type = stat.isBlockDevice() ? ("b" as const) : ("c" as const);
