@@ -5,6 +5,7 @@
 import { randomBytes } from "node:crypto";
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 
+/** How {@link writeFileAtomic} writes; defaults in brackets. */
 export interface AtomicOptions {
   /** [0o600] */
   readonly mode?: number;

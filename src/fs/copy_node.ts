@@ -55,6 +55,7 @@ export interface CopyOptions {
   readonly keepOverlayXattrs?: boolean;
 }
 
+/** True for a directory, by the type bits of its mode. */
 export const isDirectory = ({ mode }: Stat): boolean => (mode & S_IFMT) === S_IFDIR;
 
 /**

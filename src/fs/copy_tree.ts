@@ -29,6 +29,7 @@ const EMLINK = 31;
 const WHITEOUT_FILE = ".wh.";
 const OPAQUE_FILE = ".wh..wh..opq";
 
+/** How {@link flattenLayers} merges and what it may leave out. */
 export interface FlattenOptions extends CopyOptions {
   /** How the layers say what they hide; `files` are the archives' own `.wh.` files. */
   readonly whiteouts: "trusted" | "user" | "files";

@@ -13,6 +13,7 @@ const EAGAIN = 11;
 const POLL_MS_MIN = 5;
 const POLL_MS_MAX = 200;
 
+/** How a lock is waited for; defaults in brackets. */
 export interface LockOptions {
   /** Held together with other shared ones [exclusive]. */
   readonly shared?: boolean;

@@ -23,6 +23,7 @@ import type { Skipped } from "./unpack/attributes.ts";
 import { chooseWhiteouts } from "./unpack/choose_whiteouts.ts";
 import type { UnpackOptions } from "./unpack/options.ts";
 
+/** What to pull, and where to; defaults in brackets. */
 export interface PullOptions {
   readonly reference: Reference;
   /** Only when the user asks for one; this machine's otherwise. */
@@ -39,6 +40,7 @@ export interface PullOptions {
   readonly onProgress?: (progress: PullProgress) => void;
 }
 
+/** The image as it is in the store from now on. */
 export interface PullResult {
   readonly image: StoredImage;
   readonly status: "downloaded" | "up-to-date";

@@ -3,6 +3,7 @@ import { BunkerError } from "../errors.ts";
 import { formatReference, type Reference } from "../oci/reference.ts";
 import { RegistryError } from "../registry/registry_error.ts";
 
+/** A pull failed after the registry had answered; the cause says at which layer or entry. */
 export class PullError extends BunkerError {
   /** The code of the cause where it has one, e.g. `"LAYER_INVALID"`; `"DISK_FULL"` for a full disk. */
   readonly code: string;

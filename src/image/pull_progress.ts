@@ -1,6 +1,7 @@
 /** What a pull tells while it runs. */
 import type { Digest } from "../oci/digest.ts";
 
+/** One step of a pull; `layer` comes many times for each layer. */
 export type PullProgress =
   /** The manifest is known: these layers make the image, bottom first. */
   | {

@@ -122,6 +122,7 @@ export function tryReadlinkat(dirfd: number, path: Path): Buffer | number {
   return length < 0 ? length : target.subarray(0, length);
 }
 
+/** Numeric owner of a file. */
 export interface Owner {
   readonly uid: number;
   readonly gid: number;

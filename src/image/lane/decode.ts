@@ -20,6 +20,7 @@ export interface ExpectedLayer {
   readonly diffId: Digest;
 }
 
+/** What {@link decodeLayer} checks against, and where the blob goes. */
 export interface DecodeOptions {
   readonly expected: ExpectedLayer;
   /** Open file that the blob is written to; undefined when it is not kept. */

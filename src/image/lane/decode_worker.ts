@@ -2,7 +2,7 @@
 import { closeSync, openSync } from "node:fs";
 import { decodeLayer } from "./decode.ts";
 import { toErrorData } from "./error_data.ts";
-import type { DecodeAnswer, DecodeMessage } from "./job.ts";
+import type { DecodeAnswer, DecodeMessage, StopMessage } from "./job.ts";
 import { layerChunks } from "./layer_chunks.ts";
 import { abortRing, addProgress, RingAborted, RingWriter } from "./ring.ts";
 
@@ -14,14 +14,22 @@ const COLLECTION_BYTES = 2 << 20;
 
 declare const self: Worker;
 
-self.onmessage = async ({ data }: MessageEvent<DecodeMessage>) => {
-  self.postMessage(await decode(data));
+let stop = new AbortController();
+
+self.onmessage = async ({ data }: MessageEvent<DecodeMessage | StopMessage>) => {
+  if (data.kind === "stop") {
+    stop.abort();
+    return;
+  }
+  stop = new AbortController();
+  self.postMessage(await decode(data, stop.signal));
 };
 
-async function decode({ job, ring }: DecodeMessage): Promise<DecodeAnswer> {
+async function decode({ job, ring }: DecodeMessage, signal: AbortSignal): Promise<DecodeAnswer> {
   const { source, expected, blobPath } = job;
-  const blobFd = blobPath === undefined ? undefined : openSync(blobPath, "wx", 0o600);
+  let blobFd: number | undefined;
   try {
+    blobFd = blobPath === undefined ? undefined : openSync(blobPath, "wx", 0o600);
     const writer = new RingWriter(ring);
     let sinceCollection = 0;
     const onBytes = (count: number): void => {
@@ -31,12 +39,13 @@ async function decode({ job, ring }: DecodeMessage): Promise<DecodeAnswer> {
       sinceCollection = 0;
       Bun.gc(true);
     };
-    await decodeLayer(layerChunks(source), writer, { expected, blobFd, onBytes });
+    await decodeLayer(layerChunks(source, signal), writer, { expected, blobFd, onBytes });
     writer.end();
     return { kind: "done", result: undefined };
   } catch (error) {
     abortRing(ring);
-    return error instanceof RingAborted ? { kind: "aborted" } : { kind: "failed", error: toErrorData(error) };
+    const isStopped = error instanceof RingAborted || signal.aborted;
+    return isStopped ? { kind: "aborted" } : { kind: "failed", error: toErrorData(error) };
   } finally {
     if (blobFd !== undefined) closeSync(blobFd);
   }

@@ -13,6 +13,7 @@ export interface ErrorData {
 /** Causes kept of one error: more would be a cycle. */
 const DEPTH_MAX = 8;
 
+/** Takes the facts of an error, causes included, as far as they can be posted. */
 export function toErrorData(error: unknown, depth = 0): ErrorData {
   if (!(error instanceof Error)) {
     return { name: "Error", message: String(error), code: undefined, hint: undefined, cause: undefined };

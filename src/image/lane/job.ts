@@ -22,10 +22,16 @@ export interface LayerJob {
   readonly options: UnpackOptions;
 }
 
-/** Message to the decode Worker. */
+/** Message to the decode Worker: a layer to begin with. */
 export interface DecodeMessage {
+  readonly kind: "decode";
   readonly job: LayerJob;
   readonly ring: SharedArrayBuffer;
+}
+
+/** Message to the decode Worker: to give up the layer it is at; the answer to that one still comes. */
+export interface StopMessage {
+  readonly kind: "stop";
 }
 
 /** Message to the untar Worker. */
@@ -41,5 +47,7 @@ export type Answer<Result> =
   | { readonly kind: "failed"; readonly error: ErrorData }
   | { readonly kind: "aborted" };
 
+/** Answer of the decode Worker: size, digest and diffID are right when it is done. */
 export type DecodeAnswer = Answer<undefined>;
+/** Answer of the untar Worker. */
 export type UntarAnswer = Answer<LayerResult>;

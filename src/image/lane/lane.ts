@@ -5,13 +5,14 @@
 import type { LayerResult } from "../unpack/applier.ts";
 import { RelayedError } from "./error_data.ts";
 import type { LayerWatch } from "./inline.ts";
-import type { Answer, DecodeMessage, LayerJob, UntarMessage } from "./job.ts";
+import type { Answer, DecodeMessage, LayerJob, StopMessage, UntarMessage } from "./job.ts";
 import { abortRing, createRing, progressOf, resetRing } from "./ring.ts";
 
 const PROGRESS_MS = 100;
 /** Where `bun build --compile` puts the entry points of src/ in the executable. */
 const EMBEDDED = "/$bunfs/root/image/lane/";
 
+/** Two Workers and their ring; disposing of it ends both, whatever they do. */
 export class Lane implements Disposable {
   readonly #ring = createRing();
   readonly #decoder = openWorker("decode_worker");
@@ -42,20 +43,22 @@ export class Lane implements Disposable {
   async #run(job: LayerJob, signal: AbortSignal): Promise<LayerResult> {
     const { directory, options } = job;
     const ring = this.#ring;
-    const decoding = ask<DecodeMessage, undefined>(this.#decoder, { job, ring });
+    const decoding = ask<DecodeMessage, undefined>(this.#decoder, { kind: "decode", job, ring });
     const unpacking = ask<UntarMessage, LayerResult>(this.#unpacker, { directory, options, ring });
     try {
-      const decoded = await Promise.race([decoding, rejectOnAbort(signal)]);
-      const unpacked = await unpacking;
+      const both = Promise.all([decoding, unpacking]);
+      const [decoded, unpacked] = await Promise.race([both, rejectOnAbort(signal)]);
       // A layer that unpacks badly and does not have its digest is told as damaged.
       if (decoded.kind === "failed") throw new RelayedError(decoded.error);
       if (unpacked.kind === "failed") throw new RelayedError(unpacked.error);
       if (unpacked.kind === "done" && decoded.kind === "done") return unpacked.result;
       throw new Error("Cannot happen: both halves of a lane gave up because of the other");
     } finally {
-      // Whatever failed: the directory is the caller's again only when nobody writes to it any more.
+      // Whatever failed: both have closed their files, and the directory is the caller's again, once they answer.
       abortRing(ring);
-      await unpacking.catch(() => undefined);
+      const stop: StopMessage = { kind: "stop" };
+      this.#decoder.postMessage(stop);
+      await Promise.allSettled([decoding, unpacking]);
     }
   }
 

@@ -32,6 +32,7 @@ export interface PaxSparse {
   readonly segments: Segment[] | undefined;
 }
 
+/** Gathers what describes the next entry, and makes the entry of it. */
 export class EntryAssembler {
   #pax: PaxRecords = emptyPax;
   #longPath: ByteString | undefined;

@@ -5,6 +5,7 @@
 import { BunkerError } from "../../errors.ts";
 import type { ByteString } from "../../fs/byte_string.ts";
 
+/** Kinds of entries; `link` is a hard link. */
 export type EntryType = "file" | "directory" | "symlink" | "link" | "char" | "block" | "fifo";
 
 /** A point in time with the kernel's resolution; `nanoseconds` is 0 to 999999999, also before 1970. */
@@ -13,6 +14,7 @@ export interface Timestamp {
   readonly nanoseconds: number;
 }
 
+/** One entry, whichever format it was written in. */
 export interface TarEntry {
   /** As in the archive: may be absolute, hold "..", or end in "/". Never empty, without NUL. */
   readonly path: ByteString;

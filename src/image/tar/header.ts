@@ -15,8 +15,10 @@
 import type { ByteString } from "../../fs/byte_string.ts";
 import { TarError } from "./entry.ts";
 
+/** Bytes of a header, and what data is padded to. */
 export const BLOCK_SIZE = 512;
 
+/** Families of headers, told apart by their magic. */
 export type HeaderFormat = "v7" | "ustar" | "gnu" | "star";
 
 /** The fields of one header block, decoded; device numbers are 0 where the format has none. */

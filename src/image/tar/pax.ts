@@ -14,6 +14,7 @@ export interface PaxRecords {
   readonly sparseMap: readonly ByteString[];
 }
 
+/** What an entry without a PAX header has. */
 export const emptyPax: PaxRecords = { values: new Map(), sparseMap: [] };
 
 /** Longest decimal length that can be meant: limits.headerBytes has seven digits. */

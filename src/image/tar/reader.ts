@@ -32,6 +32,7 @@ type State = "header" | "meta" | "sparse-extension" | "sparse-data-map" | "data"
 /** Header types whose body describes the next entry. */
 const META_TYPES = "xXgLK";
 
+/** Reads one archive; see {@link TarHandler} for what comes out. */
 export class TarReader {
   readonly #handler: TarHandler;
   readonly #assembler = new EntryAssembler();

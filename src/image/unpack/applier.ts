@@ -67,6 +67,7 @@ export interface LayerResult {
   readonly skipped: Skipped;
 }
 
+/** Writes one layer; {@link finish} says what is left to do. */
 export class LayerApplier implements TarHandler, Disposable {
   readonly #options: UnpackOptions;
   readonly #tree = new LayerTree();

@@ -30,6 +30,7 @@ export interface Target {
   readonly name: ByteString;
 }
 
+/** Sets attributes as {@link UnpackOptions} says, and counts what it could not. */
 export class Attributes {
   readonly skipped: Skipped = { owners: 0, devices: 0, xattrs: 0 };
   readonly #options: UnpackOptions;

@@ -29,6 +29,7 @@ export interface MissingLink {
   readonly entry: ByteString;
 }
 
+/** Makes the hard links of one layer, at once or at its end. */
 export class HardLinks {
   readonly #directory: LayerDirectory;
   readonly #tree: LayerTree;

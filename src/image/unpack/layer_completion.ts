@@ -36,6 +36,7 @@ import type { UnpackOptions } from "./options.ts";
 const SYMLINKS_MAX = 40;
 const EEXIST = 17;
 
+/** Completes the layer in one directory from a view of those below. */
 export class LayerCompletion {
   readonly #directory: string;
   readonly #view: LowerView;

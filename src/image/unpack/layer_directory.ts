@@ -15,6 +15,7 @@ const ENOENT = 2;
 const EISDIR = 21;
 const EPERM = 1;
 
+/** Opens and removes what the tree names, below one root. */
 export class LayerDirectory implements Disposable {
   readonly rootFd: number;
   #openNode: DirectoryNode | undefined;

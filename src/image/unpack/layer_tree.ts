@@ -6,6 +6,7 @@
 import type { ByteString } from "../../fs/byte_string.ts";
 import type { Timestamp } from "../tar/entry.ts";
 
+/** A directory of the layer, with what it holds that paths depend on. */
 export interface DirectoryNode {
   readonly kind: "directory";
   readonly parent: DirectoryNode | undefined;
@@ -18,6 +19,7 @@ export interface DirectoryNode {
   times: { readonly atime: Timestamp; readonly mtime: Timestamp } | undefined;
 }
 
+/** What a name stands for; a name that is not here may still be a file. */
 export type Node =
   | DirectoryNode
   | { readonly kind: "symlink"; readonly target: ByteString }
@@ -29,6 +31,7 @@ const SYMLINKS_MAX = 40;
 /** A path goes through too many symlinks. */
 export class SymlinkLoop extends Error {}
 
+/** The tree of one layer, and how paths go through it. */
 export class LayerTree {
   readonly root: DirectoryNode = newDirectory(undefined, "");
 

@@ -8,6 +8,7 @@ import type { UnpackOptions } from "./options.ts";
 
 const ROOT_MODE = 0o755;
 
+/** Reader and applier of one layer, joined. */
 export class LayerUnpacker implements Disposable {
   readonly #rootFd: Fd;
   readonly #applier: LayerApplier;

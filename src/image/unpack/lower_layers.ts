@@ -7,6 +7,7 @@ import { LayerCompletion } from "./layer_completion.ts";
 import { LowerView } from "./lower_view.ts";
 import type { UnpackOptions } from "./options.ts";
 
+/** Completes the layers of one image, from the bottom up. */
 export class LowerLayers {
   readonly #options: UnpackOptions;
   readonly #view: LowerView;

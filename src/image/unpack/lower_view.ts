@@ -19,6 +19,7 @@ export interface Found {
   readonly layer: string;
 }
 
+/** A stack of layers, and what shows at a path of it. */
 export class LowerView {
   readonly #form: UnpackOptions["whiteouts"];
   /** Absolute paths, top first. */

@@ -1,6 +1,7 @@
 /** How a layer is unpacked, decided once for a whole pull: nothing here is probed again. */
 import type { Owner } from "../../linux/file.ts";
 
+/** What the file system and the user namespace let a layer keep. */
 export interface UnpackOptions {
   /**
    * How "not in the layers below" is written: `trusted` and `user` as overlayfs reads it with root's or a user

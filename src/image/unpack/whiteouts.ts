@@ -15,6 +15,7 @@ const EEXIST = 17;
 const WHITEOUT_FILE = ".wh.";
 const OPAQUE_FILE = ".wh..wh..opq";
 
+/** Writes the whiteouts of one layer. */
 export class Whiteouts {
   readonly #directory: LayerDirectory;
   readonly #attributes: Attributes;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { findImage } from "../../../src/store/find_image.ts";
 import { findImageById, listImages } from "../../../src/store/images.ts";
 import {
@@ -188,17 +188,19 @@ describe("pullImage()", () => {
     expect(["", "l", "tmp", "refs", "blobs"].map(modeOf)).toEqual(["700", "711", "700", "700", "700"]);
   });
 
-  rootTest(title("leaves a layout that umoci reads"), async () => {
-    await using sandbox = PullSandbox.serve({ "app:latest": { layers: [small, large] } });
-    await sandbox.pull();
+  test.skipIf(!isRoot || Bun.which("umoci") === null)(
+    title("leaves an OCI layout that other tools read, and finds the image by the beginning of its id"),
+    async () => {
+      await using sandbox = PullSandbox.serve({ "app:latest": { layers: [small, large] } });
+      const { image } = await sandbox.pull();
 
-    const { manifests } = JSON.parse(readFileSync(`${sandbox.root}/index.json`, "utf8"));
+      const tags = await Bun.$`umoci ls --layout ${sandbox.root}`.text();
 
-    expect(manifests).toHaveLength(1);
-    expect(listImages(sandbox.root)).toHaveLength(1);
-    const id = listImages(sandbox.root)[0]?.imageId ?? "";
-    expect(findImageById(sandbox.root, id.slice(7, 19))?.imageId).toBe(id as never);
-  });
+      expect(tags.trim()).toBe(`${sandbox.registry.host}/app:latest`);
+      expect(listImages(sandbox.root)).toEqual([image]);
+      expect(findImageById(sandbox.root, image.imageId.slice(7, 19))).toEqual(image);
+    },
+  );
 });
 
 describe("a pull that fails changes nothing", () => {
