@@ -16,7 +16,7 @@ const WNOHANG = 1;
 const CGROUPS = "/sys/fs/cgroup";
 
 /** Bun's own descriptors, which come and go with timers, threads and watched processes. */
-const BUN_DESCRIPTOR = /^(anon_inode:|\/dev\/(null|urandom|random)|\/proc\/|\/sys\/fs\/cgroup|socket:.*bun)/;
+const BUN_DESCRIPTOR = /^(anon_inode:|\/dev\/(null|urandom|random)|\/proc\/|\/sys\/fs\/cgroup\/)/;
 
 /** Makes processes below this one stay below it. */
 export function adoptOrphans(): void {
