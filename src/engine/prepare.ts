@@ -7,6 +7,7 @@ import type { CompiledContainer } from "../runtime/compiled_container.ts";
 import type { RootSource } from "../runtime/rootfs/root_source.ts";
 import { CAP_LAST_CAP, planCapabilities } from "../runtime/security/capability.ts";
 import { planRlimits } from "../runtime/security/rlimit.ts";
+import { seccompFilter } from "../runtime/security/seccomp_filter.ts";
 import type { KernelVersion } from "../runtime/security/seccomp_profile.ts";
 import type { Spec } from "../runtime/spec/config.ts";
 import type { StartedContainer } from "../runtime/start.ts";
@@ -74,7 +75,6 @@ async function filterOf(
   { capabilities, image }: { readonly capabilities: bigint; readonly image: StoredImage },
 ): Promise<Uint8Array | undefined> {
   if (seccomp === "unconfined" || (privileged && seccomp === "default")) return undefined;
-  const { seccompFilter } = await import("../runtime/security/seccomp_filter.ts");
   const profile = seccomp === "default" ? "default" : await readProfile(seccomp);
   const arch = image.architecture === "386" ? "386" : process.arch === "arm64" ? "arm64" : "amd64";
   return seccompFilter({ profile, capabilities, arch, kernel: kernelVersion() });

@@ -1,13 +1,20 @@
 /**
  * Masked and read-only paths (config-linux.md#masked-paths). Targets are opened without following symbolic links and
- * used as descriptors ever after; what is mounted over them comes from our own /dev and an own empty tmpfs, never from
+ * used as descriptors ever after; what is mounted over them comes from our own /dev, never from
  * the image, whose /dev/null could be anything (CVE-2025-31133).
  */
 import { AT_EMPTY_PATH, AT_RECURSIVE, AT_REMOVEDIR, O_DIRECTORY, O_PATH } from "../../linux/abi/fcntl.ts";
-import { MNT_DETACH, MOUNT_ATTR_RDONLY, OPEN_TREE_CLONE } from "../../linux/abi/mount.ts";
+import {
+  MNT_DETACH,
+  MOUNT_ATTR_NODEV,
+  MOUNT_ATTR_NOEXEC,
+  MOUNT_ATTR_NOSUID,
+  MOUNT_ATTR_RDONLY,
+  OPEN_TREE_CLONE,
+} from "../../linux/abi/mount.ts";
 import type { Program } from "../../linux/program.ts";
 import type { Variable } from "../../linux/step.ts";
-import { attach, planFilesystem, setAttributes } from "./mounts.ts";
+import { attach, setAttributes } from "./mounts.ts";
 import { openRealDirectory, openRealTarget } from "./target.ts";
 
 /** Descriptors that masking needs. */
@@ -29,14 +36,15 @@ export function planMasks(program: Program, plan: MaskPlan): void {
 }
 
 /**
- * One empty read-only tmpfs serves all directories, which saves a superblock each. It is attached in our /dev first:
- * before Linux 6.15 open_tree(2) clones only what is attached.
+ * One empty directory of our /dev serves for all, mounted on itself read-only: a superblock less than a tmpfs of its
+ * own. Its name is taken away afterwards, so nothing can ever be made in it.
  */
 function planEmptyDirectory(program: Program, dev: Variable, empty: Variable): void {
-  const options = ["ro", "nosuid", "nodev", "noexec", "mode=755", "size=0k", "nr_inodes=2"];
-  const tmpfs = planFilesystem(program, { type: "tmpfs", source: "tmpfs", options });
   program.mkdirat(dev, ".empty", 0o755);
-  attach(program, tmpfs, program.openat(dev, ".empty", O_PATH | O_DIRECTORY).result);
+  const copy = program.open_tree(dev, ".empty", OPEN_TREE_CLONE).result;
+  const attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
+  setAttributes(program, copy, { attributes, propagation: 0, recursive: false });
+  attach(program, copy, program.openat(dev, ".empty", O_PATH | O_DIRECTORY).result);
   program.openat(dev, ".empty", O_PATH | O_DIRECTORY).into(empty);
 }
 
