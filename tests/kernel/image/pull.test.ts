@@ -287,12 +287,7 @@ describe("a pull that fails changes nothing", () => {
   rootTest(title("when it is killed, and the next one removes what it left"), async () => {
     await using sandbox = PullSandbox.serve({ "app:latest": { layers: [large, small] } });
     sandbox.registry.break(drip(20_000, 20, { on: BLOBS, times: 3 }));
-    const script = `
-      import { pullImage } from "${import.meta.dir}/../../../src/image/pull.ts";
-      import { parseReference } from "${import.meta.dir}/../../../src/oci/reference.ts";
-      await pullImage({ reference: parseReference("${sandbox.registry.host}/app:latest"), root: "${sandbox.root}" });
-    `;
-    const child = Bun.spawn([process.execPath, "-e", script], { stdout: "ignore", stderr: "ignore" });
+    const child = spawnPull(sandbox);
     while (!sandbox.content().some((name) => name.startsWith("tmp/"))) await Bun.sleep(10);
     await Bun.sleep(100);
 
@@ -306,7 +301,41 @@ describe("a pull that fails changes nothing", () => {
     expect(status).toBe("downloaded");
     expect(readdirSync(`${sandbox.root}/tmp`)).toEqual([]);
   });
+
+  const delaysMs = [60, 80, 100, 110, 120, 130, 140, 150, 170, 200];
+  rootTest(title("when it is killed at any time: the image is whole or not there"), async () => {
+    for (const delayMs of delaysMs) {
+      // One after the other: each kill is at another stage of the same pull.
+      await using sandbox = PullSandbox.serve({ "app:latest": { layers: [large, small] } });
+      const child = spawnPull(sandbox);
+      await Bun.sleep(delayMs);
+      child.kill("SIGKILL");
+      await child.exited;
+
+      const killed = findImage(sandbox.root, sandbox.reference());
+      const { image } = await sandbox.pull();
+
+      for (const { layers } of killed === undefined ? [image] : [killed, image]) {
+        const trees = layers.map((layer) => listTree(`${sandbox.root}/${layer}`));
+        expect(trees).toEqual([
+          ["usr/", "usr/large"],
+          ["etc/", "etc/small"],
+        ]);
+      }
+      expect(readdirSync(`${sandbox.root}/tmp`)).toEqual([]);
+    }
+  });
 });
+
+/** A process of its own that pulls `app:latest`. */
+function spawnPull({ registry, root }: PullSandbox): Bun.Subprocess {
+  const script = `
+    import { pullImage } from "${import.meta.dir}/../../../src/image/pull.ts";
+    import { parseReference } from "${import.meta.dir}/../../../src/oci/reference.ts";
+    await pullImage({ reference: parseReference("${registry.host}/app:latest"), root: "${root}" });
+  `;
+  return Bun.spawn([process.execPath, "-e", script], { stdout: "ignore", stderr: "ignore" });
+}
 
 /** The fault, for the blob of one layer only. */
 function onLayers(fault: Fault, layer: LayerSpec): Fault {
