@@ -90,7 +90,7 @@ describe("documents", () => {
 });
 
 /** In quotes after `code`: declared by a class, given to a constructor, or chosen where a cause has none. */
-function codesOfSources(): readonly string[] {
+function codesOfSources(): string[] {
   const sources = [...new Glob("src/**/*.ts").scanSync(REPOSITORY)].filter((path) => !path.includes("/abi/"));
   const found = sources.flatMap((path) =>
     [...read(path).matchAll(/\bcode\b(?:: |s?\b[^\n"]{0,40} \?\? | = )"([A-Z_]+)"/g)].map(groupOf),
