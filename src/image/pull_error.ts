@@ -26,7 +26,7 @@ export function pullError(reference: Reference, cause: unknown, signal: AbortSig
   const name = `image "${formatReference(reference)}"`;
   const codes = codesOf(cause);
   if (codes.some((code) => DISK_FULL.includes(code))) {
-    const hint = 'Free space with "bunker system prune", or move the data with --root';
+    const hint = "Free some space, or move the data to another disk with --root";
     return new PullError(`Cannot pull ${name}: the disk is full`, { code: "DISK_FULL", cause, hint });
   }
   const hint = cause instanceof BunkerError && cause.hint !== undefined ? { hint: cause.hint } : {};

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import { flattenLayers } from "../../../src/fs/copy_tree.ts";
 import { findImage } from "../../../src/store/find_image.ts";
 import { findImageById, listImages } from "../../../src/store/images.ts";
 import {
@@ -177,6 +178,27 @@ describe("pullImage()", () => {
     expect(tree["dir"]?.xattrs).toEqual(["user.overlay.opaque=79"]);
     expect(tree["gone"]).toMatchObject({ type: "char", content: "0" });
     expect(tree["other"]).toMatchObject({ owner: "0:0", mode: "4755" });
+  });
+
+  rootTest(title("keeps the archives' whiteout files where the data root is an overlay itself"), async () => {
+    const hiding: LayerSpec = { entries: [{ name: "etc/" }, { name: "etc/.wh.small" }, { name: "etc/new" }] };
+    await using sandbox = PullSandbox.serve({ "app:latest": { layers: [small, hiding] } });
+    // A disk of its own: an overlay cannot be the upper layer of another, as where the tests run in a container.
+    const disk = `${sandbox.path}/disk`;
+    await Bun.$`mkdir -p ${disk} ${sandbox.root}; mount -t tmpfs bunker-test ${disk}`;
+    await Bun.$`mkdir ${disk}/lower ${disk}/upper ${disk}/work`;
+    const options = `lowerdir=${disk}/lower,upperdir=${disk}/upper,workdir=${disk}/work`;
+    await Bun.$`mount -t overlay -o ${options} bunker-test ${sandbox.root}`;
+    try {
+      const { image } = await sandbox.pull();
+
+      const layers = image.layers.map((layer) => `${sandbox.root}/${layer}`);
+      flattenLayers(layers, `${sandbox.path}/merged`, { whiteouts: "files" });
+      expect(image.overlayXattrs).toBe("files");
+      expect(listTree(`${sandbox.path}/merged`)).toEqual(["etc/", "etc/new"]);
+    } finally {
+      await Bun.$`umount ${sandbox.root}; umount ${disk}`;
+    }
   });
 
   rootTest(title("closes the data root to other users"), async () => {
