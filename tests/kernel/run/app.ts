@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { pullImage } from "../../../src/image/pull.ts";
 import { parseReference } from "../../../src/oci/reference.ts";
 import { BUSYBOX } from "../../helpers/alpine_image.ts";
-import type { BunkerOptions } from "../../helpers/bunker.ts";
+import { type BunkerOptions, programs } from "../../helpers/bunker.ts";
 import { serveRegistry } from "../../helpers/fake_registry.ts";
 import { buildImage, type ImageSpec, type LayerSpec } from "../../helpers/image_builder.ts";
 import type { PipedResult } from "../../helpers/pipes.ts";
@@ -57,6 +57,66 @@ export interface AppSpec {
 /** Options of one run. */
 export type RunWith = Partial<Omit<BunkerOptions, "root" | "state">>;
 
+/** A run that goes on. */
+export class Running implements AsyncDisposable {
+  readonly #child: Bun.Subprocess<"pipe", "pipe", "pipe">;
+  readonly #output: AsyncIterator<Uint8Array>;
+  readonly #decoder = new TextDecoder();
+  #seen = "";
+
+  constructor(child: Bun.Subprocess<"pipe", "pipe", "pipe">) {
+    this.#child = child;
+    this.#output = child.stdout[Symbol.asyncIterator]();
+  }
+
+  /** Process id of bunker. */
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  /** Waits until stdout has `text`. @throws {Error} when it ends without. @returns all so far */
+  async output(text: string): Promise<string> {
+    while (!this.#seen.includes(text)) {
+      const { done, value } = await this.#output.next();
+      if (done) throw new Error(`no "${text}" in "${this.#seen}": ${await this.#child.stderr.text()}`);
+      this.#seen += this.#decoder.decode(value, { stream: true });
+    }
+    return this.#seen;
+  }
+
+  /** The rest of stdout, with what was seen. */
+  async rest(): Promise<string> {
+    for (;;) {
+      const { done, value } = await this.#output.next();
+      if (done) return this.#seen;
+      this.#seen += this.#decoder.decode(value, { stream: true });
+    }
+  }
+
+  /** Writes to stdin. */
+  type(text: string): void {
+    this.#child.stdin.write(text);
+    this.#child.stdin.flush();
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** Exit code, or 128 + n when bunker itself was killed by signal n. */
+  get exited(): Promise<number> {
+    return this.#child.exited;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await this.#child.exited;
+  }
+}
+
+/** Tests run the sources: what is tested is what was edited. */
+const PROGRAM = "bun run src/main.ts";
+
 /** The image in the store of a sandbox. */
 export class App {
   readonly reference: string;
@@ -89,7 +149,23 @@ export class App {
 
   /** `bunker run FLAGS app COMMAND…`, from the sources. */
   run(flags: readonly string[], command: readonly string[], options: RunWith = {}): Promise<PipedResult> {
-    return this.#sandbox.bunker(this.words(flags, command), { program: "bun run src/main.ts", ...options });
+    return this.#sandbox.bunker(this.words(flags, command), { program: PROGRAM, ...options });
+  }
+
+  /** The same without waiting, with pipes; dispose of it or wait for its end. */
+  start(flags: readonly string[], command: readonly string[]): Running {
+    const child = Bun.spawn([...programs[PROGRAM], ...this.words(flags, command)], {
+      stdin: "pipe",
+      stdout: "pipe",
+      stderr: "pipe",
+      env: {
+        PATH: process.env["PATH"],
+        HOME: "/",
+        BUNKER_ROOT: this.#sandbox.root,
+        BUNKER_STATE: this.#sandbox.state,
+      },
+    });
+    return new Running(child);
   }
 
   /** Runs a script of the shell and returns its output. @throws {Error} when it does not end with 0. */
