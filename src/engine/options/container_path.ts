@@ -28,13 +28,20 @@ export function normalisePath(path: string): string {
   return `/${parts.join("/")}`;
 }
 
+/** What lxcfs(8) replaces to show a container its own limits. */
+const REPLACEABLE_IN_PROC = /^\/proc\/(cpuinfo|diskstats|loadavg|meminfo|slabinfo|stat|swaps|uptime)$/;
+
 /**
  * Like {@link parseContainerPath}, for something to be mounted there.
- * @throws {SyntaxError} for the root directory too, over which nothing can be mounted.
+ * @throws {SyntaxError} for the root directory too, over which nothing can be mounted, and for /proc and what is in
+ * it: who is confined and how is read and written there (CVE-2019-19921).
  */
 export function parseMountTarget(text: string): string {
   const path = parseContainerPath(text);
   if (path === "/") throw new SyntaxError(`Cannot mount on "${text}": it is the container's root`);
+  if (/^\/proc(\/|$)/.test(path) && !REPLACEABLE_IN_PROC.test(path)) {
+    throw new SyntaxError(`Cannot mount on "${text}": it is in the container's /proc`);
+  }
   return path;
 }
 
