@@ -18,8 +18,8 @@ export class NameInUseError extends BunkerError {
 
 /** Takes the name until it is disposed of. @throws {NameInUseError} when a running container has it. */
 export function claimName(name: string, state: string): Disposable {
-  const path = `${state}/names/${name}`;
-  mkdirSync(`${state}/names`, { recursive: true, mode: 0o700 });
+  const path = `${state}/name-${name}`;
+  mkdirSync(state, { recursive: true, mode: 0o700 });
   const fd = lockFile(path);
   if (fd === undefined) {
     throw new NameInUseError(`Cannot name the container "${name}": a running container has that name`, {
