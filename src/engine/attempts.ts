@@ -8,7 +8,6 @@
  *
  * What the user asked for by a flag and cannot be had in a lesser grade is an error.
  */
-import { call } from "../linux/call.ts";
 import { socketpair } from "../linux/socket_pair.ts";
 import type { ProgramFailure, SpawnedProgram } from "../linux/spawn.ts";
 import type { Exit } from "../linux/wait.ts";
@@ -22,8 +21,8 @@ import { type StartedContainer, startContainer } from "../runtime/start.ts";
 export interface Attempt {
   readonly spec: Spec;
   readonly host: Omit<HostPlan, "root">;
-  /** Open cgroup.procs files, `host.cgroupProcs` of them. */
-  readonly cgroupProcs: readonly number[];
+  /** Descriptors that the program inherits: cgroup.procs files, then pipes for its outputs. */
+  readonly inherit: readonly number[];
   /** Undefined where the image's layers are not of overlayfs' form: a copy of them is the root then. */
   readonly overlay: RootSource | undefined;
   /** `name|uid[:group|gid]` to be looked up in the container. */
@@ -77,15 +76,16 @@ interface Outcome {
 type RefusedOutcome = Outcome & { readonly failure: ProgramFailure };
 
 async function tryRoot(attempt: Attempt, root: RootSource): Promise<Outcome> {
-  const { spec, user, host, cgroupProcs, programFile, onSpawned } = attempt;
+  const { spec, user, host, inherit, programFile, onSpawned } = attempt;
   const { executable, store } = await compileContainer(spec, { ...host, root }, attempt.compiled);
   const sockets = socketpair();
-  const started = startContainer(executable, { spec, user, sockets, cgroupProcs, programFile, onSpawned });
+  const started = startContainer(executable, { spec, user, sockets, inherit, programFile, onSpawned });
   const supervision = await attempt.supervise(started, store);
   const exit = await supervision.wait();
   supervision.finish();
-  call("close", started.pidfd);
-  return { exit, failure: await started.failure() };
+  const failure = await started.failure();
+  started.release();
+  return { exit, failure };
 }
 
 /** Overlay and mount propagation are what the grades differ in; any other failure is one. */

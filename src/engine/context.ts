@@ -14,6 +14,8 @@ export interface EngineContext {
    * handlers alone. The command line leaves it out.
    */
   readonly embedded?: boolean | undefined;
+  /** Descriptors that the command's output and errors go to; the caller's own when undefined. */
+  readonly outputs?: readonly [stdout: number, stderr: number] | undefined;
   /** Tell about decisions that are silent otherwise. */
   readonly debug: boolean;
   /** Called when `run` has to pull first; makes the observer only then, since a display costs start-up time. */

@@ -1,5 +1,5 @@
 /** The host's devices, for privileged containers: what lies directly in /dev. */
-import { readdirSync, lstatSync } from "node:fs";
+import { lstatSync, readdirSync } from "node:fs";
 import type { Device } from "../runtime/spec/config.ts";
 
 /** Every character and block device of /dev but terminals of the caller's session. */

@@ -105,6 +105,7 @@ export async function createAttempt(plan: ContainerPlan, { directory, cgroup }: 
     host: {
       files: etcFiles(spec.hostname, options.network),
       cgroupProcs: cgroup.procs.length,
+      captured: plan.context.outputs !== undefined,
       cgroupMounts: cgroup.mounts,
       seccompFilter: plan.seccompFilter,
       ignoredSignals: status.ignoredSignals,
@@ -117,7 +118,7 @@ export async function createAttempt(plan: ContainerPlan, { directory, cgroup }: 
     },
     copyRoot: async () =>
       (await import("./copied_root.ts")).copyRoot(plan.root, { lower, directory: directory.path }),
-    cgroupProcs: cgroup.procs,
+    inherit: [...cgroup.procs, ...(plan.context.outputs ?? [])],
     compiled: `${plan.root}/${COMPILED_PROGRAMS}`,
     programFile: `${stateRoot(plan.context)}/program-${plan.id.slice(0, 12)}`,
     onSpawned: ({ pidfd }) => plan.context.embedded === true || forwardSignals(pidfd),

@@ -16,7 +16,7 @@ import {
   OPEN_TREE_CLONE,
 } from "../linux/abi/mount.ts";
 import { CLONE_NEWIPC, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUSER, CLONE_NEWUTS } from "../linux/abi/sched.ts";
-import { call, SyscallError } from "../linux/call.ts";
+import { SyscallError } from "../linux/call.ts";
 import type { Program } from "../linux/program.ts";
 import { report, reportAddress } from "../linux/program_core.ts";
 import {
@@ -97,8 +97,9 @@ function probeMounts(directory: string, maps: UserMaps | undefined): Record<Tria
   try {
     const started = start(finishProgram(program), { namespaces, maps });
     waitForExit(started.pidfd);
-    call("close", started.pidfd);
-    return readResults(started);
+    const results = readResults(started);
+    started.release();
+    return results;
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     return { ...resultsOf(() => "not tried"), namespaces: error.message };
@@ -185,8 +186,8 @@ async function probeUserNamespaces(maps: UserMaps | undefined): Promise<string |
   try {
     const started = start(finishProgram(program), { namespaces: 0, maps });
     waitForExit(started.pidfd);
-    call("close", started.pidfd);
     const failure = await started.failure();
+    started.release();
     return failure === undefined ? undefined : errnoName(failure.errno);
   } catch (error) {
     if (!(error instanceof Error)) throw error;

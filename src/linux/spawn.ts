@@ -47,13 +47,15 @@ export interface SpawnOptions {
   readonly programFile?: string;
 }
 
-/** A started program. The caller closes `pidfd`. */
+/** A started program; whoever started it calls `release` in the end. */
 export interface SpawnedProgram {
   readonly pid: number;
   readonly pidfd: number;
   readonly report: SharedPage;
   /** The step that made the program give up, and why; undefined while all goes well. */
   readonly failure: () => Promise<ProgramFailure | undefined>;
+  /** Closes `pidfd` and gives the memory back; nothing of this object may be used afterwards. */
+  readonly release: () => void;
 }
 
 /** Why a program ended before its last step. */
@@ -111,7 +113,12 @@ export function spawnProgram(executable: Executable, options: SpawnOptions): Spa
   try {
     const { pid, pidfd, launcher } = launch(memfd, { ...options, inherit: [page.fd, ...options.inherit] });
     const failure = async () => (await readFailure(page, executable)) ?? launchFailure(launcher);
-    return { pid, pidfd, report: page, failure };
+    const release = () => {
+      call("close", pidfd);
+      call("munmap", page.address, page.bytes.length);
+      call("munmap", launcher.address, LAUNCHER_SIZE);
+    };
+    return { pid, pidfd, report: page, failure, release };
   } finally {
     call("close", memfd);
     call("close", page.fd);

@@ -39,6 +39,8 @@ export interface HostPlan {
   readonly files: readonly ProvidedFile[];
   /** How many cgroup.procs files the program inherits after its socket, to write itself into. */
   readonly cgroupProcs: number;
+  /** The program inherits the writing ends of two pipes after all else: the command's output and errors. */
+  readonly captured: boolean;
   /** cgroup controllers (v1) or `cgroup2`, to be mounted below /sys/fs/cgroup. */
   readonly cgroupMounts: readonly string[];
   /** Array of struct sock_filter; undefined: unconfined. */
@@ -88,6 +90,14 @@ function planProcess(program: Program, spec: Spec, host: HostPlan): void {
     program.section("give the command an empty standard input");
     program.dup3(program.openat(AT_FDCWD, "/dev/null", O_RDWR).result, 0);
   }
+  if (host.captured) planCapture(program, host.cgroupProcs + 1);
+}
+
+/** The command's output goes to the pipes that the engine reads. */
+function planCapture(program: Program, first: number): void {
+  program.section("give the command its outputs");
+  program.dup3(inheritedFd(first), 1);
+  program.dup3(inheritedFd(first + 1), 2);
 }
 
 interface MountedRoot {

@@ -52,7 +52,7 @@ export function startPump({ from, to, guard }: PumpOptions): SpawnedProgram {
 /** Waits for the end of a pump. */
 export function awaitPump(pump: SpawnedProgram): void {
   waitForExit(pump.pidfd);
-  call("close", pump.pidfd);
+  pump.release();
 }
 
 /** Ends a pump that waits for input. */

@@ -26,7 +26,8 @@ export interface StartRequest {
   readonly user: string;
   /** Both ends of the socket pair; the second is the program's, and closed here. */
   readonly sockets: readonly [engine: number, program: number];
-  readonly cgroupProcs: readonly number[];
+  /** Descriptors of this process that the program uses after its socket: HostPlan says which. */
+  readonly inherit: readonly number[];
   readonly programFile: string;
   /** Called while the program assembles the root, before its questions are answered. */
   readonly onSpawned: (spawned: SpawnedProgram) => void;
@@ -48,7 +49,7 @@ export function startContainer(executable: Executable, request: StartRequest): S
   const mapped = spec.linux.uidMappings.length > 0;
   const spawned = spawnProgram(executable, {
     namespaces: spec.linux.namespaces,
-    inherit: [sockets[1], ...request.cgroupProcs],
+    inherit: [sockets[1], ...request.inherit],
     programFile: request.programFile,
     ...(mapped ? { waitFd: sockets[1] } : {}),
   });
@@ -59,6 +60,7 @@ export function startContainer(executable: Executable, request: StartRequest): S
   } catch (error) {
     call("pidfd_send_signal", spawned.pidfd, SIGKILL, null, 0);
     waitForExit(spawned.pidfd);
+    spawned.release();
     throw error;
   } finally {
     call("close", sockets[0]);

@@ -45,7 +45,7 @@ export async function runInUserNamespace(maps: UserMaps, command: HostCommand): 
     if (failure !== undefined) throw failureError(failure);
     return exit;
   } finally {
-    call("close", started.pidfd);
+    started.release();
   }
 }
 
@@ -80,7 +80,7 @@ function release(started: SpawnedProgram, engine: number, maps: UserMaps): Spawn
   } catch (error) {
     call("pidfd_send_signal", started.pidfd, SIGKILL, null, 0);
     waitForExit(started.pidfd);
-    call("close", started.pidfd);
+    started.release();
     throw error;
   }
 }

@@ -35,7 +35,12 @@ function planMove(path: string, pid: number): Program {
   const program = new Program();
   const child = program.label();
   const back = program.label();
-  program.clone(CLONE_VM | SIGCHLD).storeAt(pid).onZero(child).onPositive(back).onError(back);
+  program
+    .clone(CLONE_VM | SIGCHLD)
+    .storeAt(pid)
+    .onZero(child)
+    .onPositive(back)
+    .onError(back);
   program.place(back).returns();
   program.place(child);
   program.write(program.openat(AT_FDCWD, path, O_WRONLY).result, "0", 1).ignoreErrors();

@@ -151,6 +151,7 @@ const host: HostPlan = {
   },
   files: [{ path: "/etc/hostname", content: "box\n" }],
   cgroupProcs: 1,
+  captured: false,
   cgroupMounts: ["pids"],
   seccompFilter: new Uint8Array(16),
   ignoredSignals: [13],
