@@ -1,6 +1,6 @@
 /** From options and image to a container that is ready to be built: the spec, then everything around it. */
 import { forwardSignals } from "../linux/forward_signals.ts";
-import { isDirectory } from "../linux/small_file.ts";
+import { exists, isDirectory } from "../linux/small_file.ts";
 import { pollForExit, waitForExit } from "../linux/wait.ts";
 import type { Cgroup } from "../runtime/cgroup/cgroup.ts";
 import type { CompiledContainer } from "../runtime/compiled_container.ts";
@@ -23,7 +23,7 @@ import { etcFiles } from "./etc_files.ts";
 import type { HostStatus } from "./host.ts";
 import { hostRlimits } from "./host_limits.ts";
 import { kernelVersion } from "./kernel.ts";
-import type { RunOptions } from "./options/run_options.ts";
+import type { MountRequest, RunOptions } from "./options/run_options.ts";
 import type { IdMaps } from "./rootless.ts";
 import { createSpec } from "./spec.ts";
 
@@ -53,6 +53,7 @@ export async function planContainerRun(inputs: RunInputs): Promise<ContainerPlan
   const { options, status, idMaps, image } = inputs;
   const id = crypto.getRandomValues(new Uint8Array(32)).toHex();
   const { capAdd, capDrop, privileged, ulimits } = options;
+  if (!options.explain && options.mounts.length > 0) await makeHostPaths(options.mounts);
   // In a user namespace of its own a container may hold every capability: over what that namespace owns.
   const hostBounding = idMaps === undefined ? status.bounding : (1n << BigInt(CAP_LAST_CAP + 1)) - 1n;
   const { bounding } = planCapabilities({ add: capAdd, drop: capDrop, privileged, hostBounding });
@@ -68,6 +69,16 @@ export async function planContainerRun(inputs: RunInputs): Promise<ContainerPlan
     devices: privileged ? (await import("./host_devices.ts")).hostDevices() : defaultDevices,
   });
   return { ...inputs, id, spec, seccompFilter };
+}
+
+/** docker's -v makes a missing host path a directory; --mount leaves the error to the step that opens it. */
+async function makeHostPaths(mounts: readonly MountRequest[]): Promise<void> {
+  const { mkdirSync } = await import("node:fs");
+  for (const mount of mounts) {
+    if (mount.type === "bind" && mount.createHostPath && !exists(mount.hostPath)) {
+      mkdirSync(mount.hostPath, { recursive: true, mode: 0o755 });
+    }
+  }
 }
 
 async function filterOf(
@@ -168,10 +179,19 @@ async function supervise(
   store: CompiledStore,
 ): Promise<Supervision> {
   const relay = master === undefined ? undefined : await relayOf(master, plan);
-  if (store !== undefined) (await import("./compiled_programs.ts")).keepCompiled(plan.root, store);
-  await removeStaleContainers(plan.root, plan.id.slice(0, 12), plan.idMaps);
+  await keepHouse(plan, store);
   const wait = () => (plan.context.embedded ? pollForExit(pidfd) : waitForExit(pidfd));
   return { wait, finish: () => relay?.finish() };
+}
+
+/** What can be done while the container runs. A full disk is no reason to end a container that runs. */
+async function keepHouse(plan: ContainerPlan, store: CompiledStore): Promise<void> {
+  try {
+    if (store !== undefined) (await import("./compiled_programs.ts")).keepCompiled(plan.root, store);
+    await removeStaleContainers(plan.root, plan.id.slice(0, 12), plan.idMaps);
+  } catch {
+    // Nothing of it is needed by this container; the next one tries again.
+  }
 }
 
 async function relayOf(master: number, { options }: ContainerPlan): Promise<TerminalRelay> {
