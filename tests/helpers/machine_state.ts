@@ -25,11 +25,12 @@ export function adoptOrphans(): void {
 
 /** What there is. */
 export function readMachineState(): MachineState {
+  const pids = descendants();
   return {
     descriptors: descriptors(),
     mounts: mounts(),
-    cgroups: cgroups(),
-    processes: processes(),
+    cgroups: cgroups(new Set(pids)),
+    processes: pids.map(describeProcess),
     links: existsSync("/sys/class/net") ? readdirSync("/sys/class/net").sort() : [],
   };
 }
@@ -68,15 +69,22 @@ function mounts(): readonly string[] {
   });
 }
 
-/** Those that bunker makes, in the one hierarchy of version 2 or in each of version 1. */
-function cgroups(): readonly string[] {
+/**
+ * Those that bunker makes, in the one hierarchy of version 2 or in each of version 1. One that holds processes of others is
+ * that of another engine on the machine; one that is left behind is empty, or holds descendants of this process.
+ */
+function cgroups(own: ReadonlySet<number>): readonly string[] {
   if (!existsSync(CGROUPS)) return [];
   const hierarchies = ["", ...directoriesOf(CGROUPS).map((name) => `${name}/`)];
-  return hierarchies.flatMap((prefix) =>
+  const all = hierarchies.flatMap((prefix) =>
     directoriesOf(`${CGROUPS}/${prefix}`)
       .filter((name) => name.startsWith("bunker-"))
       .map((name) => `${prefix}${name}`),
   );
+  return all.filter((path) => {
+    const pids = readText(`${CGROUPS}/${path}/cgroup.procs`).split("\n").filter(Boolean).map(Number);
+    return pids.length === 0 || pids.some((pid) => own.has(pid));
+  });
 }
 
 function directoriesOf(path: string): readonly string[] {
@@ -91,7 +99,7 @@ function directoriesOf(path: string): readonly string[] {
 }
 
 /** Descendants of this process; a dead child that nobody else waits for is reaped first. */
-function processes(): readonly string[] {
+function descendants(): readonly number[] {
   const parents = new Map<number, number>();
   for (const pid of readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
@@ -105,7 +113,7 @@ function processes(): readonly string[] {
     }
     return false;
   };
-  return [...parents.keys()].filter(isDescendant).filter(isAlive).map(describeProcess);
+  return [...parents.keys()].filter(isDescendant).filter(isAlive);
 }
 
 function parentOf(pid: number): number | undefined {
@@ -123,11 +131,13 @@ function describeProcess(pid: number): string {
   return `${pid} ${readProc(`${pid}/cmdline`).replaceAll("\0", " ").trim()}`;
 }
 
-function readProc(path: string): string {
+const readProc = (path: string): string => readText(`/proc/${path}`);
+
+/** Empty when the process or cgroup has ended meanwhile. */
+function readText(path: string): string {
   try {
-    return readFileSync(`/proc/${path}`, "utf8");
+    return readFileSync(path, "utf8");
   } catch {
-    // It has ended meanwhile.
     return "";
   }
 }

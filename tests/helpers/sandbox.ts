@@ -73,8 +73,15 @@ export function kernelTest(
   timeoutMs?: number,
 ): void {
   const run = async (): Promise<void> => {
-    await using sandbox = new Sandbox();
-    await body(sandbox);
+    const sandbox = new Sandbox();
+    try {
+      await body(sandbox);
+    } catch (error) {
+      // What the test itself says is to be read first; with `await using` both would be hidden in a SuppressedError.
+      await sandbox[Symbol.asyncDispose]().catch(({ message }: Error) => console.error(message));
+      throw error;
+    }
+    await sandbox[Symbol.asyncDispose]();
   };
   testIf(needs, name, run, timeoutMs);
 }

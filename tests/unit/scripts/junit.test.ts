@@ -12,7 +12,7 @@ const REPORT = `<?xml version="1.0" encoding="UTF-8"?>
       <skipped />
     </testcase>
     <testcase name="later&#10;on" classname="inner &gt; outer()" time="0" file="a.test.ts" line="2">
-      <skipped message="TODO" />
+      <skipped message="later" />
     </testcase>
   </testsuite>
 </testsuites>`;
