@@ -77,9 +77,23 @@ async function runSuites(suites: readonly Suite[]): Promise<readonly TestReport[
   return reports;
 }
 
-async function runSuite({ name, command, report }: Suite, timeout: number): Promise<TestReport> {
+async function runSuite({ name, command, report }: Suite, timeoutMs: number): Promise<TestReport> {
   console.log(`\n=== ${name}`);
   const started = performance.now();
+  const { exitCode, timedOut } = await runGroup(command, timeoutMs);
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  const result = judge({ name, exitCode, timedOut }, readReport(report));
+  const { passed, failed, skipped } = result;
+  const counts = `${passed} passed, ${failed.length} failed, ${skipped.length} skipped`;
+  console.log(`=== ${name}: ${counts} (${seconds} s)`);
+  return result;
+}
+
+/** Runs a command in a group of its own: what hangs is killed with everything that it has started. */
+async function runGroup(
+  command: readonly string[],
+  timeoutMs: number,
+): Promise<{ readonly exitCode: number; readonly timedOut: boolean }> {
   const child = Bun.spawn([...command], {
     cwd: REPOSITORY,
     env: {
@@ -91,16 +105,25 @@ async function runSuite({ name, command, report }: Suite, timeout: number): Prom
     stdin: "ignore",
     stdout: "inherit",
     stderr: "inherit",
-    timeout,
-    killSignal: "SIGKILL",
+    detached: true,
   });
+  const kill = (): void => {
+    process.kill(-child.pid, "SIGKILL");
+  };
+  const interrupt = (): void => {
+    kill();
+    process.exit(1);
+  };
+  let timedOut = false;
+  const timer = setTimeout(() => {
+    timedOut = true;
+    kill();
+  }, timeoutMs);
+  process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
   const exitCode = await child.exited;
-  const seconds = ((performance.now() - started) / 1000).toFixed(1);
-  const result = judge({ name, exitCode, timedOut: child.signalCode === "SIGKILL" }, readReport(report));
-  console.log(
-    `=== ${name}: ${result.passed} passed, ${result.failed.length} failed, ${result.skipped.length} skipped (${seconds} s)`,
-  );
-  return result;
+  clearTimeout(timer);
+  process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
+  return { exitCode, timedOut };
 }
 
 /** Undefined when there is no report: a crash before the end, or no test run. */
