@@ -8,7 +8,7 @@ import { type BuiltImage, buildImage } from "../tests/helpers/image_builder.ts";
 import type { TarEntry } from "../tests/helpers/tar_builder.ts";
 
 const DIRECTORIES = "bin dev etc home lib media mnt opt proc root run sbin srv sys tmp usr var".split(" ");
-const PROGRAMS = ["sh", "echo", "ls", "cat", "grep", "hostname", "id"];
+const PROGRAMS = ["sh", "echo", "ls", "cat", "grep", "hostname", "id", "true"];
 const BUSYBOX_PLACES = ["/bin/busybox", "/usr/bin/busybox", "/usr/lib/initramfs-tools/bin/busybox"];
 
 /** The image, and what its programs are. */
