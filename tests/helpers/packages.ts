@@ -39,6 +39,9 @@ export const testPackages = [
   "util-linux",
 ] as const;
 
+/** Since Debian 13 the client is a package of its own; before, there is none of that name. */
+const CLIENT = "docker-cli";
+
 /** Those that are not installed; all of them where there is no dpkg. */
 export function missingPackages(): readonly string[] {
   if (Bun.which("dpkg-query") === null) return testPackages;
@@ -55,5 +58,6 @@ export function missingPackages(): readonly string[] {
       .filter((line) => line.endsWith(" installed"))
       .map((line) => line.slice(0, line.indexOf(" "))),
   );
-  return testPackages.filter((name) => !installed.has(name));
+  const missing: readonly string[] = testPackages.filter((name) => !installed.has(name));
+  return Bun.which("docker") === null ? [...missing, CLIENT] : missing;
 }
