@@ -3,7 +3,7 @@
  * reporter writes is understood; it is no XML parser.
  */
 
-/** One test that was skipped, with its full name. */
+/** How many tests passed, and the full names of the others. */
 export interface TestReport {
   readonly passed: number;
   readonly failed: readonly string[];
@@ -24,6 +24,24 @@ export function readJunit(xml: string): TestReport {
     else passed += 1;
   }
   return { passed, failed, skipped };
+}
+
+/** How a command that runs tests has ended. */
+export interface SuiteEnding {
+  readonly name: string;
+  readonly exitCode: number;
+  readonly timedOut: boolean;
+}
+
+/** A suite that ends badly, or runs no test, has failed, whatever its report says; one without reports is one test. */
+export function judgeSuite(ending: SuiteEnding, report: TestReport | undefined): TestReport {
+  const { name, exitCode, timedOut } = ending;
+  if (report === undefined && exitCode === 0) return { passed: 1, failed: [], skipped: [] };
+  const { passed, failed, skipped } = report ?? { passed: 0, failed: [], skipped: [] };
+  const isEmpty = report !== undefined && passed + failed.length + skipped.length === 0;
+  if (!timedOut && !isEmpty && (exitCode === 0 || failed.length > 0)) return { passed, failed, skipped };
+  const reason = timedOut ? "did not end in time" : isEmpty ? "ran no test" : `exit code ${exitCode}`;
+  return { passed, failed: [...failed, `${name}: ${reason}`], skipped };
 }
 
 /** `file: outer > inner > test`; the reporter writes the inner group first. */

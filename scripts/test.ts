@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { Glob } from "bun";
 import { installTestPackages } from "./install_test_packages.ts";
-import { readJunit, type TestReport } from "./junit.ts";
+import { judgeSuite, readJunit, type TestReport } from "./junit.ts";
 
 const REPOSITORY = join(import.meta.dir, "..");
 
@@ -82,7 +82,7 @@ async function runSuite({ name, command, report }: Suite, timeoutMs: number): Pr
   const started = performance.now();
   const { exitCode, timedOut } = await runGroup(command, timeoutMs);
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
-  const result = judge({ name, exitCode, timedOut }, readReport(report));
+  const result = judgeSuite({ name, exitCode, timedOut }, readReport(report));
   const { passed, failed, skipped } = result;
   const counts = `${passed} passed, ${failed.length} failed, ${skipped.length} skipped`;
   console.log(`=== ${name}: ${counts} (${seconds} s)`);
@@ -126,7 +126,7 @@ async function runGroup(
   return { exitCode, timedOut };
 }
 
-/** Undefined when there is no report: a crash before the end, or no test run. */
+/** Undefined for a command that writes none; one that was to be written and is not there holds no test. */
 function readReport(path: string | undefined): TestReport | undefined {
   if (path === undefined) return undefined;
   try {
@@ -134,27 +134,6 @@ function readReport(path: string | undefined): TestReport | undefined {
   } catch {
     return { passed: 0, failed: [], skipped: [] };
   }
-}
-
-interface Ending {
-  readonly name: string;
-  readonly exitCode: number;
-  readonly timedOut: boolean;
-}
-
-/** A suite that ends badly has failed, whatever its tests say. */
-function judge({ name, exitCode, timedOut }: Ending, report: TestReport | undefined): TestReport {
-  if (report === undefined) {
-    return exitCode === 0
-      ? { passed: 1, failed: [], skipped: [] }
-      : { passed: 0, failed: [`${name}: exit code ${exitCode}`], skipped: [] };
-  }
-  const { passed, failed, skipped } = report;
-  const empty = passed + failed.length + skipped.length === 0;
-  const crashed = timedOut || empty || (exitCode !== 0 && failed.length === 0);
-  if (!crashed) return report;
-  const reason = timedOut ? "did not end in time" : empty ? "ran no test" : `exit code ${exitCode}`;
-  return { passed, failed: [...failed, `${name}: ${reason}`], skipped };
 }
 
 function summarize(reports: readonly TestReport[]): number {

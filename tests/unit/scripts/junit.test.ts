@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { readJunit } from "../../../scripts/junit.ts";
+import { judgeSuite, readJunit } from "../../../scripts/junit.ts";
 
 const REPORT = `<?xml version="1.0" encoding="UTF-8"?>
 <testsuites name="bun test" tests="4" failures="1" skipped="2">
@@ -34,5 +34,35 @@ describe("readJunit()", () => {
       failed: [],
       skipped: [],
     });
+  });
+});
+
+describe("judgeSuite()", () => {
+  const ended = { name: "unit", exitCode: 0, timedOut: false };
+  const passed = { passed: 3, failed: [], skipped: ["b"] };
+
+  test("believes the report of a suite that ends well", () => {
+    expect(judgeSuite(ended, passed)).toEqual(passed);
+  });
+
+  test("believes the failures of a suite", () => {
+    const report = { ...passed, failed: ["a"] };
+
+    expect(judgeSuite({ ...ended, exitCode: 1 }, report)).toEqual(report);
+  });
+
+  test.each([
+    ["crashes after tests that passed", { exitCode: 139 }, passed, "unit: exit code 139"],
+    ["does not end in time", { exitCode: 137, timedOut: true }, passed, "unit: did not end in time"],
+    ["runs no test", {}, { passed: 0, failed: [], skipped: [] }, "unit: ran no test"],
+    ["is a command that fails", { exitCode: 2 }, undefined, "unit: exit code 2"],
+  ])("counts one more failure when a suite %s", (_, ending, report, failure) => {
+    const { failed } = judgeSuite({ ...ended, ...ending }, report);
+
+    expect(failed).toEqual([failure]);
+  });
+
+  test("counts a command without a report as one test", () => {
+    expect(judgeSuite(ended, undefined)).toEqual({ passed: 1, failed: [], skipped: [] });
   });
 });
