@@ -9,10 +9,11 @@ const PROFILE_SIZE_MAX = 1 << 20;
 /** @throws {UsageError} when the file cannot be read or is no profile. */
 export function readSeccompProfile(path: string): SeccompProfile {
   try {
-    if (statSync(path).size > PROFILE_SIZE_MAX) throw new RangeError("the file is larger than 1 MiB");
+    if (statSync(path).size > PROFILE_SIZE_MAX)
+      throw new RangeError("Cannot read a profile of more than 1 MiB");
     return parseSeccompText(readFileSync(path, "utf8"));
   } catch (error) {
-    throw new UsageError(`Cannot use the seccomp profile "${path}": ${(error as Error).message}`, {
+    throw new UsageError(`Cannot use the seccomp profile "${path}"`, {
       cause: error,
       hint: "Give a profile in docker's JSON form, or --security-opt seccomp=unconfined",
     });

@@ -16,7 +16,7 @@ import { commitLayer, layerNameOf } from "../store/layers.ts";
 import { layerDirectory } from "../store/layout.ts";
 import { openStore } from "../store/open_store.ts";
 import { removeAbandoned, Staging } from "../store/staging.ts";
-import { pullError } from "./pull_error.ts";
+import { otherPlatformError, pullError } from "./pull_error.ts";
 import { type LayerContext, lockLayers, type PreparedLayers, prepareLayers } from "./pull_layers.ts";
 import type { PullProgress } from "./pull_progress.ts";
 import type { Skipped } from "./unpack/attributes.ts";
@@ -71,6 +71,7 @@ export async function pullImage(options: PullOptions): Promise<PullResult> {
       ...(platform === undefined ? {} : { platform }),
       signal,
     });
+    if (resolved.isOtherPlatform) throw otherPlatformError(resolved, platform ?? hostPlatform());
     return await store(resolved, options, { client, signal });
   } catch (error) {
     throw pullError(reference, error, signal);

@@ -4,13 +4,16 @@
  * once, `field` steps that copy it are put after its step. Words are written as two halves of a Uint32Array:
  * BigInt and DataView cost milliseconds at start (measured, ADR 0001).
  */
+import { assert } from "../assert.ts";
 import { numbers } from "./abi/numbers.ts";
 import { cstr } from "./call.ts";
 import { architecture } from "./machine.ts";
 import type { ProgramCore } from "./program_core.ts";
 import { type Argument, type Label, operations, Room, Slot, type Step, Variable, Words } from "./step.ts";
 
-export const WORDS_A_STEP = 11;
+/** Words of one step: number, six arguments, result, three ways on. */
+const WORDS_A_STEP = 11;
+/** Bytes of one encoded step. */
 export const STEP_SIZE = WORDS_A_STEP * 8;
 const RESULT = 7;
 const POSITIVE = 8;
@@ -137,7 +140,7 @@ class Encoder {
   }
 
   #position(label: Label): number {
-    if (label.index < 0) throw new Error("Cannot encode a program: a label was never placed");
+    assert(label.index >= 0, "a label of a program was never placed");
     return this.#positions[label.index] as number;
   }
 

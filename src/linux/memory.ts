@@ -4,6 +4,7 @@
  */
 import { dlopen, type Pointer, ptr, toArrayBuffer } from "bun:ffi";
 
+/** mmap(2): protections and flags, the same on both processors. */
 export const PROT_READ = 1;
 export const PROT_WRITE = 2;
 export const PROT_EXEC = 4;

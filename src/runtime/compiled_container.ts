@@ -22,7 +22,7 @@ import { overlaySlots } from "./rootfs/overlay_slots.ts";
 import type { Spec } from "./spec/config.ts";
 
 /** Number of the format and of the planner: a change of either makes older files useless. */
-const VERSION = 1;
+const VERSION = 2;
 const NEWLINE = 0x0a;
 const utf8 = new TextDecoder();
 

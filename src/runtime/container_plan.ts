@@ -10,7 +10,7 @@ import { MOUNT_ATTR_RDONLY } from "../linux/abi/mount.ts";
 import { CLONE_NEWCGROUP, CLONE_NEWNET, PR_SET_NAME, PR_SET_PDEATHSIG, SIGKILL } from "../linux/abi/sched.ts";
 import type { Program } from "../linux/program.ts";
 import { inheritedFd } from "../linux/spawn.ts";
-import type { Variable } from "../linux/step.ts";
+import type { Argument, Variable } from "../linux/step.ts";
 import { planLoopback } from "./network_none.ts";
 import { planCredentials } from "./process/credentials.ts";
 import { planSeccomp, planWorkingDirectory } from "./process/execute.ts";
@@ -68,7 +68,7 @@ export function planContainer(program: Program, spec: Spec, host: HostPlan): voi
   const root = planRoot(program, host.root);
   const terminal =
     host.root.kind === "directory" && !host.root.mounts
-      ? planBareRoot(program, root, spec)
+      ? planBareRoot(program, root, { spec, host })
       : planMountedRoot(program, { spec, host, root, sources });
   planLookup(program, spec);
   planCommand(program, spec, { host, terminal });
@@ -86,11 +86,13 @@ function planProcess(program: Program, spec: Spec, host: HostPlan): void {
   const hostname = program.slot("hostname", spec.hostname);
   program.section("set the hostname").sethostname(hostname, Buffer.byteLength(spec.hostname));
   if ((spec.linux.namespaces & CLONE_NEWNET) !== 0) planLoopback(program);
-  if (!host.stdin && !spec.process.terminal) {
-    program.section("give the command an empty standard input");
-    program.dup3(program.openat(AT_FDCWD, "/dev/null", O_RDWR).result, 0);
-  }
   if (host.captured) planCapture(program, host.cgroupProcs + 1);
+}
+
+/** Without `-i` nothing is read: the command gets /dev/null, the container's own where it has one. */
+function planEmptyInput(program: Program, directory: Argument, path: string): void {
+  program.section("give the command an empty standard input");
+  program.dup3(program.openat(directory, path, O_RDWR).result, 0);
 }
 
 /** The command's output goes to the pipes that the engine reads. */
@@ -112,6 +114,7 @@ function planMountedRoot(program: Program, { spec, host, root, sources }: Mounte
   const bindFromHost = spec.linux.uidMappings.length > 0;
   planKernelFilesystems(program, root, { cgroupMounts: host.cgroupMounts, writable: host.writableKernel });
   const dev = planDev(program, root, { devices: spec.linux.devices, bindFromHost, ttyGid: host.ttyGid });
+  if (!host.stdin && !spec.process.terminal) planEmptyInput(program, dev, "null");
   planFiles(program, host.files, { root, dev });
   const terminal = spec.process.terminal ? planTerminal(program, { dev, socket: SOCKET }) : undefined;
   planMasks(program, { root, dev, ...spec.linux });
@@ -131,7 +134,12 @@ function planMountedRoot(program: Program, { spec, host, root, sources }: Mounte
 }
 
 /** Where mount(2) is refused: device nodes in the copied root, and chroot(2). */
-function planBareRoot(program: Program, root: Variable, spec: Spec): undefined {
+function planBareRoot(
+  program: Program,
+  root: Variable,
+  { spec, host }: { readonly spec: Spec; readonly host: HostPlan },
+): undefined {
+  if (!host.stdin) planEmptyInput(program, AT_FDCWD, "/dev/null");
   planDevNodes(program, root, spec.linux.devices);
   program.section(`make the working directory "${spec.process.cwd}"`);
   ensureDirectory(program, root, spec.process.cwd);

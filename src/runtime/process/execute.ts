@@ -10,6 +10,7 @@ import type { Argument, Label, Words } from "../../linux/step.ts";
 import type { Process } from "../spec/config.ts";
 import { identityLayout } from "./identity.ts";
 
+/** Names of the sections whose failure has an exit code of its own: engine/container_error.ts. */
 export const SECTION_EXECUTE = "execute the command";
 export const SECTION_WORKDIR = "enter the working directory";
 const SOCK_FILTER_SIZE = 8;

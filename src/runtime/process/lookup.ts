@@ -44,7 +44,8 @@ export function lookUpUser(pid: number, user: string): Identity {
     });
   } catch (error) {
     if (!(error instanceof UnknownUserError)) throw error;
-    throw new UserError(`Cannot run as user "${user}": ${error.message}`, {
+    throw new UserError(`Cannot run as user "${user}"`, {
+      cause: error,
       hint: "Use a user that the image has, or a number: bunker run -u 1000:1000 …",
     });
   } finally {

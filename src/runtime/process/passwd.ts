@@ -7,7 +7,7 @@ import type { Identity } from "./identity.ts";
 /** Ids are 32 bits, and 2^32-1 means "no change" to the kernel: credentials(7). */
 const ID_MAX = 4294967294;
 
-/** A name that is in neither file; the message says which. */
+/** A name without an entry; the message says in which file. */
 export class UnknownUserError extends Error {}
 
 /** The two files, read when they are needed. */
@@ -56,7 +56,7 @@ function findUser(name: string, files: UserFiles): PasswdEntry {
     uid === undefined ? candidate.name === wanted : candidate.uid === uid,
   );
   if (entry !== undefined) return entry;
-  if (uid === undefined) throw new UnknownUserError(`the image's /etc/passwd has no "${wanted}"`);
+  if (uid === undefined) throw new UnknownUserError(`Cannot find "${wanted}" in the image's /etc/passwd`);
   return { name: "", uid, gid: 0, home: uid === 0 ? "/root" : "/" };
 }
 
@@ -64,7 +64,7 @@ function findGroup(group: string, files: UserFiles): number {
   const gid = parseId(group);
   if (gid !== undefined) return gid;
   const entry = parseGroup(files.group()).find((candidate) => candidate.name === group);
-  if (entry === undefined) throw new UnknownUserError(`the image's /etc/group has no "${group}"`);
+  if (entry === undefined) throw new UnknownUserError(`Cannot find "${group}" in the image's /etc/group`);
   return entry.gid;
 }
 

@@ -101,7 +101,7 @@ describe("encodeProgram()", () => {
   test("refuses a label that was never placed", () => {
     const program = endedProgram((p) => void p.jump(p.label()));
 
-    expect(() => encodeProgram(program, BASE)).toThrow("a label was never placed");
+    expect(() => encodeProgram(program, BASE)).toThrow("a label of a program was never placed");
   });
 
   test("ends strings by NUL, and keeps equal ones once", () => {
