@@ -91,6 +91,8 @@ function explainArgument(argument: Argument, at: Position): string {
   if (argument instanceof Variable) return at.names.get(argument) ?? argument.name;
   if (argument instanceof Room) return `room[${argument.size}]`;
   if (argument instanceof Slot) return quote(argument.text);
+  // Values of the environment may be secrets, and errors end in logs.
+  if (argument instanceof Words && isEnvironment(at)) return `[/* ${argument.values.length - 1} vars */]`;
   if (argument instanceof Words)
     return `{${argument.values.map((value) => explainArgument(value, at)).join(", ")}}`;
   if (argument instanceof Uint8Array) return `[${argument.length} bytes]`;
@@ -99,6 +101,8 @@ function explainArgument(argument: Argument, at: Position): string {
   if (typeof argument === "number") return constantName(at.step.name, at.position, argument);
   return `[${argument.map(quote).join(", ")}]`;
 }
+
+const isEnvironment = ({ step, position }: Position): boolean => step.name === "execve" && position === 2;
 
 const quote = (text: string): string =>
   text.length > SHOWN_MAX ? `${JSON.stringify(text.slice(0, SHOWN_MAX))}...` : JSON.stringify(text);

@@ -84,6 +84,15 @@ describe("planContainer()", () => {
     expect(tried).toEqual(["/a/tool", "/b/tool"]);
   });
 
+  test("shows no value of the environment when it is explained", async () => {
+    const program = await explainableProgram(spec({ process: { env: ["PASSWORD=secret"] } }), host);
+
+    const text = explainProgram(program);
+
+    expect(text).toContain("[/* 2 vars */]");
+    expect(text).not.toContain("secret");
+  });
+
   test("is explained step by step, with a heading for each purpose", async () => {
     const program = await explainableProgram(spec({}), host);
 
