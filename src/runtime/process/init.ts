@@ -17,7 +17,7 @@ import { report, reportAddress } from "../../linux/program_core.ts";
 
 /** Offsets into struct siginfo (rt_sigaction(2), asm-generic/siginfo.h). */
 const SI_CODE = 8;
-const SI_PID = 12;
+const SI_PID = 16;
 const SI_STATUS = 24;
 const SIGINFO_SIZE = 128;
 /** A process that a signal ended exits as shells say it: 128 + n. */
