@@ -8,7 +8,7 @@
 import { chmodSync, writeFileSync } from "node:fs";
 import type { Program } from "../../src/linux/program.ts";
 
-/** What each program writes, and the code that it exits with, is in tests/unit/linux/elf.test.ts. */
+/** What each program writes, and the code that it exits with, is in the tests that name it. */
 const programs: Readonly<Record<string, (program: Program) => void>> = {
   /** Results that are used several times, arithmetic, and a room that one step fills and another reads. */
   results: (program) => {
@@ -55,15 +55,31 @@ const programs: Readonly<Record<string, (program: Program) => void>> = {
   },
 };
 
+/** `--init` with a command that exits with 7, and with one that is killed. */
+const inits: typeof programs = {
+  init_exit: (program) => {
+    planInit(program, { terminal: false });
+    program.exit_group(7);
+    program.place(program.giveUp).exit_group(1);
+  },
+  init_kill: (program) => {
+    planInit(program, { terminal: false });
+    program.kill(program.step("getpid").result, SIGKILL);
+    program.place(program.giveUp).exit_group(1);
+  },
+};
+
+const SIGKILL = 9;
 const [architecture = "", name = "", file = ""] = process.argv.slice(2);
 Object.defineProperty(process, "arch", { value: architecture });
 const { AT_FDCWD } = await import("../../src/linux/abi/fcntl.ts");
 const { FIRST_ADDRESS, writeExecutable } = await import("../../src/linux/elf.ts");
 const { encodeProgram } = await import("../../src/linux/encode.ts");
 const { Program: ProgramClass } = await import("../../src/linux/program.ts");
+const { planInit } = await import("../../src/runtime/process/init.ts");
 const { report, reportAddress } = await import("../../src/linux/program_core.ts");
 
 const program = new ProgramClass();
-programs[name]?.(program);
+({ ...programs, ...inits })[name]?.(program);
 writeFileSync(file, writeExecutable(encodeProgram(program, FIRST_ADDRESS).bytes));
 chmodSync(file, 0o755);

@@ -3,37 +3,27 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { FIRST_ADDRESS, SECOND_ADDRESS, writeExecutable } from "../../../src/linux/elf.ts";
+import { architectures, runnerOf, writeProgram } from "../../helpers/foreign_program.ts";
 import { runPiped } from "../../helpers/pipes.ts";
-import { type Need, titleOf, whyMissing } from "../../helpers/requires.ts";
+import { titleOf, whyMissing } from "../../helpers/requires.ts";
 
-const WRITER = new URL("../../helpers/write_program.ts", import.meta.url).pathname;
 const directory = mkdtempSync(`${tmpdir()}/bunker-elf-`);
 const names = ["results", "ways", "failure"] as const;
-const architectures = ["x64", "arm64"] as const;
 
 const fileOf = (architecture: string, name: string): string => `${directory}/${architecture}.${name}`;
 
 beforeAll(async () => {
   for (const architecture of architectures) {
     for (const name of names) {
-      const file = fileOf(architecture, name);
-      const written = await runPiped([process.execPath, WRITER, architecture, name, file]);
-      expect(written).toMatchObject({ stderr: "", exitCode: 0 });
+      await writeProgram(architecture, name, fileOf(architecture, name));
     }
   }
 });
 
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
-/** What runs an executable of an architecture here, and what that needs. */
-function runnerOf(architecture: (typeof architectures)[number]): [readonly string[], readonly Need[]] {
-  if (architecture === process.arch) return [[], []];
-  const program = architecture === "arm64" ? "qemu-aarch64" : "qemu-x86_64";
-  return [[program], [`program ${program}`]];
-}
-
 describe.each(architectures)("an executable for %s", (architecture) => {
-  const [runner, needs] = runnerOf(architecture);
+  const { runner, needs } = runnerOf(architecture);
   const reason = whyMissing(needs);
   const run = (name: (typeof names)[number]) =>
     runPiped([...runner, fileOf(architecture, name)], { cwd: "/" });
