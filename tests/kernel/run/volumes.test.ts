@@ -63,10 +63,10 @@ describe("-v", () => {
     mkdirSync(outside);
 
     const output = await app.sh("cat /tmp/data/file; ls -d /link", ["-v", `${volume}:/link/data`]);
-    const escape = await app.run(["-v", `${volume}:/up/data`], ["/bin/true"]);
+    const escaping = await app.run(["-v", `${volume}:/up/data`], ["/bin/true"]);
 
     expect(output).toBe("content\n/link\n");
-    expect(escape).toMatchObject({ exitCode: 125, stdout: "" });
+    expect(escaping).toMatchObject({ exitCode: 125, stdout: "" });
     expect(readdirSync(outside)).toEqual([]);
     expect(existsSync("/tmp/data")).toBeFalse();
   });
