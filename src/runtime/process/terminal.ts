@@ -5,7 +5,7 @@
  */
 import { AT_EMPTY_PATH, O_CREAT, O_NOCTTY, O_PATH, O_RDWR, O_WRONLY } from "../../linux/abi/fcntl.ts";
 import { OPEN_TREE_CLONE } from "../../linux/abi/mount.ts";
-import { TIOCGPTPEER, TIOCSCTTY, TIOCSPTLCK } from "../../linux/abi/tty.ts";
+import { TIOCGPTPEER, TIOCGWINSZ, TIOCSCTTY, TIOCSPTLCK, TIOCSWINSZ } from "../../linux/abi/tty.ts";
 import type { Program } from "../../linux/program.ts";
 import type { Variable } from "../../linux/step.ts";
 import { attach } from "../rootfs/mounts.ts";
@@ -25,6 +25,7 @@ export function planTerminal(
   const master = program.openat(dev, "pts/ptmx", O_RDWR | O_NOCTTY).result;
   program.ioctl(master, TIOCSPTLCK, new Uint8Array(8));
   const terminal = program.ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY).result;
+  planWindowSize(program, master);
   // One byte has to go along: ancillary data alone is not sent on a stream.
   const data = program.words("t", 1);
   const control = program.words(CMSG_LENGTH, SOL_SOCKET + SCM_RIGHTS * 2 ** 32, master);
@@ -35,6 +36,14 @@ export function planTerminal(
   const copy = program.open_tree(terminal, "", OPEN_TREE_CLONE | AT_EMPTY_PATH).result;
   attach(program, copy, program.openat(dev, "console", O_PATH).result);
   return terminal;
+}
+
+/** Takes the size from the caller's terminal: before the engine does, the command may have asked for it already. */
+function planWindowSize(program: Program, master: Variable): void {
+  const size = program.room(8);
+  const found = program.label();
+  for (const fd of [0, 1, 2]) program.ioctl(fd, TIOCGWINSZ, size).ignoreErrors().onSuccess(found);
+  program.place(found).ioctl(master, TIOCSWINSZ, size).ignoreErrors();
 }
 
 /** Makes the terminal the controlling one, and standard input, output and error. */
