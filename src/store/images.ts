@@ -92,6 +92,6 @@ function entriesOf(directory: string): Dirent[] {
     return readdirSync(directory, { withFileTypes: true });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw error;
+    throw new StoreError(`Cannot read directory "${directory}"`, { cause: error });
   }
 }
