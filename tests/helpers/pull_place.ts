@@ -88,7 +88,7 @@ export class PullPlace implements AsyncDisposable {
     return refusalOf(await this.bunker(args, options));
   }
 
-  /** All that the store holds: content, records, work in progress. */
+  /** All that the store holds of images: content, records, work in progress. */
   content(): TreeSnapshot {
     return existsSync(this.sandbox.root) ? snapshotTree(this.sandbox.root, withoutTraces) : {};
   }
@@ -98,8 +98,11 @@ export class PullPlace implements AsyncDisposable {
   }
 }
 
-/** Locks are files that are made once and never removed; making one changes the time of its directory. */
+/** What is not of images: the places of containers, their compiled set-ups, and locks, which are never removed. */
+const TRACES = /^(?:base|c|cache|locks)(?:\/|$)/;
+
+/** The time of a directory changes with every name that came and went. */
 function withoutTraces(path: string, { type }: NodeSnapshot): Partial<NodeSnapshot> | undefined {
-  if (path.startsWith("locks/")) return undefined;
+  if (TRACES.test(path)) return undefined;
   return type === "directory" ? { mtime: "" } : {};
 }
