@@ -38,6 +38,7 @@ export function explainFailure(failure: ProgramFailure, spec: Spec, image: strin
 function hintFor({ step, errno }: ProgramFailure): ErrorDetails {
   const code = errnoName(errno);
   if (code === "ENOENT" && step.name === "open_tree") return { hint: "Check that the host path exists" };
+  if (code === "ENOSYS") return { hint: "Use Linux 5.12 or newer, or a sandbox that allows this call" };
   if (code === "ELOOP") return { hint: "The image has a symbolic link there, which is not followed" };
   if (code === "EPERM" || code === "EACCES") {
     return {
