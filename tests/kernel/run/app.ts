@@ -142,6 +142,12 @@ export class App {
     return new App(reference, sandbox);
   }
 
+  /** Environment of a bunker that has the image. */
+  get environment(): Record<string, string | undefined> {
+    const { root, state } = this.#sandbox;
+    return { PATH: process.env["PATH"], HOME: "/", BUNKER_ROOT: root, BUNKER_STATE: state };
+  }
+
   /** The words after `bunker` for a run. */
   words(flags: readonly string[], command: readonly string[]): string[] {
     return ["run", "--pull=never", ...flags, this.reference, ...command];
@@ -158,12 +164,7 @@ export class App {
       stdin: "pipe",
       stdout: "pipe",
       stderr: "pipe",
-      env: {
-        PATH: process.env["PATH"],
-        HOME: "/",
-        BUNKER_ROOT: this.#sandbox.root,
-        BUNKER_STATE: this.#sandbox.state,
-      },
+      env: this.environment,
     });
     return new Running(child);
   }
