@@ -6,7 +6,7 @@
  *
  *     --only     one part instead of both
  *     --runs     rounds that count [15 of start, 5 of pull]
- *     --readme   put the result into README.md
+ *     --readme   put the result of both parts into README.md
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -34,6 +34,7 @@ async function main(): Promise<number> {
   const bunker = `${REPOSITORY}/dist/bunker`;
   const names = wantedParts();
   if (names === undefined) return fail(`Cannot bench "${option("only")}": expected start or pull`);
+  if (names.length === 1 && process.argv.includes("--readme")) return fail("Cannot use --readme with --only");
   if (process.getuid?.() !== 0) return fail("Cannot bench as an ordinary user: run it as root");
   if (!existsSync(bunker)) return fail("Cannot find dist/bunker: run bun run build first");
   const exitCode = enterNamespace();

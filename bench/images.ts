@@ -40,11 +40,12 @@ function describe(name: string, spec: { readonly layers: readonly LayerSpec[] })
   const image = buildImage(spec);
   const tar = spec.layers.reduce((sum, layer) => sum + (layer.tar?.length ?? 0), 0);
   const gzip = image.layers.reduce((sum, layer) => sum + layer.blob.length, 0);
+  const layers = image.layers.length === 1 ? "1 layer" : `${image.layers.length} layers`;
   const size = tar === 0 ? "" : `, ${megabytes(tar)} of tar`;
   return {
     name,
     image,
-    describe: `${name} (${image.layers.length} layers${size}, ${megabytes(gzip)} of gzip)`,
+    describe: `${name} (${layers}${size}, ${megabytes(gzip)} of gzip)`,
   };
 }
 

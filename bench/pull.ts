@@ -100,13 +100,18 @@ function contestantsFor(source: Source, { bunker, directory, docker }: Peers): C
       shell("`skopeo copy` and `umoci unpack`", { script, words: [reference, place], emptied }),
     );
   }
-  if (Bun.which("curl") !== null) {
-    const script = `place=$1; shift; for url; do curl -sSfL "$url" | tar -xz -C "$place" || exit 1; done`;
-    contestants.push(
-      shell("`curl \\| tar -xz`, layer by layer", { script, words: [place, ...source.layers], emptied }),
-    );
-  }
+  if (Bun.which("curl") !== null) contestants.push(...unpackers(source, place, emptied));
   return contestants;
+}
+
+/** curl and tar check nothing of what they get, and leave it to the kernel when it reaches the disk. */
+function unpackers({ layers }: Source, place: string, emptied: () => Promise<void>): Contestant[] {
+  const script = `place=$1; shift; for url; do curl -sSfL "$url" | tar -xz -C "$place" || exit 1; done`;
+  const words = [place, ...layers];
+  return [
+    shell("`curl \\| tar -xz`, layer by layer", { script, words, emptied }),
+    shell("the same, and `sync -f`", { script: `${script}; sync -f "$place"`, words, emptied }),
+  ];
 }
 
 function forget(command: readonly string[], directory: string): void {
