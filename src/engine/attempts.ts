@@ -77,9 +77,11 @@ type RefusedOutcome = Outcome & { readonly failure: ProgramFailure };
 
 async function tryRoot(attempt: Attempt, root: RootSource): Promise<Outcome> {
   const { spec, user, host, inherit, programFile, onSpawned } = attempt;
-  const { executable, store } = await compileContainer(spec, { ...host, root }, attempt.compiled);
+  const source = { spec, user, host: { ...host, root } };
+  const { executable, asksForUser, store } = await compileContainer(source, attempt.compiled);
   const sockets = socketpair();
-  const started = startContainer(executable, { spec, user, sockets, inherit, programFile, onSpawned });
+  const request = { spec, user, asksForUser, sockets, inherit, programFile, onSpawned };
+  const started = startContainer(executable, request);
   const supervision = await attempt.supervise(started, store);
   const exit = await supervision.wait();
   supervision.finish();

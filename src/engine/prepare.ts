@@ -3,7 +3,7 @@ import { forwardSignals } from "../linux/forward_signals.ts";
 import { exists, isDirectory } from "../linux/small_file.ts";
 import { pollForExit, waitForExit } from "../linux/wait.ts";
 import type { Cgroup } from "../runtime/cgroup/cgroup.ts";
-import type { CompiledContainer } from "../runtime/compiled_container.ts";
+import type { CompiledContainer, CompiledFile } from "../runtime/compiled_container.ts";
 import type { RootSource } from "../runtime/rootfs/root_source.ts";
 import { CAP_LAST_CAP, planCapabilities } from "../runtime/security/capability.ts";
 import { planRlimits } from "../runtime/security/rlimit.ts";
@@ -175,19 +175,23 @@ type CompiledStore = CompiledContainer["store"];
 
 async function supervise(
   plan: ContainerPlan,
-  { pidfd, master }: StartedContainer,
+  { pidfd, master, identity }: StartedContainer,
   store: CompiledStore,
 ): Promise<Supervision> {
   const relay = master === undefined ? undefined : await relayOf(master, plan);
-  await keepHouse(plan, store);
+  await keepHouse(plan, () => store?.(identity));
   const wait = () => (plan.context.embedded ? pollForExit(pidfd) : waitForExit(pidfd));
   return { wait, finish: () => relay?.finish() };
 }
 
 /** What can be done while the container runs. A full disk is no reason to end a container that runs. */
-async function keepHouse(plan: ContainerPlan, store: CompiledStore): Promise<void> {
+async function keepHouse(
+  plan: ContainerPlan,
+  compile: () => Promise<CompiledFile> | undefined,
+): Promise<void> {
   try {
-    if (store !== undefined) (await import("./compiled_programs.ts")).keepCompiled(plan.root, store);
+    const file = await compile();
+    if (file !== undefined) (await import("./compiled_programs.ts")).keepCompiled(plan.root, file);
     await removeStaleContainers(plan.root, plan.id.slice(0, 12), plan.idMaps);
   } catch {
     // Nothing of it is needed by this container; the next one tries again.

@@ -4,9 +4,10 @@
  * file and used again with other strings in its slots. That saves two thirds of the time between the start of bunker
  * and clone3 (ADR 0008).
  *
- *     file: { key, slots } as one line of JSON, then the bytes of the encoded set-up
+ *     file: { key, identity, slots } as one line of JSON, then the bytes of the encoded set-up
  *
  * The key is everything that the set-up is planned from; the name is a hash of it, and the whole key is compared.
+ * Who the user is in the image is kept too, and the next container does not ask.
  */
 
 import { cstr } from "../linux/call.ts";
@@ -18,49 +19,78 @@ import { type Executable, finishProgram, programWithReport } from "../linux/spaw
 import { Label } from "../linux/step.ts";
 import type { HostPlan } from "./container_plan.ts";
 import { planExecute } from "./process/execute.ts";
+import type { Identity } from "./process/identity.ts";
 import { overlaySlots } from "./rootfs/overlay_slots.ts";
 import type { Spec } from "./spec/config.ts";
 
 /** Number of the format and of the planner: a change of either makes older files useless. */
-const VERSION = 2;
+const VERSION = 3;
 const NEWLINE = 0x0a;
 const utf8 = new TextDecoder();
+
+/** What a container is compiled from. */
+export interface ContainerSource {
+  readonly spec: Spec;
+  readonly host: HostPlan;
+  /** `name|uid[:group|gid]`, looked up in the container when the spec has no user. */
+  readonly user: string;
+}
 
 /** A compiled container. */
 export interface CompiledContainer {
   readonly executable: Executable;
-  /** Set when the set-up was compiled now: its file for the next time. */
-  readonly store: { readonly path: string; readonly content: Uint8Array } | undefined;
+  /** Whether the program asks who its user is. */
+  readonly asksForUser: boolean;
+  /** Makes the file for the next time; undefined when this set-up came from one. */
+  readonly store: ((identity: Identity | undefined) => Promise<CompiledFile>) | undefined;
+}
+
+/** A compiled set-up to be kept. */
+export interface CompiledFile {
+  readonly path: string;
+  readonly content: Uint8Array;
 }
 
 /** Compiles a container, or takes the set-up from `directory` where it has been compiled before. */
 export async function compileContainer(
-  spec: Spec,
-  host: HostPlan,
+  source: ContainerSource,
   directory: string,
 ): Promise<CompiledContainer> {
-  const key = keyOf(spec, host);
+  const key = keyOf(source);
   const path = `${directory}/${Bun.hash(key).toString(16)}`;
-  const known = readSetup(path, key, slotsOf(spec, host));
-  const setup =
-    known === undefined ? await compileSetup(spec, host, key) : { bytes: known, content: undefined };
+  const known = readSetup(path, key, slotsOf(source.spec, source.host));
+  const spec = specFor(source.spec, known?.identity);
+  const { bytes } = known ?? (await encodeSetup(spec, source.host));
   const command = encodeProgram(planCommandPart(spec), SECOND_ADDRESS);
   const stepAt = async (address: number) =>
-    command.stepAt(address) ?? encodeProgram(await planSetup(spec, host), FIRST_ADDRESS).stepAt(address);
+    command.stepAt(address) ?? (await encodeSetup(spec, source.host)).stepAt(address);
+  const store = async (identity: Identity | undefined) => {
+    const lasting = lastingIdentity(source.spec, identity);
+    const setup = await encodeSetup(specFor(source.spec, lasting), source.host);
+    return { path, content: setupFile({ key, identity: lasting, slots: [...setup.slots] }, setup.bytes) };
+  };
   return {
-    executable: { file: writeExecutable(setup.bytes, command.bytes), stepAt },
-    store: setup.content === undefined ? undefined : { path, content: setup.content },
+    executable: { file: writeExecutable(bytes, command.bytes), stepAt },
+    asksForUser: spec.process.user === undefined,
+    store: known === undefined ? store : undefined,
   };
 }
 
-interface CompiledSetup {
-  readonly bytes: Uint8Array;
-  readonly content: Uint8Array;
+/** The spec with the user that an earlier container of the same image was found to have. */
+function specFor(spec: Spec, identity: Identity | undefined): Spec {
+  if (identity === undefined) return spec;
+  const { process } = spec;
+  const hasHome = process.env.some((entry) => entry.startsWith("HOME="));
+  const env = hasHome ? process.env : [...process.env, `HOME=${identity.home}`];
+  return { ...spec, process: { ...process, env, user: identity } };
 }
 
-async function compileSetup(spec: Spec, host: HostPlan, key: string): Promise<CompiledSetup> {
-  const compiled = encodeProgram(await planSetup(spec, host), FIRST_ADDRESS);
-  return { bytes: compiled.bytes, content: setupFile(key, compiled) };
+/** The image says who its users are, and does not change; what the user mounts over it may. */
+const lastingIdentity = (spec: Spec, identity: Identity | undefined): Identity | undefined =>
+  spec.mounts.length === 0 ? identity : undefined;
+
+async function encodeSetup(spec: Spec, host: HostPlan): Promise<EncodedProgram> {
+  return encodeProgram(await planSetup(spec, host), FIRST_ADDRESS);
 }
 
 /** The whole program as one, for `--explain`. */
@@ -88,10 +118,11 @@ function planCommandPart(spec: Spec): Program {
 }
 
 /** Everything that {@link planContainer} reads, with lengths in the place of what goes into slots. */
-function keyOf(spec: Spec, host: HostPlan): string {
+function keyOf({ spec, host, user }: ContainerSource): string {
   const { process } = spec;
   return JSON.stringify([
     VERSION,
+    user,
     {
       ...spec,
       hostname: spec.hostname.length,
@@ -115,16 +146,28 @@ function slotsOf({ hostname }: Spec, { root, files }: HostPlan): ReadonlyMap<str
   return slots;
 }
 
-function setupFile(key: string, { bytes, slots }: EncodedProgram): Uint8Array {
-  const head = new TextEncoder().encode(`${JSON.stringify({ key, slots: [...slots] })}\n`);
-  const file = new Uint8Array(head.length + bytes.length);
-  file.set(head);
-  file.set(bytes, head.length);
+/** The first line of a file. */
+interface Head {
+  readonly key: string;
+  readonly identity?: Identity | undefined;
+  readonly slots: ReadonlyArray<readonly [name: string, offset: number]>;
+}
+
+function setupFile(head: Head, bytes: Uint8Array): Uint8Array {
+  const line = new TextEncoder().encode(`${JSON.stringify(head)}\n`);
+  const file = new Uint8Array(line.length + bytes.length);
+  file.set(line);
+  file.set(bytes, line.length);
   return file;
 }
 
+interface KnownSetup {
+  readonly bytes: Uint8Array;
+  readonly identity: Identity | undefined;
+}
+
 /** Undefined when there is no such file, it is of another key, or it is damaged. */
-function readSetup(path: string, key: string, texts: ReadonlyMap<string, string>): Uint8Array | undefined {
+function readSetup(path: string, key: string, texts: ReadonlyMap<string, string>): KnownSetup | undefined {
   const file = readSmallFile(path);
   const end = file?.indexOf(NEWLINE) ?? -1;
   if (file === undefined || end < 0) return undefined;
@@ -132,12 +175,7 @@ function readSetup(path: string, key: string, texts: ReadonlyMap<string, string>
   if (head?.key !== key) return undefined;
   const bytes = file.subarray(end + 1);
   for (const [name, offset] of head.slots) bytes.set(cstr(texts.get(name) ?? ""), offset);
-  return bytes;
-}
-
-interface Head {
-  readonly key: string;
-  readonly slots: ReadonlyArray<readonly [name: string, offset: number]>;
+  return { bytes, identity: head.identity };
 }
 
 function parseHead(text: string): Head | undefined {

@@ -15,15 +15,16 @@ import { receiveFd } from "../linux/socket_pair.ts";
 import { type Executable, type SpawnedProgram, spawnProgram } from "../linux/spawn.ts";
 import { waitForExit } from "../linux/wait.ts";
 import { writeIdMaps } from "./process/id_maps.ts";
-import { writeIdentity } from "./process/identity.ts";
+import { type Identity, writeIdentity } from "./process/identity.ts";
 import { lookUpUser } from "./process/lookup.ts";
 import type { Spec } from "./spec/config.ts";
 
 /** What starting needs besides the program. */
 export interface StartRequest {
   readonly spec: Spec;
-  /** `name|uid[:group|gid]`, looked up when the spec has no user. */
+  /** `name|uid[:group|gid]`, looked up when the program asks for it. */
   readonly user: string;
+  readonly asksForUser: boolean;
   /** Both ends of the socket pair; the second is the program's, and closed here. */
   readonly sockets: readonly [engine: number, program: number];
   /** Descriptors of this process that the program uses after its socket: HostPlan says which. */
@@ -37,6 +38,8 @@ export interface StartRequest {
 export interface StartedContainer extends SpawnedProgram {
   /** Master of the terminal; undefined without `-t`. */
   readonly master: number | undefined;
+  /** Who the user is, when the program has asked. */
+  readonly identity: Identity | undefined;
 }
 
 /**
@@ -56,7 +59,7 @@ export function startContainer(executable: Executable, request: StartRequest): S
   try {
     call("close", sockets[1]);
     request.onSpawned(spawned);
-    return { ...spawned, master: assist(spawned, request) };
+    return { ...spawned, ...assist(spawned, request) };
   } catch (error) {
     call("pidfd_send_signal", spawned.pidfd, SIGKILL, null, 0);
     waitForExit(spawned.pidfd);
@@ -67,19 +70,22 @@ export function startContainer(executable: Executable, request: StartRequest): S
   }
 }
 
-/** Serves the program's requests in the order of its steps. @returns the terminal's master. */
-function assist(spawned: SpawnedProgram, { spec, user, sockets }: StartRequest): number | undefined {
+type Answers = Pick<StartedContainer, "master" | "identity">;
+
+/** Serves the program's requests in the order of its steps. */
+function assist(spawned: SpawnedProgram, { spec, user, asksForUser, sockets }: StartRequest): Answers {
   const socket = sockets[0];
   if (spec.linux.uidMappings.length > 0) {
     writeIdMaps(spawned.pid, spec.linux);
     call("write", socket, new Uint8Array([0x6d]), 1);
   }
   const master = spec.process.terminal ? receiveFd(socket) : undefined;
-  if (spec.process.user !== undefined) return master;
+  if (!asksForUser) return { master, identity: undefined };
   const request = new Uint8Array(new ArrayBuffer(8));
   // Nothing to read means that the program has failed and gone; its report says why.
-  if (call("read", socket, request, 1) === 0) return master;
-  writeIdentity(spawned.report.bytes, lookUpUser(spawned.pid, user));
+  if (call("read", socket, request, 1) === 0) return { master, identity: undefined };
+  const identity = lookUpUser(spawned.pid, user);
+  writeIdentity(spawned.report.bytes, identity);
   call("write", socket, request, 1);
-  return master;
+  return { master, identity };
 }
