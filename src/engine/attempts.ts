@@ -21,7 +21,7 @@ import { type StartedContainer, startContainer } from "../runtime/start.ts";
 export interface Attempt {
   readonly spec: Spec;
   readonly host: Omit<HostPlan, "root">;
-  /** Descriptors that the program inherits: cgroup.procs files, then pipes for its outputs. */
+  /** Descriptors that the program inherits: files of control groups, then pipes for its outputs. */
   readonly inherit: readonly number[];
   /** Undefined where the image's layers are not of overlayfs' form: a copy of them is the root then. */
   readonly overlay: RootSource | undefined;

@@ -4,7 +4,6 @@
  */
 import { parseReference } from "../oci/reference.ts";
 import { createCgroup } from "../runtime/cgroup/cgroup.ts";
-import { warmUpCgroups } from "../runtime/cgroup/warm_up.ts";
 import { findImage, type StoredImage } from "../store/find_image.ts";
 import { runAttempts } from "./attempts.ts";
 import { ensureBaseLayer } from "./base_layer.ts";
@@ -29,7 +28,6 @@ export interface RunResult {
  * @throws {BunkerError} when the image is neither here nor to be had, or an option cannot be honoured.
  */
 export async function run(options: RunOptions, context: EngineContext): Promise<RunResult> {
-  const reap = options.explain ? undefined : warmUpCgroups();
   const root = dataRoot(context);
   const status = readHostStatus();
   const idMaps = status.root ? undefined : (await import("./rootless.ts")).idMapsOfUser();
@@ -41,7 +39,6 @@ export async function run(options: RunOptions, context: EngineContext): Promise<
     return await runContainer(plan);
   } finally {
     name?.[Symbol.dispose]();
-    reap?.();
   }
 }
 

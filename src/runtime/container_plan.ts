@@ -37,7 +37,7 @@ export interface HostPlan {
   readonly root: RootSource;
   /** Files that are mounted over the image's /etc. */
   readonly files: readonly ProvidedFile[];
-  /** How many cgroup.procs files the program inherits after its socket, to write itself into. */
+  /** How many files of control groups the program inherits after its socket, to write itself into. */
   readonly cgroupProcs: number;
   /** The program inherits the writing ends of two pipes after all else: the command's output and errors. */
   readonly captured: boolean;
