@@ -2,6 +2,8 @@
  * A token server for docker-registry (distribution's "Token Authentication Implementation"): signs JSON Web Tokens with
  * a key whose certificate the registry is told to trust. Anyone may pull what is not private.
  */
+import { createPrivateKey, type KeyObject, sign as signBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
 
 export interface TokenServer extends AsyncDisposable {
   readonly url: string;
@@ -38,18 +40,18 @@ export async function startJwtServer(options: TokenServerOptions): Promise<Token
     ...["-keyout", keyPath, "-out", certificatePath, "-subj", "/CN=bunker tests"],
   ]);
   if (!made.success) throw new Error(`openssl failed: ${made.stderr}`);
-  const key = await importKey(await Bun.file(keyPath).text());
-  const certificate = pemBody(await Bun.file(certificatePath).text());
+  const key = createPrivateKey(readFileSync(keyPath));
+  const certificate = pemBody(readFileSync(certificatePath, "utf8"));
   const server = Bun.serve({
     port: 0,
     hostname: "127.0.0.1",
-    fetch: async (request) => {
+    fetch: (request) => {
       const hasCredentials = request.headers.has("authorization");
       const isUser = request.headers.get("authorization") === basic(options.user);
       if (hasCredentials && !isUser) return new Response(null, { status: 401 });
       const { searchParams } = new URL(request.url);
       const access = searchParams.getAll("scope").flatMap((scope) => granted(scope, isUser, options.private));
-      const token = await sign(key, certificate, { aud: searchParams.get("service"), access });
+      const token = sign(key, certificate, { aud: searchParams.get("service"), access });
       return Response.json({ token, expires_in: LIFETIME_S });
     },
   });
@@ -68,21 +70,16 @@ function granted(scope: string, isUser: boolean, hidden: readonly string[]): obj
   return wanted.length === 0 ? [] : [{ type: "repository", name, actions: wanted }];
 }
 
-async function sign(key: CryptoKey, certificate: string, claims: Record<string, unknown>): Promise<string> {
+/** At once: the threads that WebCrypto needs may all be waiting for the output of a program (pipes.ts). */
+function sign(key: KeyObject, certificate: string, claims: Record<string, unknown>): string {
   const now = Math.floor(Date.now() / 1000);
   const header = encode(JSON.stringify({ typ: "JWT", alg: "ES256", x5c: [certificate] }));
   const times = { iat: now, nbf: now - 10, exp: now + LIFETIME_S };
   const body = encode(
     JSON.stringify({ iss: "bunker-tests", sub: "", jti: crypto.randomUUID(), ...times, ...claims }),
   );
-  const algorithm = { name: "ECDSA", hash: "SHA-256" };
-  const signature = await crypto.subtle.sign(algorithm, key, new TextEncoder().encode(`${header}.${body}`));
-  return `${header}.${body}.${encode(new Uint8Array(signature))}`;
-}
-
-function importKey(pem: string): Promise<CryptoKey> {
-  const der = Buffer.from(pemBody(pem), "base64");
-  return crypto.subtle.importKey("pkcs8", der, { name: "ECDSA", namedCurve: "P-256" }, false, ["sign"]);
+  const text = Buffer.from(`${header}.${body}`);
+  return `${header}.${body}.${encode(signBytes("sha256", text, { key, dsaEncoding: "ieee-p1363" }))}`;
 }
 
 function pemBody(pem: string): string {
