@@ -9,6 +9,7 @@ import { findImage } from "../store/find_image.ts";
 import { readConfiguration } from "./configuration.ts";
 import type { EngineContext } from "./context.ts";
 import { dataRoot, stateRoot } from "./directories.ts";
+import { dockerCredentials } from "./docker_credentials.ts";
 import type { LayerState, PullObserver } from "./progress.ts";
 import { idMapsOfUser } from "./rootless.ts";
 import type { PullResult } from "./summary.ts";
@@ -77,7 +78,7 @@ export async function pullHere(name: string, request: PullHere, context: EngineC
       reference,
       platform: platform === undefined ? undefined : parsePlatform(platform),
       root: dataRoot(context),
-      client: { registries },
+      client: { registries, credentials: dockerCredentials() },
       rootless,
       onProgress: (progress) => observer === undefined || tell(observer, progress),
     });

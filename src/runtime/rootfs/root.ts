@@ -73,8 +73,9 @@ function planOverlayByLayer(program: Program, overlay: Overlay, { root, refused 
   const set = (key: string, value: string | Slot) => program.fsconfig(fs, FSCONFIG_SET_STRING, key, value);
   set("source", "overlay");
   for (const layer of overlay.lower) set("lowerdir+", layer);
-  set("upperdir", upper);
-  set("workdir", work);
+  // Linux refuses an upper directory on overlayfs here already (6.7), not only when the filesystem is created.
+  set("upperdir", upper).onError(refused);
+  set("workdir", work).onError(refused);
   // The upper directory goes with the container: without this, unmounting would first sync it to the disk.
   program.fsconfig(fs, FSCONFIG_SET_FLAG, "volatile");
   if (overlay.userxattr) program.fsconfig(fs, FSCONFIG_SET_FLAG, "userxattr");
