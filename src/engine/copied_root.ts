@@ -44,8 +44,8 @@ export async function copyRoot(
  */
 export function copyLayers({ root, lower }: LayerStack, target: string): void {
   for (const layer of lower.toReversed()) {
-    // Device nodes that this user may not make would not open either; /dev is made apart from the layers.
-    flattenLayers([`${root}/${layer}`], target, { whiteouts: whiteoutsOf(root, layer), skipDevices: true });
+    // No mount option forbids to open device nodes of an image here; /dev is made apart from the layers.
+    flattenLayers([`${root}/${layer}`], target, { whiteouts: whiteoutsOf(root, layer), omitDevices: true });
   }
 }
 

@@ -9,11 +9,12 @@ import {
   O_NOFOLLOW,
   O_RDONLY,
   O_WRONLY,
+  S_IFCHR,
   S_IFDIR,
   S_IFMT,
   S_IFREG,
 } from "../linux/abi/fcntl.ts";
-import { FICLONE, S_IFLNK } from "../linux/abi/file.ts";
+import { FICLONE, S_IFBLK, S_IFLNK } from "../linux/abi/file.ts";
 import { call, callRaw, SyscallError } from "../linux/call.ts";
 import {
   Fd,
@@ -51,6 +52,8 @@ export interface CopyOptions {
   readonly ignoreOwners?: boolean;
   /** Leave out device nodes that cannot be made [false]. */
   readonly skipDevices?: boolean;
+  /** Leave out all character and block devices: nothing would guard them in the copy [false]. */
+  readonly omitDevices?: boolean;
   /** Copy overlayfs' attributes too: what is copied is itself a layer [false]. */
   readonly keepOverlayXattrs?: boolean;
 }
@@ -131,6 +134,8 @@ function readTarget({ dirfd, name }: NodePlace): Buffer {
 }
 
 function makeNode({ dirfd, name }: NodePlace, { mode, major, minor }: Stat, options: CopyOptions): boolean {
+  const type = mode & S_IFMT;
+  if (options.omitDevices === true && (type === S_IFCHR || type === S_IFBLK)) return false;
   try {
     mknodat(dirfd, cBytes(name), { mode, major, minor });
     return true;

@@ -19,7 +19,7 @@ import { planLimits } from "./process/limits.ts";
 import { planSignals } from "./process/signals.ts";
 import { planStandardStreams, planTerminal } from "./process/terminal.ts";
 import { planDev, planDevNodes } from "./rootfs/devices.ts";
-import { type ProvidedFile, planFiles } from "./rootfs/files.ts";
+import { type ProvidedFile, planCopiedFiles, planFiles } from "./rootfs/files.ts";
 import { planKernelFilesystems } from "./rootfs/kernel_filesystems.ts";
 import { planMasks } from "./rootfs/mask.ts";
 import { planBind, planBindSources, planRequested, setAttributes } from "./rootfs/mounts.ts";
@@ -141,6 +141,7 @@ function planBareRoot(
 ): undefined {
   if (!host.stdin) planEmptyInput(program, AT_FDCWD, "/dev/null");
   planDevNodes(program, root, spec.linux.devices);
+  planCopiedFiles(program, host.files, root);
   program.section(`make the working directory "${spec.process.cwd}"`);
   ensureDirectory(program, root, spec.process.cwd);
   planChroot(program, root);
