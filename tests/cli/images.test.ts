@@ -1,0 +1,168 @@
+/** `bunker images`, `info` and `version`: shapes that people read, and shapes that programs read. */
+import { describe, expect } from "bun:test";
+import { buildImage, buildIndex, hostPlatform } from "../helpers/image_builder.ts";
+import { PULL_NEEDS, PullPlace } from "../helpers/pull_place.ts";
+import { kernelTest } from "../helpers/sandbox.ts";
+
+const OWN = hostPlatform();
+const OTHER = { os: "linux", architecture: OWN.architecture === "arm64" ? "amd64" : "arm64" };
+const layers = [{ entries: [{ name: "file", data: "x".repeat(1_234_567) }] }];
+const older = buildImage({ layers, configDocument: { created: "2001-02-03T04:05:06.789Z" } });
+const newer = buildImage({ layers: [...layers, { entries: [{ name: "more" }] }] });
+const index = buildIndex({ images: [newer, buildImage({ layers, platform: OTHER })] });
+const images = { "older:1": older, "newer:latest": index, "library/newer:latest": index };
+
+describe("bunker images", () => {
+  kernelTest("prints docker's table, newest first", PULL_NEEDS, async (sandbox) => {
+    await using place = new PullPlace(sandbox, images);
+    for (const name of ["older:1", "newer"]) await place.pull(name);
+    const [first, second] = ["newer", "older"].map((name) => place.name(name));
+
+    const { exitCode, stdout, stderr } = await place.bunker(["images"]);
+
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+    const rows = stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => line.split(/ {2,}/));
+    expect(rows).toEqual([
+      ["REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE"],
+      [first, "latest", idOf(newer).slice(7, 19), expect.stringMatching(/^\d+ years ago$/), "1.23MB"],
+      [second, "1", idOf(older).slice(7, 19), expect.stringMatching(/^2\d years ago$/), "1.23MB"],
+    ] as string[][]);
+    const starts = stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => line.search(/(TAG|latest|1) {2,}/));
+    expect(new Set(starts).size).toBe(1);
+  });
+
+  kernelTest("prints exact values with --json", PULL_NEEDS, async (sandbox) => {
+    await using place = new PullPlace(sandbox, images);
+    await place.pull("older:1");
+
+    const { exitCode, stdout, stderr } = await place.bunker(["images", "--json"]);
+
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+    expect(JSON.parse(stdout)).toEqual([
+      {
+        id: idOf(older),
+        repository: place.name("older"),
+        tag: "1",
+        digest: older.digest,
+        created: "2001-02-03T04:05:06.789Z",
+        sizeBytes: 1_234_567,
+        platform: `linux/${OWN.architecture}`,
+      },
+    ]);
+  });
+
+  kernelTest(
+    "prints docker's lines with --format json, ids with -q, whole ids with --no-trunc",
+    PULL_NEEDS,
+    async (sandbox) => {
+      await using place = new PullPlace(sandbox, images);
+      for (const name of ["older:1", "newer"]) await place.pull(name);
+      const lines = async (...flags: string[]): Promise<readonly string[]> =>
+        (await place.bunker(["images", ...flags])).stdout.trimEnd().split("\n");
+
+      const json = (await lines("--format", "json")).map(
+        (line) => JSON.parse(line) as Record<string, string>,
+      );
+
+      expect(json.map(({ Repository, Tag, ID }) => ({ Repository, Tag, ID }))).toEqual([
+        { Repository: place.name("newer"), Tag: "latest", ID: idOf(newer).slice(7, 19) },
+        { Repository: place.name("older"), Tag: "1", ID: idOf(older).slice(7, 19) },
+      ]);
+      expect(await lines("-q")).toEqual([idOf(newer).slice(7, 19), idOf(older).slice(7, 19)]);
+      expect(await lines("-q", "--no-trunc", place.name("older"))).toEqual([idOf(older)]);
+    },
+  );
+
+  kernelTest(
+    "shortens names of Docker Hub, and finds them by the short name",
+    PULL_NEEDS,
+    async (sandbox) => {
+      await using place = new PullPlace(sandbox, images);
+      const pulled = await place.bunker(["pull", "-q", "newer"]);
+
+      const { stdout } = await place.bunker(["images", "--json", "newer"]);
+      const none = await place.bunker(["images", "--json", "elsewhere"]);
+
+      expect(pulled.stdout).toBe("docker.io/library/newer:latest\n");
+      expect(JSON.parse(stdout)).toMatchObject([
+        { repository: "newer", tag: "latest", digest: index.digest },
+      ]);
+      expect(JSON.parse(none.stdout)).toEqual([]);
+    },
+  );
+
+  kernelTest("lists each platform, and an image by digest without a tag", PULL_NEEDS, async (sandbox) => {
+    await using place = new PullPlace(sandbox, images);
+    await place.pull("newer");
+    await place.bunker(["pull", "-q", "--platform", `linux/${OTHER.architecture}`, place.name("newer")]);
+    await place.bunker(["pull", "-q", `${place.name("older")}@${older.digest}`]);
+
+    const { stdout } = await place.bunker(["images", "--json"]);
+
+    const listed = JSON.parse(stdout) as readonly Record<string, string>[];
+    expect(listed.map(({ platform }) => platform).sort()).toEqual(
+      [OWN, OWN, OTHER].map(({ architecture }) => `linux/${architecture}`).sort(),
+    );
+    const pinned = listed.find(({ repository }) => repository === place.name("older"));
+    expect(pinned).toMatchObject({ digest: older.digest });
+    expect(pinned).not.toHaveProperty("tag");
+  });
+
+  kernelTest("is empty, and makes nothing, where nothing was pulled", PULL_NEEDS, async (sandbox) => {
+    const table = await sandbox.bunker(["images"]);
+    const json = await sandbox.bunker(["images", "--json"]);
+
+    expect([table.exitCode, json.exitCode]).toEqual([0, 0]);
+    expect(table.stdout).toMatch(/^REPOSITORY +TAG +IMAGE ID +CREATED +SIZE\n$/);
+    expect(json.stdout).toBe("[]\n");
+    expect(await Bun.file(`${sandbox.root}/version`).exists()).toBeFalse();
+  });
+});
+
+describe("bunker info", () => {
+  kernelTest("says with --json what the text says", PULL_NEEDS, async (sandbox) => {
+    const text = await sandbox.bunker(["info"]);
+    const json = await sandbox.bunker(["info", "--json"]);
+
+    expect([text, json].map(({ exitCode, stderr }) => ({ exitCode, stderr }))).toEqual(
+      Array(2).fill({ exitCode: 0, stderr: "" }),
+    );
+    const known = JSON.parse(json.stdout) as Readonly<Record<string, object>>;
+    const titles = text.stdout.split("\n").filter((line) => /^\S.*:$/.test(line));
+    expect(titles).toEqual(Object.keys(known).map((title) => `${title}:`));
+    expect(known["Directories"]).toEqual({ data: sandbox.root, state: sandbox.state });
+    expect(known["Isolation"]).toHaveProperty("grade");
+    expect(JSON.stringify(known)).toMatch(/network/i);
+  });
+});
+
+describe("bunker version", () => {
+  kernelTest("is the package's in every form", PULL_NEEDS, async (sandbox) => {
+    const { version } = (await Bun.file(new URL("../../package.json", import.meta.url)).json()) as {
+      version: string;
+    };
+    const out = async (...words: string[]): Promise<string> => {
+      const { exitCode, stdout, stderr } = await sandbox.bunker(words);
+      expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+      return stdout;
+    };
+
+    expect(await out("version")).toBe(
+      `Version:   ${version}\nBun:       ${Bun.version}\nPlatform:  linux/${OWN.architecture}\n`,
+    );
+    expect(JSON.parse(await out("version", "--json"))).toEqual({
+      version,
+      bun: Bun.version,
+      platform: `linux/${OWN.architecture}`,
+    });
+    expect(await out("--version")).toBe(`bunker version ${version}\n`);
+  });
+});
+
+const idOf = ({ configDigest }: typeof older): string => configDigest;
