@@ -2,7 +2,17 @@
  * /dev: a tmpfs of our own with the default devices, links, a pseudo-terminal filesystem, shared memory and message
  * queues (config-linux.md#default-devices). Nothing of the image's /dev is used.
  */
-import { AT_FDCWD, O_CREAT, O_DIRECTORY, O_PATH, O_WRONLY, S_IFBLK, S_IFCHR } from "../../linux/abi/fcntl.ts";
+import {
+  AT_FDCWD,
+  O_CREAT,
+  O_DIRECTORY,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_PATH,
+  O_WRONLY,
+  S_IFBLK,
+  S_IFCHR,
+} from "../../linux/abi/fcntl.ts";
 import { OPEN_TREE_CLONE } from "../../linux/abi/mount.ts";
 import type { Program } from "../../linux/program.ts";
 import type { Variable } from "../../linux/step.ts";
@@ -51,13 +61,35 @@ export function planDev(program: Program, root: Variable, plan: DevicesPlan): Va
   return dev;
 }
 
-/** Makes device nodes in a directory that is no filesystem of ours: where mount(2) is refused. */
+/**
+ * Makes device nodes in a /dev that is no filesystem of ours: where mount(2) is refused. It has to be a directory of the
+ * root, since a link of the image would lead out of it (CVE-2026-41579).
+ */
 export function planDevNodes(program: Program, root: Variable, devices: readonly Device[]): void {
   program.section("make device nodes");
+  const dev = openRealDirectory(program, root, "/dev").result;
   for (const device of devices) {
-    const { path, major, minor, fileMode } = device;
-    program.mknodat(root, path.slice(1), typeOf(device) | fileMode, makedev(major, minor)).ignoreErrors();
+    const name = device.path.replace("/dev/", "");
+    // A directory of the image's /dev could be such a link too.
+    if (!name.includes("/")) planDevNode(program, dev, { device, name });
   }
+}
+
+/** Where mknod(2) is refused, an empty file does for /dev/null: programs open it to have three descriptors. */
+function planDevNode(
+  program: Program,
+  dev: Variable,
+  { device, name }: { readonly device: Device; readonly name: string },
+): void {
+  const done = program.label();
+  program.unlinkat(dev, name).ignoreErrors();
+  const mode = typeOf(device) | device.fileMode;
+  program.mknodat(dev, name, mode, makedev(device.major, device.minor)).ignoreErrors().onSuccess(done);
+  if (name === "null") {
+    const flags = O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY;
+    program.close(program.openat(dev, name, flags, 0o666).onError(done).result);
+  }
+  program.place(done);
 }
 
 function planDevice(
