@@ -59,7 +59,7 @@ export async function probeKernel(parent: string, maps: UserMaps | undefined): P
   const directory = mkdtempSync(`${parent}/.bunker-probe-`);
   try {
     for (const name of ["lower", "upper", "work", "tmp", "root"]) mkdirSync(`${directory}/${name}`);
-    return { ...probeMounts(directory, maps), userNamespaces: await probeUserNamespaces(maps) };
+    return { ...probeMounts(directory, maps), userNamespaces: await probeUserNamespaces(directory, maps) };
   } finally {
     removeTree({ dirfd: AT_FDCWD, path: directory });
   }
@@ -68,7 +68,6 @@ export async function probeKernel(parent: string, maps: UserMaps | undefined): P
 /** Records outcomes in the report page: 1 for a success, else the low 16 bits of the negated error number. */
 class Recorder {
   readonly #program: Program;
-  readonly #recorded = new Set<Trial>();
 
   constructor(program: Program) {
     this.#program = program;
@@ -85,7 +84,6 @@ class Recorder {
     program.place(failed);
     program.field(reportAddress + report.failure + 8, 0, 0xffff).storeAt(address);
     program.place(done);
-    this.#recorded.add(trial);
   }
 }
 
@@ -95,7 +93,7 @@ function probeMounts(directory: string, maps: UserMaps | undefined): Record<Tria
   program.exit_group(0).ignoreErrors();
   const namespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC;
   try {
-    const started = start(finishProgram(program), { namespaces, maps });
+    const started = start(finishProgram(program), { namespaces, maps, directory });
     waitForExit(started.pidfd);
     const results = readResults(started);
     started.release();
@@ -106,12 +104,17 @@ function probeMounts(directory: string, maps: UserMaps | undefined): Record<Tria
   }
 }
 
-function start(
-  program: Program,
-  { namespaces, maps }: { readonly namespaces: number; readonly maps: UserMaps | undefined },
-): SpawnedProgram {
-  if (maps !== undefined) return startInUserNamespace(program, { maps, namespaces });
-  return spawnProgram(executableOf(program), { namespaces, inherit: [] });
+interface Start {
+  readonly namespaces: number;
+  readonly maps: UserMaps | undefined;
+  /** Where the program is put when memfds may not be executed. */
+  readonly directory: string;
+}
+
+function start(program: Program, { namespaces, maps, directory }: Start): SpawnedProgram {
+  const programFile = `${directory}/program`;
+  if (maps !== undefined) return startInUserNamespace(program, { maps, namespaces, programFile });
+  return spawnProgram(executableOf(program), { namespaces, inherit: [], programFile });
 }
 
 function readResults({ report: page }: SpawnedProgram): Record<Trial, string | undefined> {
@@ -178,13 +181,16 @@ function planRootTrials(program: Program, recorder: Recorder): void {
 }
 
 /** An ordinary user is in one already, or has none; root tries to make one. */
-async function probeUserNamespaces(maps: UserMaps | undefined): Promise<string | undefined> {
+async function probeUserNamespaces(
+  directory: string,
+  maps: UserMaps | undefined,
+): Promise<string | undefined> {
   const program = programWithReport();
   program.section("try user namespaces");
   if (maps === undefined) program.unshare(CLONE_NEWUSER);
   program.exit_group(0).ignoreErrors();
   try {
-    const started = start(finishProgram(program), { namespaces: 0, maps });
+    const started = start(finishProgram(program), { namespaces: 0, maps, directory });
     waitForExit(started.pidfd);
     const failure = await started.failure();
     started.release();

@@ -6,6 +6,7 @@
 import { BunkerError } from "../errors.ts";
 import { runInUserNamespace } from "../runtime/user_namespace.ts";
 import type { EngineContext } from "./context.ts";
+import { stateRoot } from "./directories.ts";
 import type { IdMaps } from "./rootless.ts";
 
 /** First word of the command line of such a second bunker; src/main.ts knows it. */
@@ -65,7 +66,12 @@ export async function runTask(task: Task, idMaps: IdMaps): Promise<void> {
   // A compiled executable has its program inside; with `bun run src/main.ts` the file is the second word.
   const script = process.argv[1]?.startsWith("/$bunfs/") ? [] : [process.argv[1] as string];
   const args = [process.execPath, ...script, TASK_WORD, JSON.stringify(task)];
-  const exit = await runInUserNamespace(maps, { path: process.execPath, args, env });
+  const exit = await runInUserNamespace(maps, {
+    path: process.execPath,
+    args,
+    env,
+    programFile: `${stateRoot({ debug: false })}/task-${process.pid}`,
+  });
   const exitCode = "code" in exit ? exit.code : 128 + exit.signal;
   if (exitCode !== 0) throw new ReportedError(exitCode);
 }

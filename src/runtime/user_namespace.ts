@@ -28,6 +28,16 @@ export interface HostCommand {
   readonly args: readonly string[];
   /** `KEY=value`; nothing is added. */
   readonly env: readonly string[];
+  /** Path for the program where memfds may not be executed; it does not stay. */
+  readonly programFile: string;
+}
+
+/** Where a program is started. */
+export interface UserNamespace {
+  readonly maps: UserMaps;
+  /** CLONE_NEW* flags besides CLONE_NEWUSER. */
+  readonly namespaces: number;
+  readonly programFile: string;
 }
 
 /**
@@ -38,7 +48,11 @@ export async function runInUserNamespace(maps: UserMaps, command: HostCommand): 
   const program = programWithReport();
   program.section("end with the engine").prctl(PR_SET_PDEATHSIG, SIGKILL);
   program.section(`execute "${command.path}"`).execve(command.path, command.args, command.env);
-  const started = startInUserNamespace(finishProgram(program), { maps, namespaces: CLONE_NEWNS });
+  const started = startInUserNamespace(finishProgram(program), {
+    maps,
+    namespaces: CLONE_NEWNS,
+    programFile: command.programFile,
+  });
   try {
     const exit = await pollForExit(started.pidfd);
     const failure = await started.failure();
@@ -55,7 +69,7 @@ export async function runInUserNamespace(maps: UserMaps, command: HostCommand): 
  */
 export function startInUserNamespace(
   program: Program,
-  { maps, namespaces }: { readonly maps: UserMaps; readonly namespaces: number },
+  { maps, namespaces, programFile }: UserNamespace,
 ): SpawnedProgram {
   const [engine, child] = socketpair();
   try {
@@ -63,6 +77,7 @@ export function startInUserNamespace(
       namespaces: CLONE_NEWUSER | namespaces,
       inherit: [],
       waitFd: child,
+      programFile,
     });
     return release(started, engine, maps);
   } finally {
