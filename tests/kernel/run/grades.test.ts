@@ -1,6 +1,6 @@
 /** The lesser grades of isolation, in the sandboxes that force them: no pivot_root, no overlay on a disk, no mount at all. */
 import { describe, expect } from "bun:test";
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { programs } from "../../helpers/bunker.ts";
 import { CONFINED_NEEDS, dockerCapabilities, onOverlay, refusing } from "../../helpers/confined.ts";
 import { type PipedResult, runPiped } from "../../helpers/pipes.ts";
@@ -167,6 +167,23 @@ describe("a container without mount", () => {
     expect(stdout).toBe(`box\n${readFileSync("/etc/resolv.conf", "utf8")}1\nroot`);
   });
 
+  kernelTest(
+    "is refused when its /dev is a link, and makes nothing where that leads",
+    NEEDS,
+    async (sandbox) => {
+      const outside = `${sandbox.directory}/outside`;
+      mkdirSync(outside);
+      const app = await App.install(sandbox, {
+        entries: [{ name: ".wh.dev" }, { name: "dev", type: "symlink", link: outside }],
+      });
+
+      const { exitCode, stdout } = await confined(app, noMounts, [[], ["/bin/ls", "/dev/"]]);
+
+      expect({ exitCode, stdout }).toEqual({ exitCode: 125, stdout: "" });
+      expect(readdirSync(outside)).toEqual([]);
+    },
+  );
+
   kernelTest("has devices of its own and none of the image's", NEEDS, async (sandbox) => {
     const entries: readonly TarEntry[] = [
       { name: "srv/" },
@@ -193,6 +210,24 @@ describe("exit codes of the minimal grade", () => {
     const directory = await confined(app, noMounts, [[], ["/etc"]]);
 
     expect([missing.exitCode, directory.exitCode]).toEqual([127, 126]);
+  });
+});
+
+describe("a machine that forbids to execute memory", () => {
+  kernelTest("has containers all the same, and leaves no program behind", NEEDS, async (sandbox) => {
+    const app = await App.install(sandbox);
+    const forbid = 'echo 2 > /proc/sys/vm/memfd_noexec && exec "$@"';
+    const prefix = ["unshare", "--pid", "--fork", "--mount", "--mount-proc", "sh", "-c", forbid, "sh"];
+
+    const run = await confined(app, prefix, [[], ["/bin/sh", "-c", "echo $$"]]);
+    const info = await runPiped([...prefix, ...programs["bun run src/main.ts"], "info"], {
+      env: app.environment,
+    });
+
+    expect(run).toMatchObject({ exitCode: 0, stdout: "1\n", stderr: "" });
+    expect(info.stdout).toContain(" grade: full\n");
+    expect(info.stdout).toContain(" container program: file in the state directory (");
+    expect(readdirSync(sandbox.state)).toEqual([]);
   });
 });
 
