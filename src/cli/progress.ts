@@ -35,6 +35,13 @@ export function openProgress({ implicit, screen = stderrScreen() }: ProgressOpti
   const board = screen.isTerminal ? new LayerBoard(screen) : undefined;
   const seen = new Map<string, LayerState>();
   let drawnAt = Number.NEGATIVE_INFINITY;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const draw = (): void => {
+    clearTimeout(timer);
+    timer = undefined;
+    drawnAt = performance.now();
+    board?.draw();
+  };
   return {
     begin(reference) {
       if (implicit) screen.write(`Unable to find image "${harmless(reference)}" locally\n`);
@@ -47,13 +54,13 @@ export function openProgress({ implicit, screen = stderrScreen() }: ProgressOpti
         return;
       }
       board.update(progress);
-      const now = performance.now();
-      if (now - drawnAt < REDRAW_MS) return;
-      drawnAt = now;
-      board.draw();
+      const restMs = drawnAt + REDRAW_MS - performance.now();
+      if (restMs <= 0) draw();
+      // Drawn even when nothing follows: a download that stalls must show how far it came.
+      else timer ??= setTimeout(draw, restMs);
     },
     end(result) {
-      board?.draw();
+      draw();
       if (result !== undefined) screen.write(describeEnd(result));
     },
   };
