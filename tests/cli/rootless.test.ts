@@ -13,6 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { removeTree } from "../../src/fs/remove_tree.ts";
 import { AT_FDCWD } from "../../src/linux/abi/fcntl.ts";
+import { CONFINED_NEEDS, onOverlay, refusing } from "../helpers/confined.ts";
 import { type FakeRegistry, serveRegistry } from "../helpers/fake_registry.ts";
 import { buildImage } from "../helpers/image_builder.ts";
 import { type PipedResult, runPiped } from "../helpers/pipes.ts";
@@ -203,6 +204,29 @@ describe("bunker run as an ordinary user", () => {
   });
 });
 
+describe("bunker run as an ordinary user without overlayfs or mounts", () => {
+  const sandboxes = [
+    ["overlays too deep", (user: User) => onOverlay(user.root, place.scratch(), 2)],
+    ["every mount refused", () => refusing({ pivot_root: 1, mount: 13, move_mount: 13 })],
+  ] as const;
+  for (const [what, prefixOf] of sandboxes) {
+    testIf([...NEEDS, ...CONFINED_NEEDS], `copies the layers with their owners: ${what}`, async () => {
+      const user = place.ranged;
+      await user.bunker(["pull", "-q", place.reference]);
+      const script = "echo $$; stat -c %u /srv/owned /srv/roots; echo x > /dev/null; chown 1000 /srv/roots";
+
+      const { exitCode, stdout, stderr } = await runPiped([
+        ...prefixOf(user),
+        ...user.prefix,
+        ...["run", place.reference, "sh", "-c", script],
+      ]);
+
+      expect({ exitCode, stdout, stderr }).toEqual({ exitCode: 0, stdout: "1\n1000\n0\n", stderr: "" });
+      expect(readdirSync(`${user.root}/c`)).toEqual([]);
+    });
+  }
+});
+
 describe("bunker info as an ordinary user", () => {
   testIf(NEEDS, "shows the ids that containers have, and leaves nothing behind", async () => {
     const user = place.ranged;
@@ -317,6 +341,11 @@ class Place {
   single(): User {
     this.#count += 1;
     return new User(UID_WITHOUT_ACCOUNT + this.#count, `${this.#directory}/single-${this.#count}`);
+  }
+
+  /** A new directory that goes with the place. */
+  scratch(): string {
+    return mkdtempSync(`${this.#directory}/scratch-`);
   }
 
   async remove(): Promise<void> {
