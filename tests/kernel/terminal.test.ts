@@ -68,7 +68,7 @@ describe("bunker run -it", () => {
   kernelTest("has job control: Ctrl-Z stops a job, fg brings it back", NEEDS, async (sandbox) => {
     await using screen = await Screen.open(sandbox);
     screen.run(["-it", "-e", "PS1=box# "], undefined);
-    await screen.shows("box# ");
+    await screen.shows("box#");
 
     screen.keys("sleep 100", "Enter");
     await Bun.sleep(200);
@@ -88,7 +88,7 @@ describe("bunker run -it", () => {
   kernelTest("has job control under --init too", NEEDS, async (sandbox) => {
     await using screen = await Screen.open(sandbox);
     screen.run(["-it", "--init", "-e", "PS1=box# "], undefined);
-    await screen.shows("box# ");
+    await screen.shows("box#");
 
     screen.keys("sleep 100", "Enter");
     await Bun.sleep(200);
