@@ -11,6 +11,7 @@
 import { socketpair } from "../linux/socket_pair.ts";
 import type { ProgramFailure, SpawnedProgram } from "../linux/spawn.ts";
 import type { Exit } from "../linux/wait.ts";
+import type { Platform } from "../oci/platform.ts";
 import { type CompiledContainer, compileContainer } from "../runtime/compiled_container.ts";
 import type { HostPlan } from "../runtime/container_plan.ts";
 import { type RootSource, SECTION_OVERLAY, SECTION_PROPAGATION } from "../runtime/rootfs/root_source.ts";
@@ -27,7 +28,10 @@ export interface Attempt {
   readonly overlay: RootSource | undefined;
   /** `name|uid[:group|gid]` to be looked up in the container. */
   readonly user: string;
+  /** As the user named it. */
   readonly image: string;
+  /** What the image is for, for messages. */
+  readonly platform: Platform;
   /** Makes a copy of the layers, for grades without overlay. @returns its absolute path. */
   readonly copyRoot: () => Promise<string>;
   /** Flags of the user that need mount(2). */
@@ -96,17 +100,18 @@ function isRefused(outcome: Outcome): outcome is RefusedOutcome {
   return purpose === SECTION_OVERLAY || purpose === SECTION_PROPAGATION;
 }
 
-async function settle({ exit, failure }: Outcome, { spec, image }: Attempt): Promise<Exit> {
+async function settle({ exit, failure }: Outcome, attempt: Attempt): Promise<Exit> {
   if (failure === undefined) return exit;
   const { explainFailure } = await import("./container_error.ts");
-  throw explainFailure(failure, spec, image);
+  throw explainFailure(failure, attempt.spec, attempt);
 }
 
-async function refuseFlags({ needsMounts, spec, image }: Attempt, failure: ProgramFailure): Promise<void> {
+async function refuseFlags(attempt: Attempt, failure: ProgramFailure): Promise<void> {
+  const { needsMounts, spec } = attempt;
   if (needsMounts.length === 0) return;
   const { ContainerError, explainFailure } = await import("./container_error.ts");
   throw new ContainerError(`Cannot honour ${needsMounts.join(", ")}: this machine refuses every mount`, {
-    cause: explainFailure(failure, spec, image),
+    cause: explainFailure(failure, spec, attempt),
     hint: "Run bunker info for the reasons; under Docker add --security-opt apparmor=unconfined",
   });
 }

@@ -6,6 +6,7 @@ import { BunkerError, type ErrorDetails } from "../errors.ts";
 import { EACCES, EISDIR, ENOENT, ENOEXEC, ENOTDIR, errnoName } from "../linux/abi/errno.ts";
 import { failureError } from "../linux/failure.ts";
 import type { ProgramFailure } from "../linux/spawn.ts";
+import { choosePlatform, formatPlatform, hostPlatform, type Platform } from "../oci/platform.ts";
 import { SECTION_EXECUTE, SECTION_WORKDIR } from "../runtime/process/execute.ts";
 import type { Spec } from "../runtime/spec/config.ts";
 
@@ -21,9 +22,17 @@ export class ContainerError extends BunkerError {
   }
 }
 
+/** The image of a container that did not start. */
+export interface FailedImage {
+  /** As the user named it. */
+  readonly image: string;
+  /** What the image says that it is for. */
+  readonly platform: Platform;
+}
+
 /** Explains why the program of a container gave up. */
-export function explainFailure(failure: ProgramFailure, spec: Spec, image: string): ContainerError {
-  if (failure.step.purpose === SECTION_EXECUTE) return explainExecute(failure, spec, image);
+export function explainFailure(failure: ProgramFailure, spec: Spec, failed: FailedImage): ContainerError {
+  if (failure.step.purpose === SECTION_EXECUTE) return explainExecute(failure, spec, failed);
   const cause = failureError(failure);
   if (failure.step.purpose === SECTION_WORKDIR) {
     return new ContainerError(`Cannot enter the working directory "${spec.process.cwd}"`, {
@@ -48,7 +57,7 @@ function hintFor({ step, errno }: ProgramFailure): ErrorDetails {
   return {};
 }
 
-function explainExecute(failure: ProgramFailure, { process }: Spec, image: string): ContainerError {
+function explainExecute(failure: ProgramFailure, { process }: Spec, failed: FailedImage): ContainerError {
   const command = process.args[0] as string;
   const cause = failureError(failure);
   const inPath = command.includes("/") ? "" : " in the container's $PATH";
@@ -57,7 +66,7 @@ function explainExecute(failure: ProgramFailure, { process }: Spec, image: strin
     case ENOTDIR:
       return new ContainerError(`Cannot find the command "${command}"${inPath}: no such file`, {
         cause,
-        hint: `Check the name; if the file exists in "${image}", its interpreter or loader is missing`,
+        hint: `Check the name; if the file exists in "${failed.image}", its interpreter or loader is missing`,
         exitCode: 127,
       });
     case EACCES:
@@ -71,12 +80,22 @@ function explainExecute(failure: ProgramFailure, { process }: Spec, image: strin
     case ENOEXEC:
       return new ContainerError(`Cannot execute "${command}": exec format error`, {
         cause,
-        hint: "The file is for another processor, or a script without a #! line",
+        hint: formatHint(failed.platform),
         exitCode: 126,
       });
     default:
       return new ContainerError(`Cannot execute "${command}"`, { cause, exitCode: 126 });
   }
+}
+
+/** A machine also runs older variants and 32-bit siblings of its own platform: there the file itself is at fault. */
+function formatHint(platform: Platform): string {
+  const machine = hostPlatform();
+  if (choosePlatform(machine, [platform]) !== undefined) {
+    return "The file is for another processor, or a script without a #! line";
+  }
+  const [image, own] = [formatPlatform(platform), formatPlatform(machine)];
+  return `The image is for ${image}, this machine is ${own}: choose another --platform`;
 }
 
 /** docker's look-up passes over files that may not be executed. */

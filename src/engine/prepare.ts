@@ -111,6 +111,7 @@ export async function createAttempt(plan: ContainerPlan, { directory, cgroup }: 
     spec,
     user: options.user ?? image.config.user,
     image: options.image,
+    platform: image,
     needsMounts: flagsThatMount(options),
     overlay: overlayOf(plan, { lower, scratch: directory.scratch, guardsDevices: cgroup.guardsDevices }),
     host: {
