@@ -19,6 +19,8 @@ const app = buildImage({
 const images = { "app:latest": app, "library/app:latest": app };
 const [base, large] = app.layers.map(({ descriptor }) => descriptor.digest) as [string, string];
 const LARGE = new RegExp(`^GET .*${large}`);
+/** More than the sum of what a test with a screen waits for at most: else its terminal would outlive it. */
+const TERMINAL_MS_MAX = 30_000;
 const shortOf = (digest: string): string => digest.slice("sha256:".length).slice(0, 12);
 
 describe("the outputs of bunker pull", () => {
@@ -136,6 +138,7 @@ describe("bunker pull in a terminal", () => {
         "ended 0",
       ]);
     },
+    TERMINAL_MS_MAX,
   );
 
   kernelTest(
@@ -162,6 +165,7 @@ describe("bunker pull in a terminal", () => {
       place.registry.reset();
       await place.pull();
     },
+    TERMINAL_MS_MAX,
   );
 
   kernelTest(
@@ -182,6 +186,7 @@ describe("bunker pull in a terminal", () => {
       screen.press("C-c");
       await place.pull();
     },
+    TERMINAL_MS_MAX,
   );
 });
 
