@@ -33,6 +33,7 @@ import { createExecutableMemfd, createSharedPage, type SharedPage } from "./memf
 import { allocatePages, MAP_FIXED, MAP_SHARED, PROT_READ, PROT_WRITE } from "./memory.ts";
 import { Program } from "./program.ts";
 import { report, reportAddress } from "./program_core.ts";
+import { readSmallText } from "./small_file.ts";
 import type { Argument, Step } from "./step.ts";
 
 /** How to start a program. */
@@ -154,7 +155,16 @@ function launch(memfd: number, options: SpawnOptions): { pid: number; pidfd: num
     if (pid > 0) call("waitid", P_PID, pid, null, WEXITED, null);
     throw new SyscallError({ name: failure.step.name, text: failure.step.name, errno: failure.errno });
   }
-  return { pid, pidfd: launcher.view.getInt32(launcher.pidfdRoom, true), launcher };
+  const pidfd = launcher.view.getInt32(launcher.pidfdRoom, true);
+  // Without CLONE_VFORK both processes store their result of clone in the same place, in either order.
+  return { pid: options.waitFd === undefined ? pid : pidOf(pidfd), pidfd, launcher };
+}
+
+/** The process id behind a pidfd (proc_pid_fdinfo(5)). */
+function pidOf(pidfd: number): number {
+  const pid = /^Pid:\t([0-9]+)$/m.exec(readSmallText(`/proc/self/fdinfo/${pidfd}`) ?? "")?.[1];
+  if (pid === undefined) throw new Error("Cannot start a program: /proc does not tell its process id");
+  return Number(pid);
 }
 
 /** The step of the launcher that failed: clone itself, or what the child does before its exec. */
