@@ -11,6 +11,7 @@
  *        │            execveat(memfd) ──────▶ mmap the report page, then the program's steps
  *        └─ pid ──▶ return to TypeScript
  */
+import { assert } from "../assert.ts";
 import { ENOSYS } from "./abi/errno.ts";
 import { AT_EMPTY_PATH, CLOSE_RANGE_CLOEXEC } from "./abi/fcntl.ts";
 import {
@@ -21,7 +22,9 @@ import {
   CLONE_VM,
   P_PID,
   PR_SET_DUMPABLE,
+  PR_SET_PDEATHSIG,
   SIGCHLD,
+  SIGKILL,
   WEXITED,
 } from "./abi/sched.ts";
 import { call, SyscallError } from "./call.ts";
@@ -33,7 +36,7 @@ import { createExecutableMemfd, createSharedPage, type SharedPage } from "./memf
 import { allocatePages, MAP_FIXED, MAP_SHARED, PROT_READ, PROT_WRITE } from "./memory.ts";
 import { Program } from "./program.ts";
 import { report, reportAddress } from "./program_core.ts";
-import { readSmallText } from "./small_file.ts";
+import { readSmallText, readSmallText } from "./small_file.ts";
 import type { Argument, Step } from "./step.ts";
 
 /** How to start a program. */
@@ -46,6 +49,8 @@ export interface SpawnOptions {
   readonly waitFd?: number;
   /** Path of a file for the executable where memfds may not be executed. */
   readonly programFile?: string;
+  /** Killed when this process ends, from the first step after the clone on [false]. */
+  readonly endsWithEngine?: boolean;
 }
 
 /** A started program; whoever started it calls `release` in the end. */
@@ -220,6 +225,7 @@ function addClone(
 }
 
 function addChild(program: Program, memfd: number, options: SpawnOptions): void {
+  if (options.endsWithEngine === true) program.prctl(PR_SET_PDEATHSIG, SIGKILL);
   program.close_range(3, 0xffffffff, CLOSE_RANGE_CLOEXEC).ignoreErrors();
   for (const [index, fd] of options.inherit.entries()) {
     // A descriptor among the new numbers would be overwritten before its turn; only a caller's leak has such.

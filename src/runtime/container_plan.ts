@@ -74,8 +74,16 @@ export function planContainer(program: Program, spec: Spec, host: HostPlan): voi
   planCommand(program, spec, { host, terminal });
 }
 
+/** The signal does not come for an engine that has ended before: then its end of the socket is closed. */
+function planEndWithEngine(program: Program): void {
+  program.section("end with the engine").prctl(PR_SET_PDEATHSIG, SIGKILL);
+  // struct pollfd without events, which POLLHUP needs none of; struct timespec of zero.
+  program.step("ppoll", program.words(SOCKET), 1, program.words(0, 0), null, 0).onPositive(program.giveUp);
+}
+
 /** What belongs to the process rather than to its root. */
 function planProcess(program: Program, spec: Spec, host: HostPlan): void {
+  planEndWithEngine(program);
   program.section("join the control group");
   for (let index = 1; index <= host.cgroupProcs; index++) program.write(inheritedFd(index), "0", 1);
   if (host.cgroupProcs > 0) program.unshare(CLONE_NEWCGROUP);
@@ -169,10 +177,10 @@ function planCommand(
   // Without no_new_privs a filter may be loaded only while CAP_SYS_ADMIN is held (seccomp(2)).
   if (filter !== undefined && !process.noNewPrivileges) planSeccomp(program, filter);
   planCredentials(program, { ...host, process });
+  // Becoming another user has cleared it (prctl(2)).
+  program.section("end with the engine").prctl(PR_SET_PDEATHSIG, SIGKILL);
   planWorkingDirectory(program, process.cwd);
   planSignals(program, host.ignoredSignals);
-  // The container ends with bunker, however bunker ends; changing the user has cleared it before (prctl(2)).
-  program.section("end with the engine").prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (host.init) planInit(program, process);
   if (host.init) planSignals(program, []);
   if (filter !== undefined && process.noNewPrivileges) planSeccomp(program, filter);

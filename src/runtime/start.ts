@@ -54,19 +54,24 @@ export function startContainer(executable: Executable, request: StartRequest): S
     namespaces: spec.linux.namespaces,
     inherit: [sockets[1], ...request.inherit],
     programFile: request.programFile,
+    endsWithEngine: true,
     ...(mapped ? { waitFd: sockets[1] } : {}),
   });
   try {
     call("close", sockets[1]);
     request.onSpawned(spawned);
-    return { ...spawned, ...assist(spawned, request) };
+    // Kept open as long as the engine lives: that is how the program knows.
+    const release = () => {
+      call("close", sockets[0]);
+      spawned.release();
+    };
+    return { ...spawned, ...assist(spawned, request), release };
   } catch (error) {
     call("pidfd_send_signal", spawned.pidfd, SIGKILL, null, 0);
     waitForExit(spawned.pidfd);
+    call("close", sockets[0]);
     spawned.release();
     throw error;
-  } finally {
-    call("close", sockets[0]);
   }
 }
 
