@@ -7,6 +7,8 @@ import { App, RUN_NEEDS } from "./app.ts";
 
 const reason = whyMissing(RUN_NEEDS);
 const CODES_MS_MAX = 120_000;
+/** Longer than a run takes to start, with the sources to be read. */
+const KILL_MS_MAX = 90;
 
 describe("the exit code", () => {
   test.skipIf(reason !== undefined)(
@@ -157,6 +159,28 @@ describe("SIGKILL of bunker", () => {
 
     expect(readdirSync(`${sandbox.root}/c`)).toEqual([]);
   });
+
+  kernelTest(
+    "at any moment leaves nothing that the next run does not remove",
+    RUN_NEEDS,
+    async (sandbox) => {
+      const app = await App.install(sandbox);
+      await app.sh("true");
+
+      for (let delayMs = 5; delayMs <= KILL_MS_MAX; delayMs += 2) {
+        const running = app.start(["--name", "one"], ["/bin/sh", "-c", "touch /left; exec sleep 1000"]);
+        await Bun.sleep(delayMs);
+        running.kill("SIGKILL");
+        await running.exited;
+        await running.rest();
+      }
+      await app.sh("true", ["--name", "one"]);
+
+      expect(readdirSync(`${sandbox.root}/c`)).toEqual([]);
+      expect(await sandbox.leftBehind()).toEqual([]);
+    },
+    CODES_MS_MAX,
+  );
 
   kernelTest("leaves the directory of a container that runs alone", RUN_NEEDS, async (sandbox) => {
     const app = await App.install(sandbox);
