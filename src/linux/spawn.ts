@@ -11,7 +11,6 @@
  *        │            execveat(memfd) ──────▶ mmap the report page, then the program's steps
  *        └─ pid ──▶ return to TypeScript
  */
-import { assert } from "../assert.ts";
 import { ENOSYS } from "./abi/errno.ts";
 import { AT_EMPTY_PATH, CLOSE_RANGE_CLOEXEC } from "./abi/fcntl.ts";
 import {
@@ -36,7 +35,7 @@ import { createExecutableMemfd, createSharedPage, type SharedPage } from "./memf
 import { allocatePages, MAP_FIXED, MAP_SHARED, PROT_READ, PROT_WRITE } from "./memory.ts";
 import { Program } from "./program.ts";
 import { report, reportAddress } from "./program_core.ts";
-import { readSmallText, readSmallText } from "./small_file.ts";
+import { readSmallText } from "./small_file.ts";
 import type { Argument, Step } from "./step.ts";
 
 /** How to start a program. */
