@@ -7,6 +7,7 @@ import { EACCES, EISDIR, ENOENT, ENOEXEC, ENOTDIR, errnoName } from "../linux/ab
 import { failureError } from "../linux/failure.ts";
 import type { ProgramFailure } from "../linux/spawn.ts";
 import { choosePlatform, formatPlatform, hostPlatform, type Platform } from "../oci/platform.ts";
+import { SECTION_IDENTITY } from "../runtime/process/credentials.ts";
 import { SECTION_EXECUTE, SECTION_WORKDIR } from "../runtime/process/execute.ts";
 import type { Spec } from "../runtime/spec/config.ts";
 
@@ -48,6 +49,9 @@ function hintFor({ step, errno }: ProgramFailure): ErrorDetails {
   const code = errnoName(errno);
   if (code === "ENOENT" && step.name === "open_tree") return { hint: "Check that the host path exists" };
   if (code === "ENOSYS") return { hint: "Use Linux 5.12 or newer, or a sandbox that allows this call" };
+  if (code === "EINVAL" && step.purpose === SECTION_IDENTITY) {
+    return { hint: "Give yourself ranges of ids in /etc/subuid and /etc/subgid, and install uidmap" };
+  }
   if (code === "ELOOP") return { hint: "The image has a symbolic link there, which is not followed" };
   if (code === "EPERM" || code === "EACCES") {
     return {

@@ -179,7 +179,7 @@ async function supervise(
   { pidfd, master, identity }: StartedContainer,
   store: CompiledStore,
 ): Promise<Supervision> {
-  const relay = master === undefined ? undefined : await relayOf(master, plan);
+  const relay = master === undefined ? undefined : await relayOf({ master, pidfd }, plan);
   await keepHouse(plan, () => store?.(identity));
   const wait = () => (plan.context.embedded ? pollForExit(pidfd) : waitForExit(pidfd));
   return { wait, finish: () => relay?.finish() };
@@ -199,7 +199,10 @@ async function keepHouse(
   }
 }
 
-async function relayOf(master: number, { options }: ContainerPlan): Promise<TerminalRelay> {
+async function relayOf(
+  { master, pidfd }: { readonly master: number; readonly pidfd: number },
+  { options }: ContainerPlan,
+): Promise<TerminalRelay> {
   const { relayTerminal } = await import("../runtime/terminal_relay.ts");
-  return relayTerminal(master, { input: options.interactive });
+  return relayTerminal(master, { pidfd, input: options.interactive });
 }

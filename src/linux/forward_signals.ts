@@ -1,11 +1,11 @@
 /**
  * Passes signals on to a container without waking JavaScript: while the engine waits for the container it is inside
  * waitid(2), so the handler is machine code (machine_x86_64.ts, `forward`). Whichever thread receives the signal, it
- * goes on at once by pidfd_send_signal(2), and nothing can be lost between a look and a sleep. Two signals take steps
- * of their own instead: SIGINT, which is counted, and SIGWINCH, which means the terminal.
+ * goes on at once by pidfd_send_signal(2), and nothing can be lost between a look and a sleep. Three signals take steps
+ * of their own instead: SIGINT, which is counted, SIGWINCH and SIGHUP, which mean the terminal.
  */
 import { numbers } from "./abi/numbers.ts";
-import { SIGINT, SIGKILL, SIGWINCH } from "./abi/sched.ts";
+import { SIGHUP, SIGINT, SIGKILL, SIGWINCH } from "./abi/sched.ts";
 import { TIOCGWINSZ, TIOCSWINSZ } from "./abi/tty.ts";
 import { call } from "./call.ts";
 import { encodeProgram } from "./encode.ts";
@@ -58,6 +58,18 @@ export function forwardSignals(pidfd: number): void {
   const action = handlerAction();
   const nr = numbers.rt_sigaction[architecture] as number;
   for (const signal of forwardedSignals) syscall6(nr, signal, action, null, 8, 0, 0);
+}
+
+/**
+ * When this process's terminal goes away (SIGHUP), passes that on and takes the container's terminal away too: every
+ * holder of its master lets go. A shell that is PID 1 has no handler, so the signal alone would not end it.
+ */
+export function hangUpWith(pidfd: number, master: number, pumpPidfds: readonly number[]): void {
+  const program = new Program();
+  program.pidfd_send_signal(pidfd, SIGHUP).ignoreErrors();
+  program.close(master).ignoreErrors();
+  for (const pump of pumpPidfds) program.pidfd_send_signal(pump, SIGKILL).ignoreErrors();
+  setSteps(SIGHUP, program);
 }
 
 /** Gives the terminal `master` the size of `terminal`, now and whenever that changes. */

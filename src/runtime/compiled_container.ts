@@ -24,7 +24,7 @@ import { overlaySlots } from "./rootfs/overlay_slots.ts";
 import type { Spec } from "./spec/config.ts";
 
 /** Number of the format and of the planner: a change of either makes older files useless. */
-const VERSION = 3;
+const VERSION = 4;
 const NEWLINE = 0x0a;
 const utf8 = new TextDecoder();
 

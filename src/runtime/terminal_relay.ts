@@ -7,7 +7,7 @@
  */
 import { TCGETS, TCSETS, TERMIOS_SIZE } from "../linux/abi/tty.ts";
 import { call, callRaw } from "../linux/call.ts";
-import { followWindowSize } from "../linux/forward_signals.ts";
+import { followWindowSize, hangUpWith } from "../linux/forward_signals.ts";
 import { awaitPump, startPump, stopPump } from "./pump.ts";
 import { rawSettings } from "./termios.ts";
 
@@ -17,8 +17,16 @@ export interface TerminalRelay {
   finish(): void;
 }
 
-/** Relays between this process's standard streams and `master`; without `input` nothing is read. */
-export function relayTerminal(master: number, { input }: { readonly input: boolean }): TerminalRelay {
+/** What is relayed. */
+export interface RelayOptions {
+  /** The container's process. */
+  readonly pidfd: number;
+  /** Without it nothing is read. */
+  readonly input: boolean;
+}
+
+/** Relays between this process's standard streams and `master`. */
+export function relayTerminal(master: number, { pidfd, input }: RelayOptions): TerminalRelay {
   const settings = input ? terminalSettings(0) : undefined;
   const terminal = [0, 1, 2].find((fd) => terminalSettings(fd) !== undefined);
   if (terminal !== undefined) followWindowSize(terminal, master);
@@ -27,12 +35,19 @@ export function relayTerminal(master: number, { input }: { readonly input: boole
   const guard = settings === undefined ? {} : { guard: { enginePidfd, settings } };
   const keyboard = input ? startPump({ from: 0, to: master, ...guard }) : undefined;
   if (settings !== undefined) call("ioctl", 0, TCSETS, rawSettings(settings));
+  const pumps = keyboard === undefined ? [output] : [output, keyboard];
+  hangUpWith(
+    pidfd,
+    master,
+    pumps.map((pump) => pump.pidfd),
+  );
   return {
     finish: () => {
-      call("close", master);
+      // EBADF after a SIGHUP, which has closed it; and the terminal may be gone.
+      callRaw("close", master);
       awaitPump(output);
       if (keyboard !== undefined) stopPump(keyboard);
-      if (settings !== undefined) call("ioctl", 0, TCSETS, settings);
+      if (settings !== undefined) callRaw("ioctl", 0, TCSETS, settings);
       call("close", enginePidfd);
     },
   };

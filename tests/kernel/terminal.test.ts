@@ -85,6 +85,17 @@ describe("bunker run -it", () => {
     await screen.shows("code 7");
   });
 
+  kernelTest("ends with its terminal, a shell that is PID 1 too", NEEDS, async (sandbox) => {
+    const screen = await Screen.open(sandbox);
+    screen.run(["-it"], "echo ready; exec sh");
+    await screen.shows("ready");
+
+    screen.tmux(["kill-session"]);
+
+    // The sandbox fails the test when a process or a control group is left behind.
+    expect(await sandbox.leftBehind(WAIT_MS_MAX)).toEqual([]);
+  });
+
   kernelTest("has job control under --init too", NEEDS, async (sandbox) => {
     await using screen = await Screen.open(sandbox);
     screen.run(["-it", "--init", "-e", "PS1=box# "], undefined);

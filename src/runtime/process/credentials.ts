@@ -19,6 +19,9 @@ import { identityLayout } from "./identity.ts";
 /** _LINUX_CAPABILITY_VERSION_3 of capset(2): two 32-bit halves for each set. */
 const CAPABILITY_VERSION = 0x20080522;
 
+/** Name of the section that fails for ids which are not mapped: engine/container_error.ts. */
+export const SECTION_IDENTITY = "become the user";
+
 /** What the credentials depend on besides the process. */
 export interface CredentialsPlan {
   readonly process: Process;
@@ -43,7 +46,7 @@ export function planCredentials(program: Program, plan: CredentialsPlan): void {
 }
 
 function planIdentity(program: Program, user: User | undefined, setgroupsAllowed: boolean): void {
-  program.section("become the user");
+  program.section(SECTION_IDENTITY);
   const { uid, gid, count, list } = user === undefined ? lateIdentity(program) : fixedIdentity(user);
   if (setgroupsAllowed) program.setgroups(count, list);
   program.setresgid(gid, gid, gid);

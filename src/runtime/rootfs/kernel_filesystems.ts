@@ -1,6 +1,12 @@
 /** /proc, /sys and the container's view of its control group (config-linux.md#default-filesystems). */
 import { AT_FDCWD, AT_RECURSIVE, O_DIRECTORY, O_PATH } from "../../linux/abi/fcntl.ts";
-import { MOUNT_ATTR_RDONLY, OPEN_TREE_CLONE } from "../../linux/abi/mount.ts";
+import {
+  MOUNT_ATTR_NODEV,
+  MOUNT_ATTR_NOEXEC,
+  MOUNT_ATTR_NOSUID,
+  MOUNT_ATTR_RDONLY,
+  OPEN_TREE_CLONE,
+} from "../../linux/abi/mount.ts";
 import type { Program } from "../../linux/program.ts";
 import type { Variable } from "../../linux/step.ts";
 import type { Mount } from "../spec/config.ts";
@@ -42,7 +48,8 @@ export function planKernelFilesystems(
 
 function planHostSys(program: Program, target: Variable): void {
   const copy = program.open_tree(AT_FDCWD, "/sys", OPEN_TREE_CLONE | AT_RECURSIVE).result;
-  setAttributes(program, copy, { attributes: MOUNT_ATTR_RDONLY, propagation: 0, recursive: true });
+  const attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+  setAttributes(program, copy, { attributes, propagation: 0, recursive: true });
   attach(program, copy, target);
 }
 

@@ -33,6 +33,8 @@ export function planFilesystem(
   const opened = program.fsopen(mount.type, 0);
   if (refused !== undefined) opened.onError(refused);
   const fs = opened.result;
+  // What df and /proc/mounts call it; without a source that is "none".
+  program.fsconfig(fs, FSCONFIG_SET_STRING, "source", mount.source).ignoreErrors();
   for (const [key, value] of data) {
     const step =
       value === undefined
