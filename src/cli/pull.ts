@@ -2,6 +2,7 @@
 import type { EngineContext } from "../engine/context.ts";
 import type { PullObserver } from "../engine/progress.ts";
 import { readCommandLine } from "./command_line.ts";
+import { interruptible } from "./interruption.ts";
 import { harmless, writeOut } from "./output.ts";
 import { pullSpec } from "./specs.ts";
 
@@ -14,7 +15,11 @@ export async function pullImage(words: readonly string[], context: EngineContext
     import("../engine/pull.ts"),
     parsed.flag("quiet") ? undefined : openObserver(),
   ]);
-  const result = await pull(reference, { platform: parsed.text("platform"), observer }, context);
+  const result = await pull(
+    reference,
+    { platform: parsed.text("platform"), observer },
+    { ...context, interruptible },
+  );
   writeOut(`${harmless(result.reference)}\n`);
   return 0;
 }

@@ -28,7 +28,7 @@ export async function report(
   error: unknown,
   context: { readonly command: string | undefined; readonly debug: boolean },
 ): Promise<number> {
-  if (isReported(error)) return exitCodeOf(error);
+  if (needsNoReport(error)) return exitCodeOf(error);
   writeError(describeError(error));
   if (error instanceof CommandLineError) writeError(await describeUsage(error, context.command));
   if (context.debug && error instanceof Error) writeError(`${harmless(error.stack ?? "")}\n`);
@@ -49,9 +49,14 @@ export function exitCodeOf(error: unknown): number {
   return typeof code === "number" && Number.isInteger(code) && code >= 0 && code <= 255 ? code : EXIT_ENGINE;
 }
 
-/** A second process has failed and has said why on the same stderr: ReportedError of engine/user_namespace_task.ts. */
-function isReported(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "REPORTED";
+/**
+ * A second process has failed and has said why on the same stderr (ReportedError of engine/user_namespace_task.ts), or
+ * the user has ended the program (InterruptedError).
+ */
+function needsNoReport(error: unknown): boolean {
+  return (
+    error instanceof Error && "code" in error && ["REPORTED", "INTERRUPTED"].includes(String(error.code))
+  );
 }
 
 /** All causes, depth first: those of an AggregateError one after another. */

@@ -25,7 +25,11 @@ export async function runContainer(words: readonly string[], context: EngineCont
   const options = await readRunOptions(parsed);
   if (options.tty && options.interactive && !options.explain) await checkTerminal();
   const { run } = await import("../engine/run.ts");
-  const { exitCode } = await run(options, options.quiet ? context : { ...context, observePull });
+  const { exitCode } = await run(options, {
+    ...context,
+    interruptible,
+    ...(options.quiet ? {} : { observePull }),
+  });
   return exitCode;
 }
 
@@ -37,6 +41,12 @@ async function readRunLine(words: readonly string[]): Promise<ParsedOptions | un
     const { explainUnknownRunOption } = await import("./run_refusals.ts");
     throw explainUnknownRunOption(error);
   }
+}
+
+/** Loaded only when there is something to pull. */
+async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const interruption = await import("./interruption.ts");
+  return interruption.interruptible(work);
 }
 
 async function observePull(): Promise<PullObserver> {

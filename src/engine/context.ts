@@ -16,6 +16,11 @@ export interface EngineContext {
   readonly embedded?: boolean | undefined;
   /** Descriptors that the command's output and errors go to; the caller's own when undefined. */
   readonly outputs?: readonly [stdout: number, stderr: number] | undefined;
+  /**
+   * Runs a pull so that the caller can end it: hands on a signal that is aborted then. Undefined: a pull goes on to its
+   * end, or ends with the process.
+   */
+  readonly interruptible?: (<T>(work: (signal: AbortSignal) => Promise<T>) => Promise<T>) | undefined;
   /** Tell about decisions that are silent otherwise. */
   readonly debug: boolean;
   /** Called when `run` has to pull first; makes the observer only then, since a display costs start-up time. */

@@ -37,7 +37,7 @@ export async function obtainImage(options: RunOptions, source: ImageSource): Pro
     await pullForRun(options, source);
   } catch (error) {
     // The challenge's stages name an image that nobody can pull: ADR 0007.
-    if (isChallenge()) return emptyImage;
+    if (isChallenge() && !isInterruption(error)) return emptyImage;
     throw error;
   }
   return find() ?? fail(parseReference(options.image));
@@ -55,6 +55,10 @@ async function pullForRun(options: RunOptions, { context }: ImageSource): Promis
   const observer = quiet ? undefined : await context.observePull?.();
   await pull(options.image, { platform: options.platform, observer, implicit: true }, context);
 }
+
+/** The user has ended the program: that is not an image which cannot be pulled. */
+const isInterruption = (error: unknown): boolean =>
+  error instanceof BunkerError && error.code === "INTERRUPTED";
 
 const isChallenge = (): boolean => process.env["BUNKER_COPY_COMMAND"] === "1";
 

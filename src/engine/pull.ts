@@ -74,14 +74,17 @@ export async function pullHere(name: string, request: PullHere, context: EngineC
   observer?.begin(formatReference(reference));
   let pulled: ImageResult | undefined;
   try {
-    pulled = await pullImage({
-      reference,
-      platform: platform === undefined ? undefined : parsePlatform(platform),
-      root: dataRoot(context),
-      client: { registries, credentials: dockerCredentials() },
-      rootless,
-      onProgress: (progress) => observer === undefined || tell(observer, progress),
-    });
+    const work = (signal?: AbortSignal) =>
+      pullImage({
+        reference,
+        platform: platform === undefined ? undefined : parsePlatform(platform),
+        root: dataRoot(context),
+        client: { registries, credentials: dockerCredentials() },
+        rootless,
+        signal,
+        onProgress: (progress) => observer === undefined || tell(observer, progress),
+      });
+    pulled = await (context.interruptible?.(work) ?? work());
     return { result: resultOf(pulled), skipped: pulled.skipped };
   } finally {
     observer?.end(pulled === undefined ? undefined : resultOf(pulled));
