@@ -8,19 +8,10 @@ import type { LayerProgress, LayerState, PullObserver } from "../engine/progress
 import type { PullResult } from "../engine/summary.ts";
 import { harmless, writeError } from "./output.ts";
 import { LayerBoard } from "./progress_board.ts";
+import type { Screen } from "./screen.ts";
 
 /** Milliseconds between two drawings. */
 const REDRAW_MS = 100;
-
-/** The screen that a display draws on; its size may change meanwhile. */
-export interface Screen {
-  /** Writes text as it is. */
-  write(text: string): void;
-  /** Whether the cursor can be moved. */
-  readonly isTerminal: boolean;
-  /** Characters in a line, and lines; asked for at every drawing. */
-  size(): { readonly columns: number; readonly rows: number };
-}
 
 /** What may be told about the pull besides its layers. */
 export interface ProgressOptions {

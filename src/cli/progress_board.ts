@@ -2,7 +2,7 @@
 import type { LayerProgress } from "../engine/progress.ts";
 import { formatSize } from "./format.ts";
 import { harmless } from "./output.ts";
-import type { Screen } from "./progress.ts";
+import type { Screen } from "./screen.ts";
 
 /** Cells of the bar between its brackets. */
 const BAR_CELLS = 20;

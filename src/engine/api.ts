@@ -7,7 +7,7 @@
  */
 import type { EngineContext } from "./context.ts";
 import { defaultRunOptions, type RunOptions } from "./options/run_options.ts";
-import type { RunResult } from "./run.ts";
+import type { RunResult } from "./summary.ts";
 
 /** An image, and whatever of the options is not to be the default. */
 export type RunRequest = Partial<RunOptions> & Pick<RunOptions, "image">;

@@ -5,7 +5,7 @@
 import { constants, copyFileSync, lstatSync, mkdirSync, statSync } from "node:fs";
 import { dirname, normalize } from "node:path";
 import type { ContainerDirectory } from "./container_directory.ts";
-import type { ContainerPlan } from "./prepare.ts";
+import type { ContainerPlan } from "./run_plan.ts";
 
 /** Makes the layer. @returns its directory relative to the data root, or none when nothing is to be copied. */
 export function copyCommandLayer(

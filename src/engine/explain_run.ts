@@ -3,8 +3,9 @@ import { explainProgram } from "../linux/explain.ts";
 import { explainableProgram } from "../runtime/compiled_container.ts";
 import { CONTAINERS } from "./container_directory.ts";
 import { defaultDeviceRules } from "./default_spec.ts";
-import { type ContainerPlan, createAttempt } from "./prepare.ts";
-import type { RunResult } from "./run.ts";
+import { createAttempt } from "./prepare.ts";
+import type { ContainerPlan } from "./run_plan.ts";
+import type { RunResult } from "./summary.ts";
 
 /** Prints every system call in its order; nothing is made, mounted or started. */
 export async function explainRun(plan: ContainerPlan): Promise<RunResult> {

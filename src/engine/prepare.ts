@@ -9,44 +9,20 @@ import { CAP_LAST_CAP, planCapabilities } from "../runtime/security/capability.t
 import { planRlimits } from "../runtime/security/rlimit.ts";
 import { seccompFilter } from "../runtime/security/seccomp_filter.ts";
 import type { KernelVersion } from "../runtime/security/seccomp_profile.ts";
-import type { Spec } from "../runtime/spec/config.ts";
 import type { StartedContainer } from "../runtime/start.ts";
 import type { TerminalRelay } from "../runtime/terminal_relay.ts";
 import type { StoredImage } from "../store/find_image.ts";
 import type { Attempt, Supervision } from "./attempts.ts";
 import { BASE_LAYER } from "./base_layer.ts";
 import { type ContainerDirectory, removeStaleContainers } from "./container_directory.ts";
-import type { EngineContext } from "./context.ts";
 import { defaultDevices } from "./default_spec.ts";
 import { COMPILED_PROGRAMS, stateRoot } from "./directories.ts";
 import { etcFiles } from "./etc_files.ts";
-import type { HostStatus } from "./host.ts";
 import { hostRlimits } from "./host_limits.ts";
 import { kernelVersion } from "./kernel.ts";
 import type { MountRequest, RunOptions } from "./options/run_options.ts";
-import type { IdMaps } from "./rootless.ts";
+import type { ContainerPlan, RunInputs } from "./run_plan.ts";
 import { createSpec } from "./spec.ts";
-
-/** What a run starts from. */
-export interface RunInputs {
-  readonly options: RunOptions;
-  readonly context: EngineContext;
-  /** Data root. */
-  readonly root: string;
-  readonly status: HostStatus;
-  /** Undefined as root. */
-  readonly idMaps: IdMaps | undefined;
-  readonly image: StoredImage;
-}
-
-/** A run with its container's id and configuration. */
-export interface ContainerPlan extends RunInputs {
-  /** 64 hex digits. */
-  readonly id: string;
-  readonly spec: Spec;
-  /** Array of struct sock_filter; undefined: unconfined. */
-  readonly seccompFilter: Uint8Array | undefined;
-}
 
 /** Makes the configuration. @throws {UsageError} for options that cannot be honoured. */
 export async function planContainerRun(inputs: RunInputs): Promise<ContainerPlan> {

@@ -13,14 +13,11 @@ import { defaultDeviceRules } from "./default_spec.ts";
 import { dataRoot, stateRoot } from "./directories.ts";
 import { readHostStatus } from "./host.ts";
 import type { RunOptions } from "./options/run_options.ts";
-import { type ContainerPlan, createAttempt, planContainerRun } from "./prepare.ts";
+import { createAttempt, planContainerRun } from "./prepare.ts";
 import type { IdMaps } from "./rootless.ts";
+import type { ContainerPlan } from "./run_plan.ts";
 import { requiredResources } from "./spec.ts";
-
-/** How the container's command ended: its own code, or 128 + n after signal n. */
-export interface RunResult {
-  readonly exitCode: number;
-}
+import type { RunResult } from "./summary.ts";
 
 /**
  * Runs a container in the foreground and removes it when it has ended.

@@ -44,3 +44,8 @@ export interface InfoSection {
 export interface EngineInfo {
   readonly sections: readonly InfoSection[];
 }
+
+/** How the container's command ended: its own code, or 128 + n after signal n. */
+export interface RunResult {
+  readonly exitCode: number;
+}

@@ -11,7 +11,7 @@ import { AT_FDCWD, AT_REMOVEDIR, O_CLOEXEC, O_WRONLY } from "../../linux/abi/fcn
 import { call, callRaw, cstr, SyscallError } from "../../linux/call.ts";
 import { exists } from "../../linux/small_file.ts";
 import type { Resources } from "../spec/config.ts";
-import { v1Settings, v2Settings } from "./settings.ts";
+import { type Setting, v1Settings, v2Settings } from "./settings.ts";
 
 const ROOT = "/sys/fs/cgroup";
 const PREFIX = "bunker-";
@@ -20,9 +20,6 @@ const PREFIX = "bunker-";
 export class CgroupError extends BunkerError {
   readonly code = "CGROUP";
 }
-
-/** One file of a control group and what is written to it. */
-export type Setting = readonly [file: string, value: string];
 
 /** The control group of one container. */
 export interface Cgroup {

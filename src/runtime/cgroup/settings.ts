@@ -1,6 +1,8 @@
 /** Resources as lines of control files, for both versions: pure. */
 import type { Resources } from "../spec/config.ts";
-import type { Setting } from "./cgroup.ts";
+
+/** One file of a control group and what is written to it. */
+export type Setting = readonly [file: string, value: string];
 
 /** Length of the period that processor time is counted in, microseconds (cpu.max, cpu.cfs_period_us). */
 export const CPU_PERIOD_US = 100_000;

@@ -1,7 +1,8 @@
 /** A pull as people see it, on a terminal and elsewhere. */
 import { describe, expect, test } from "bun:test";
-import { openProgress, type Screen } from "../../../src/cli/progress.ts";
+import { openProgress } from "../../../src/cli/progress.ts";
 import { describeLayer, LayerBoard } from "../../../src/cli/progress_board.ts";
+import type { Screen } from "../../../src/cli/screen.ts";
 import type { LayerProgress } from "../../../src/engine/progress.ts";
 
 const LAYER = "3c5eee1a0b2d";
