@@ -37,10 +37,29 @@ function compile(path: string, platform: string | undefined): void {
     ...(platform === undefined ? [] : [`--target=${platform}`]),
   ];
   // Code of threads is reached by its path in the executable, not by an import.
+  const define = `BUNKER_BUILD=${JSON.stringify(hashOfSources())}`;
   const workers = [...new Glob("src/**/*_worker.ts").scanSync(".")].sort();
-  const command = [process.execPath, "build", ...flags, "src/main.ts", ...workers, "--outfile", path];
+  const command = [
+    process.execPath,
+    "build",
+    ...flags,
+    "--define",
+    define,
+    "src/main.ts",
+    ...workers,
+    "--outfile",
+    path,
+  ];
   const { exitCode, stderr } = Bun.spawnSync(command, { stdout: "ignore", stderr: "pipe" });
   if (exitCode !== 0) throw new Error(`Cannot compile: ${stderr.toString()}`);
+}
+
+/** Names the build: what is compiled by one is not taken for that of another (ADR 0008). */
+function hashOfSources(): string {
+  const hasher = new Bun.CryptoHasher("sha256").update(Bun.version);
+  for (const path of [...new Glob("src/**/*.ts").scanSync(".")].sort())
+    hasher.update(path).update(readFileSync(path));
+  return hasher.digest("hex").slice(0, 16);
 }
 
 /** Replaces each name by one that nobody sets; the length stays. @throws {Error} when a count has changed. */

@@ -23,8 +23,10 @@ import type { Identity } from "./process/identity.ts";
 import { overlaySlots } from "./rootfs/overlay_slots.ts";
 import type { Spec } from "./spec/config.ts";
 
-/** Number of the format and of the planner: a change of either makes older files useless. */
-const VERSION = 4;
+/** What scripts/build.ts puts here: a hash of the sources. Another build plans anew, whatever it changed. */
+declare const BUNKER_BUILD: string;
+/** Undefined when run from the sources, which change: nothing is kept then. */
+const build = typeof BUNKER_BUILD === "string" ? BUNKER_BUILD : undefined;
 const NEWLINE = 0x0a;
 const utf8 = new TextDecoder();
 
@@ -41,7 +43,7 @@ export interface CompiledContainer {
   readonly executable: Executable;
   /** Whether the program asks who its user is. */
   readonly asksForUser: boolean;
-  /** Makes the file for the next time; undefined when this set-up came from one. */
+  /** Makes the file for the next time; undefined when there is one already, or none is wanted. */
   readonly store: ((identity: Identity | undefined) => Promise<CompiledFile>) | undefined;
 }
 
@@ -58,7 +60,7 @@ export async function compileContainer(
 ): Promise<CompiledContainer> {
   const key = keyOf(source);
   const path = `${directory}/${Bun.hash(key).toString(16)}`;
-  const known = readSetup(path, key, slotsOf(source.spec, source.host));
+  const known = build === undefined ? undefined : readSetup(path, key, slotsOf(source.spec, source.host));
   const spec = specFor(source.spec, known?.identity);
   const { bytes } = known ?? (await encodeSetup(spec, source.host));
   const command = encodeProgram(planCommandPart(spec), SECOND_ADDRESS);
@@ -72,7 +74,7 @@ export async function compileContainer(
   return {
     executable: { file: writeExecutable(bytes, command.bytes), stepAt },
     asksForUser: spec.process.user === undefined,
-    store: known === undefined ? store : undefined,
+    store: known === undefined && build !== undefined ? store : undefined,
   };
 }
 
@@ -121,7 +123,7 @@ function planCommandPart(spec: Spec): Program {
 function keyOf({ spec, host, user }: ContainerSource): string {
   const { process } = spec;
   return JSON.stringify([
-    VERSION,
+    build,
     user,
     {
       ...spec,
