@@ -65,12 +65,15 @@ function openContainers(root: string): number {
   return call("openat", AT_FDCWD, path, O_DIRECTORY | O_CLOEXEC);
 }
 
-/** What overlayfs leaves below `work` when it was mounted volatile. */
+/** Directory of overlayfs itself, below the one that it is given. */
+const inner = ["rw", "work", "work"].join("/");
+
+/** What overlayfs leaves there when it was mounted volatile, and the rest of the directory. */
 const leftovers: ReadonlyArray<readonly [path: string, flags: number]> = [
-  ["rw/work/work/incompat/volatile/dirty", 0],
-  ["rw/work/work/incompat/volatile", AT_REMOVEDIR],
-  ["rw/work/work/incompat", AT_REMOVEDIR],
-  ["rw/work/work", AT_REMOVEDIR],
+  [`${inner}/incompat/volatile/dirty`, 0],
+  [`${inner}/incompat/volatile`, AT_REMOVEDIR],
+  [`${inner}/incompat`, AT_REMOVEDIR],
+  [inner, AT_REMOVEDIR],
   ["rw/work", AT_REMOVEDIR],
   ["rw/upper", AT_REMOVEDIR],
   ["rw", AT_REMOVEDIR],
