@@ -156,6 +156,8 @@ describe("bunker pull in a terminal", () => {
       await screen.until(/Downloading \[=+> *\]/);
 
       screen.press("C-c");
+      // The pull cleans up first; the shell's prompt then begins a line of its own.
+      await screen.until(/\n#\s*$/);
       screen.type('echo "ended $?"; stty -g | cmp - $HOME/before && echo same');
 
       const shown = await screen.until(/^same$/m);
