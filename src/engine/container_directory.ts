@@ -2,8 +2,10 @@
  * The directory of one container: `ROOT/c/ID`, with the overlay's `upper` and `work` in its `rw`. It is locked while
  * its engine lives; a directory whose lock is free is what a SIGKILL left, and the next container's engine removes it.
  */
+
 import { EACCES, ENOENT, EPERM } from "../linux/abi/errno.ts";
 import { AT_FDCWD, AT_REMOVEDIR, O_CLOEXEC, O_DIRECTORY } from "../linux/abi/fcntl.ts";
+import { LOCK_EX, LOCK_NB, LOCK_SH } from "../linux/abi/file.ts";
 import { call, callRaw, cstr, SyscallError } from "../linux/call.ts";
 import { STAT_SIZE, statLinks } from "../linux/stat.ts";
 import { removeLeftCgroup } from "../runtime/cgroup/cgroup.ts";
@@ -11,9 +13,6 @@ import type { IdMaps } from "./rootless.ts";
 
 /** Directory of all containers, relative to the data root; short, since mount options name it. */
 export const CONTAINERS = "c";
-const LOCK_SH = 1;
-const LOCK_EX = 2;
-const LOCK_NB = 4;
 
 /** A container's directory. */
 export interface ContainerDirectory {

@@ -2,14 +2,13 @@
  * `--name`: one container of a name at a time. A name is a locked file in the state directory; the lock goes with its
  * process, so a name is free again however that ended.
  */
+
 import { fstatSync, mkdirSync, statSync, unlinkSync } from "node:fs";
 import { BunkerError } from "../errors.ts";
 import { EAGAIN } from "../linux/abi/errno.ts";
 import { AT_FDCWD, O_CLOEXEC, O_CREAT, O_NOFOLLOW, O_RDWR } from "../linux/abi/fcntl.ts";
+import { LOCK_EX, LOCK_NB } from "../linux/abi/file.ts";
 import { call, callRaw, cstr } from "../linux/call.ts";
-
-const LOCK_EX = 2;
-const LOCK_NB = 4;
 
 /** The name belongs to a running container. */
 export class NameInUseError extends BunkerError {

@@ -5,7 +5,7 @@ import { pollForExit, waitForExit } from "../linux/wait.ts";
 import type { Cgroup } from "../runtime/cgroup/cgroup.ts";
 import type { CompiledContainer, CompiledFile } from "../runtime/compiled_container.ts";
 import type { RootSource } from "../runtime/rootfs/root_source.ts";
-import { CAP_LAST_CAP, planCapabilities } from "../runtime/security/capability.ts";
+import { ALL_CAPABILITIES, planCapabilities } from "../runtime/security/capability.ts";
 import { planRlimits } from "../runtime/security/rlimit.ts";
 import { seccompFilter } from "../runtime/security/seccomp_filter.ts";
 import type { KernelVersion } from "../runtime/security/seccomp_profile.ts";
@@ -30,8 +30,7 @@ export async function planContainerRun(inputs: RunInputs): Promise<ContainerPlan
   const id = crypto.getRandomValues(new Uint8Array(32)).toHex();
   const { capAdd, capDrop, privileged, ulimits } = options;
   if (!options.explain && options.mounts.length > 0) await makeHostPaths(options.mounts);
-  // In a user namespace of its own a container may hold every capability: over what that namespace owns.
-  const hostBounding = idMaps === undefined ? status.bounding : (1n << BigInt(CAP_LAST_CAP + 1)) - 1n;
+  const hostBounding = boundingOf(inputs);
   const { bounding } = planCapabilities({ add: capAdd, drop: capDrop, privileged, hostBounding });
   const rlimits = planRlimits(ulimits, hostRlimits(status.effective, { all: ulimits.length > 0 }));
   const seccompFilter = await filterOf(options, { capabilities: bounding, image });
@@ -46,6 +45,10 @@ export async function planContainerRun(inputs: RunInputs): Promise<ContainerPlan
   });
   return { ...inputs, id, spec, seccompFilter };
 }
+
+/** In a user namespace of its own a container may hold every capability: over what that namespace owns. */
+const boundingOf = ({ idMaps, status }: RunInputs): bigint =>
+  idMaps === undefined ? status.bounding : ALL_CAPABILITIES;
 
 /** docker's -v makes a missing host path a directory; --mount leaves the error to the step that opens it. */
 async function makeHostPaths(mounts: readonly MountRequest[]): Promise<void> {
@@ -97,7 +100,7 @@ export async function createAttempt(plan: ContainerPlan, { directory, cgroup }: 
       cgroupMounts: cgroup.mounts,
       seccompFilter: plan.seccompFilter,
       ignoredSignals: status.ignoredSignals,
-      hostBounding: idMaps === undefined ? status.bounding : (1n << BigInt(CAP_LAST_CAP + 1)) - 1n,
+      hostBounding: boundingOf(plan),
       setgroupsAllowed: !(idMaps?.single ?? false),
       ttyGid: idMaps?.single ? undefined : 5,
       stdin: options.interactive,

@@ -17,6 +17,7 @@ import {
 } from "../linux/abi/mount.ts";
 import { CLONE_NEWIPC, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUSER, CLONE_NEWUTS } from "../linux/abi/sched.ts";
 import { SyscallError } from "../linux/call.ts";
+import { makedev } from "../linux/file.ts";
 import type { Program } from "../linux/program.ts";
 import { report, reportAddress } from "../linux/program_core.ts";
 import {
@@ -28,7 +29,6 @@ import {
 } from "../linux/spawn.ts";
 import type { Label } from "../linux/step.ts";
 import { waitForExit } from "../linux/wait.ts";
-import { makedev } from "../runtime/rootfs/devices.ts";
 import { planFilesystem } from "../runtime/rootfs/mounts.ts";
 import { startInUserNamespace, type UserMaps } from "../runtime/user_namespace.ts";
 

@@ -6,6 +6,8 @@
 import { UsageError } from "../errors.ts";
 import { exists } from "../linux/small_file.ts";
 import type { ProcessConfig } from "../oci/image_config.ts";
+import { CPU_PERIOD_US } from "../runtime/cgroup/settings.ts";
+import { DEFAULT_PATH } from "../runtime/process/execute.ts";
 import { MASKED_PATHS, READONLY_PATHS, thermalThrottlePaths } from "../runtime/security/paths.ts";
 import type { Device, Mount, Process, Resources, Rlimit, Spec } from "../runtime/spec/config.ts";
 import { namespaces, PIDS_LIMIT } from "./default_spec.ts";
@@ -24,9 +26,6 @@ export interface SpecInputs {
   readonly isDirectory: (hostPath: string) => boolean;
   readonly devices: readonly Device[];
 }
-
-const CPU_PERIOD_US = 100_000;
-const DEFAULT_PATH_ENTRY = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** Makes the configuration. @throws {UsageError} when there is no command, or a path is not absolute. */
 export function createSpec(options: RunOptions, inputs: SpecInputs): Spec {
@@ -94,7 +93,7 @@ function commandLine(options: RunOptions, config: ProcessConfig): readonly strin
 function environment(options: RunOptions, config: ProcessConfig, hostname: string): readonly string[] {
   const entries = new Map<string, string>();
   const set = (entry: string) => entries.set(entry.split("=", 1)[0] as string, entry);
-  for (const entry of [DEFAULT_PATH_ENTRY, `HOSTNAME=${hostname}`]) set(entry);
+  for (const entry of [`PATH=${DEFAULT_PATH}`, `HOSTNAME=${hostname}`]) set(entry);
   if (options.tty) set("TERM=xterm");
   for (const entry of config.env) set(entry);
   for (const entry of options.env) {

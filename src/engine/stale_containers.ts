@@ -1,12 +1,10 @@
 /** Finds what killed engines left: directories of containers that nobody holds the lock of. */
+
 import { EAGAIN } from "../linux/abi/errno.ts";
 import { O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW } from "../linux/abi/fcntl.ts";
+import { LOCK_EX, LOCK_NB, LOCK_UN } from "../linux/abi/file.ts";
 import { callRaw, cstr } from "../linux/call.ts";
 import { close, readDirectory, tryFlock } from "../linux/file.ts";
-
-const LOCK_EX = 2;
-const LOCK_NB = 4;
-const LOCK_UN = 8;
 
 /** A directory that is now this process's to remove. */
 export interface StaleContainer {

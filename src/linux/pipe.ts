@@ -1,7 +1,6 @@
 /** pipe(2). */
+import { O_CLOEXEC } from "./abi/fcntl.ts";
 import { call } from "./call.ts";
-
-const O_CLOEXEC = 0o2000000;
 
 /** The two ends of a pipe, closed on exec. */
 export interface Pipe {

@@ -181,7 +181,9 @@ function planCommand(
   program.section("end with the engine").prctl(PR_SET_PDEATHSIG, SIGKILL);
   planWorkingDirectory(program, process.cwd);
   planSignals(program, host.ignoredSignals);
-  if (host.init) planInit(program, process);
-  if (host.init) planSignals(program, []);
+  if (host.init) {
+    planInit(program, process);
+    planSignals(program, []);
+  }
   if (filter !== undefined && process.noNewPrivileges) planSeccomp(program, filter);
 }

@@ -15,8 +15,6 @@ export const MS_SHARED = 0x100000;
 
 export const MNT_DETACH = 2;
 
-export const FSOPEN_CLOEXEC = 1;
-export const FSMOUNT_CLOEXEC = 1;
 export const FSCONFIG_SET_FLAG = 0;
 export const FSCONFIG_SET_STRING = 1;
 export const FSCONFIG_CMD_CREATE = 6;

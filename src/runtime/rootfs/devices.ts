@@ -14,6 +14,7 @@ import {
   S_IFCHR,
 } from "../../linux/abi/fcntl.ts";
 import { OPEN_TREE_CLONE } from "../../linux/abi/mount.ts";
+import { makedev } from "../../linux/file.ts";
 import type { Program } from "../../linux/program.ts";
 import type { Variable } from "../../linux/step.ts";
 import type { Device } from "../spec/config.ts";
@@ -36,10 +37,6 @@ export interface DevicesPlan {
   /** Group of new terminals, `tty`; undefined where no group 5 is mapped. */
   readonly ttyGid: number | undefined;
 }
-
-/** dev_t as mknod(2) takes it: 12 bits major, 20 bits minor (linux/kdev_t.h). */
-export const makedev = (major: number, minor: number): number =>
-  (minor & 0xff) | ((major & 0xfff) << 8) | ((minor & ~0xff) << 12);
 
 const typeOf = ({ type }: Device): number => (type === "b" ? S_IFBLK : S_IFCHR);
 
