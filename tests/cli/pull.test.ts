@@ -122,7 +122,7 @@ describe("bunker pull in a terminal", () => {
         `${programs["dist/bunker"][0]} pull ${place.name()}; stty -a | grep -c ' echo '; echo "ended $?"`,
       );
       const during = await screen.until(/Downloading \[=+> *\]/);
-      const after = await screen.until(/^ended 0$/m);
+      const after = await screen.until(/^ended 0\n#/m);
 
       expect(during).toContain(`${shortOf(large)}: Downloading [`);
       const lines = after.split("\n").filter((line) => line !== "");
