@@ -118,9 +118,7 @@ describe("bunker pull in a terminal", () => {
       const env = environmentOf(place);
       await using screen = new Screen(`${sandbox.directory}/tmux`, { env, columns: 100, rows: 20 });
 
-      screen.type(
-        `${programs["dist/bunker"][0]} pull ${place.name()}; stty -a | grep -c ' echo '; echo "ended $?"`,
-      );
+      screen.type(`$BUNKER pull ${place.name()}; stty -a | grep -c ' echo '; echo "ended $?"`);
       const during = await screen.until(/Downloading \[=+> *\]/);
       const after = await screen.until(/^ended 0\n#/m);
 
@@ -152,7 +150,7 @@ describe("bunker pull in a terminal", () => {
         columns: 100,
         rows: 20,
       });
-      screen.type(`stty -g > $HOME/before; ${programs["dist/bunker"][0]} pull ${place.name()}`);
+      screen.type(`stty -g > $HOME/before; $BUNKER pull ${place.name()}`);
       await screen.until(/Downloading \[=+> *\]/);
 
       screen.press("C-c");
@@ -182,7 +180,7 @@ describe("bunker pull in a terminal", () => {
         rows: 20,
       });
 
-      screen.type(`${programs["dist/bunker"][0]} pull ${place.name()}`);
+      screen.type(`$BUNKER pull ${place.name()}`);
 
       await screen.until(/Downloading \[=+> *\] {2}1\.5MB\/3MB/);
       screen.press("C-c");
@@ -301,6 +299,8 @@ function environmentOf(place: PullPlace): Record<string, string> {
     BUNKER_ROOT: root,
     BUNKER_STATE: state,
     BUNKER_CONFIG: place.config,
+    // What is typed on a screen must fit into a line, wherever the checkout lies.
+    BUNKER: programs["dist/bunker"][0],
   };
 }
 
