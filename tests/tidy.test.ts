@@ -20,6 +20,9 @@ const TABLES =
 /** Files that are called from outside: the program, the library, and threads. */
 const ENTRY_POINTS = /^src\/main\.ts$|^src\/engine\/api\.ts$|worker\.ts$/;
 
+/** Where messages are those that callers of docker and runc look for. */
+const FOREIGN_TEXTS = /^src\/(cli|engine\/bundle)\//;
+
 interface SourceFile {
   readonly path: string;
   readonly text: string;
@@ -110,8 +113,8 @@ describe("messages of errors", () => {
     expect(messages.length).toBeGreaterThan(20);
   });
 
-  test("begin with a capital, save those of the command line, which are docker's", () => {
-    const small = messages.filter(({ path, text }) => !path.startsWith("src/cli/") && /^[a-z]/.test(text));
+  test("begin with a capital, save those of the command line, which are docker's, and of runc's verbs", () => {
+    const small = messages.filter(({ path, text }) => !FOREIGN_TEXTS.test(path) && /^[a-z]/.test(text));
 
     expect(small.map(describeMessage)).toEqual([]);
   });

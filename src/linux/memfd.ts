@@ -3,7 +3,18 @@
  * through /proc/self/exe from inside the container (CVE-2019-5736); the report page is shared and writable.
  */
 import { EACCES, EINVAL } from "./abi/errno.ts";
-import { F_ADD_SEALS, F_SEAL_GROW, F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_WRITE } from "./abi/fcntl.ts";
+import {
+  AT_FDCWD,
+  F_ADD_SEALS,
+  F_SEAL_GROW,
+  F_SEAL_SEAL,
+  F_SEAL_SHRINK,
+  F_SEAL_WRITE,
+  O_CLOEXEC,
+  O_CREAT,
+  O_NOFOLLOW,
+  O_RDWR,
+} from "./abi/fcntl.ts";
 import { call, callRaw, cstr, SyscallError } from "./call.ts";
 import { allocatePages, type Pages } from "./memory.ts";
 
@@ -38,6 +49,18 @@ export function writeAll(fd: number, bytes: Uint8Array): void {
 /** One page that this process and another, which inherits `fd`, see alike. */
 export interface SharedPage extends Pages {
   readonly fd: number;
+}
+
+/** The page of a file, which is made where it is missing; both outlive this process. */
+export function openSharedPage(path: string, size: number): SharedPage {
+  const fd = call("openat", AT_FDCWD, cstr(path), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600);
+  call("ftruncate", fd, size);
+  return { fd, ...allocatePages(size, fd) };
+}
+
+/** An empty memfd for `content`, written by the caller, read by a program; closed on exec. */
+export function createMemfd(name: string): number {
+  return call("memfd_create", cstr(name), MFD_CLOEXEC);
 }
 
 /** A new zeroed page of `size` bytes; `fd` is closed on exec. */

@@ -57,6 +57,16 @@ export function writeSmallFile(path: string, content: string | Uint8Array, mode 
   }
 }
 
+/**
+ * Puts a file with `content` in the place of what is at `path`, whole or not at all. Not flushed to the disk: for
+ * what means nothing after a crash of the machine.
+ */
+export function replaceSmallFile(path: string, content: string | Uint8Array, mode = 0o600): void {
+  const temporary = `${path}.new`;
+  writeSmallFile(temporary, content, mode);
+  call("renameat2", AT_FDCWD, cstr(temporary), AT_FDCWD, cstr(path), 0);
+}
+
 /** faccessat(2): whether something is at the path. */
 export const exists = (path: string): boolean => callRaw("faccessat", AT_FDCWD, cstr(path), 0) === 0;
 

@@ -18,15 +18,26 @@ const CMSG_DATA = 16;
 const CMSG_SPACE = 24;
 const MSG_CMSG_CLOEXEC = 0x40000000;
 
+/** What a program has sent: one letter, and perhaps a descriptor, which is closed on exec. */
+export interface Message {
+  readonly letter: number;
+  readonly fd: number | undefined;
+}
+
 /** Receives one descriptor (SCM_RIGHTS, unix(7)), closed on exec; undefined when the other end was closed. */
-export function receiveFd(socket: number): number | undefined {
+export const receiveFd = (socket: number): number | undefined => receiveMessage(socket)?.fd;
+
+/** Receives one letter, with the descriptor that came along; undefined when the other end was closed. */
+export function receiveMessage(socket: number): Message | undefined {
   const data = new Uint8Array(new ArrayBuffer(8));
   const control = new Uint8Array(new ArrayBuffer(CMSG_SPACE));
   const iov = pointers(addressOf(data), 1);
   const message = pointers(0, 0, addressOf(iov), 1, addressOf(control), CMSG_SPACE, 0);
   const count = call("recvmsg", socket, message, MSG_CMSG_CLOEXEC);
   const view = new DataView(control.buffer);
-  return count === 0 || view.getUint32(0, true) === 0 ? undefined : view.getInt32(CMSG_DATA, true);
+  if (count === 0) return undefined;
+  const fd = view.getUint32(0, true) === 0 ? undefined : view.getInt32(CMSG_DATA, true);
+  return { letter: data[0] as number, fd };
 }
 
 const pointers = (...values: readonly number[]): Uint8Array =>

@@ -48,6 +48,10 @@ export interface SpawnOptions {
   readonly waitFd?: number;
   /** Path of a file for the executable where memfds may not be executed. */
   readonly programFile?: string;
+  /** The report page; closed here. It is a file where another process is to read it [a memfd]. */
+  readonly page?: SharedPage;
+  /** How many descriptors from 3 on the program keeps open for its command [0]. */
+  readonly preserveFds?: number;
   /** Killed when this process ends, from the first step after the clone on [false]. */
   readonly endsWithEngine?: boolean;
 }
@@ -112,7 +116,7 @@ export function executableOf(program: Program): Executable {
  * @throws {SyscallError} when the process or its namespaces cannot be made.
  */
 export function spawnProgram(executable: Executable, options: SpawnOptions): SpawnedProgram {
-  const page = createSharedPage(report.size);
+  const page = options.page ?? createSharedPage(report.size);
   let memfd = createExecutableMemfd("bunker", executable.file);
   if (memfd < 0) memfd = createProgramFile(executable.file, options.programFile);
   try {
@@ -225,7 +229,8 @@ function addClone(
 
 function addChild(program: Program, memfd: number, options: SpawnOptions): void {
   if (options.endsWithEngine === true) program.prctl(PR_SET_PDEATHSIG, SIGKILL);
-  program.close_range(3, 0xffffffff, CLOSE_RANGE_CLOEXEC).ignoreErrors();
+  const kept = options.preserveFds ?? 0;
+  program.close_range(3 + kept, 0xffffffff, CLOSE_RANGE_CLOEXEC).ignoreErrors();
   for (const [index, fd] of options.inherit.entries()) {
     // A descriptor among the new numbers would be overwritten before its turn; only a caller's leak has such.
     if (fd >= FIRST_FD)

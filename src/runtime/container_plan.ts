@@ -7,10 +7,11 @@
  */
 import { AT_FDCWD, O_RDWR } from "../linux/abi/fcntl.ts";
 import { MOUNT_ATTR_RDONLY } from "../linux/abi/mount.ts";
-import { CLONE_NEWCGROUP, CLONE_NEWNET, PR_SET_NAME, PR_SET_PDEATHSIG, SIGKILL } from "../linux/abi/sched.ts";
+import { CLONE_NEWCGROUP, CLONE_NEWNET, PR_SET_NAME } from "../linux/abi/sched.ts";
 import type { Program } from "../linux/program.ts";
 import { inheritedFd } from "../linux/spawn.ts";
 import type { Argument, Variable } from "../linux/step.ts";
+import { planEndWithEngine, planStillEndWithEngine } from "./end_with_engine.ts";
 import { planLoopback } from "./network_none.ts";
 import { planCredentials } from "./process/credentials.ts";
 import { planSeccomp, planWorkingDirectory } from "./process/execute.ts";
@@ -74,16 +75,9 @@ export function planContainer(program: Program, spec: Spec, host: HostPlan): voi
   planCommand(program, spec, { host, terminal });
 }
 
-/** The signal does not come for an engine that has ended before: then its end of the socket is closed. */
-function planEndWithEngine(program: Program): void {
-  program.section("end with the engine").prctl(PR_SET_PDEATHSIG, SIGKILL);
-  // struct pollfd without events, which POLLHUP needs none of; struct timespec of zero.
-  program.step("ppoll", program.words(SOCKET), 1, program.words(0, 0), null, 0).onPositive(program.giveUp);
-}
-
 /** What belongs to the process rather than to its root. */
 function planProcess(program: Program, spec: Spec, host: HostPlan): void {
-  planEndWithEngine(program);
+  planEndWithEngine(program, SOCKET);
   program.section("join the control group");
   for (let index = 1; index <= host.cgroupProcs; index++) program.write(inheritedFd(index), "0", 1);
   if (host.cgroupProcs > 0) program.unshare(CLONE_NEWCGROUP);
@@ -177,8 +171,7 @@ function planCommand(
   // Without no_new_privs a filter may be loaded only while CAP_SYS_ADMIN is held (seccomp(2)).
   if (filter !== undefined && !process.noNewPrivileges) planSeccomp(program, filter);
   planCredentials(program, { ...host, process });
-  // Becoming another user has cleared it (prctl(2)).
-  program.section("end with the engine").prctl(PR_SET_PDEATHSIG, SIGKILL);
+  planStillEndWithEngine(program);
   planWorkingDirectory(program, process.cwd);
   planSignals(program, host.ignoredSignals);
   if (host.init) {

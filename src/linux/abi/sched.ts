@@ -2,6 +2,8 @@
 
 export const CLONE_VM = 0x100;
 export const CLONE_PIDFD = 0x1000;
+/** unshare(2) and setns(2) only. */
+export const CLONE_NEWTIME = 0x80;
 export const CLONE_VFORK = 0x4000;
 export const CLONE_PARENT = 0x8000;
 export const CLONE_FS = 0x200;

@@ -73,8 +73,15 @@ function planErrnoTest(program: Program, errno: number, label: Label): void {
   program.field(reportAddress + report.failure + 8, 0, 0xffffffff, 0x1_0000_0000 - errno).onZero(label);
 }
 
+/** What is to be executed, with its environment. */
+export interface Command {
+  readonly args: readonly string[];
+  /** `KEY=value` */
+  readonly env: readonly string[];
+}
+
 /** Paths to try for argv[0], in order. */
-export function searchPath({ args, env }: Process): string[] {
+export function searchPath({ args, env }: Command): string[] {
   const command = args[0] as string;
   if (command.includes("/")) return [command];
   const path = env.findLast((entry) => entry.startsWith("PATH="))?.slice(5) ?? DEFAULT_PATH;

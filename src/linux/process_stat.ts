@@ -1,0 +1,29 @@
+/** What the kernel says of a process: proc_pid_stat(5). */
+import { readSmallText } from "./small_file.ts";
+
+/** A process that exists. */
+export interface ProcessStat {
+  /** `R`, `S`, `T`, `Z` … */
+  readonly state: string;
+  readonly parent: number;
+  /** Ticks after the machine's start: with the id, what tells a process from a later one of the same id. */
+  readonly startTime: number;
+}
+
+/** Undefined when there is no process `pid`. */
+export function readProcessStat(pid: number): ProcessStat | undefined {
+  // ESRCH from read(2) when the process ends in between.
+  const text = readQuietly(`/proc/${pid}/stat`);
+  if (text === undefined) return undefined;
+  // The command's name may hold spaces and brackets: the fields begin after the last one.
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  return { state: fields[0] ?? "X", parent: Number(fields[1]), startTime: Number(fields[19]) };
+}
+
+function readQuietly(path: string): string | undefined {
+  try {
+    return readSmallText(path);
+  } catch {
+    return undefined;
+  }
+}
