@@ -1,15 +1,19 @@
 /** The entry point of the program: hands the command line over, and leaves with its exit code. */
-import { dispatch } from "./cli/dispatch.ts";
 
 const words = process.argv.slice(2);
 
-// The word is TASK_WORD of engine/user_namespace_task.ts, which is not to be loaded by every start.
-const exitCode = words[0] === "--user-namespace-task" ? runTask(words) : dispatch(words);
-
 // Leaving by process.exit spares the natural end of the event loop, 0.5 to 1 ms.
-void exitCode.then((code) => process.exit(code));
+void begin().then((code) => process.exit(code));
 
-async function runTask([, task = ""]: readonly string[]): Promise<number> {
-  const { runUserNamespaceTask } = await import("./cli/task.ts");
-  return runUserNamespaceTask(task);
+/** Each way loads its own code only: start-up is the product. */
+async function begin(): Promise<number> {
+  // The name that it was started by: a symbolic link makes an OCI runtime of it.
+  const name = /(?<=^|\/)(?:runc|bunker-oci)$/.exec(process.argv0)?.[0];
+  if (name !== undefined) return (await import("./cli/runc/main.ts")).runRuntime(words, name);
+  if (words[0] === "oci")
+    return (await import("./cli/runc/main.ts")).runRuntime(words.slice(1), "bunker oci");
+  // TASK_WORD of engine/user_namespace_task.ts, which is not to be loaded by every start.
+  if (words[0] === "--user-namespace-task")
+    return (await import("./cli/task.ts")).runUserNamespaceTask(words[1] ?? "");
+  return (await import("./cli/dispatch.ts")).dispatch(words);
 }

@@ -47,11 +47,11 @@ const COLUMN_WIDTH_MIN = 10;
 const COLUMN_GAP = 3;
 
 /** Lines of a table, each column as wide as its widest cell; the last column is not filled up. */
-export function formatTable(rows: readonly (readonly string[])[]): string {
+export function formatTable(rows: readonly (readonly string[])[], columnWidthMin = COLUMN_WIDTH_MIN): string {
   const widths: number[] = [];
   for (const row of rows) {
     for (const [column, cell] of row.entries()) {
-      widths[column] = Math.max(widths[column] ?? COLUMN_WIDTH_MIN, Bun.stringWidth(cell) + COLUMN_GAP);
+      widths[column] = Math.max(widths[column] ?? columnWidthMin, Bun.stringWidth(cell) + COLUMN_GAP);
     }
   }
   const lines = rows.map((row) =>

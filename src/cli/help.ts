@@ -1,6 +1,6 @@
 /** `bunker help`, which is also what `bunker` alone prints. */
 import { readCommandLine } from "./command_line.ts";
-import { printHelp, renderOverview, stdoutColumns } from "./help_text.ts";
+import { overviewOf, printHelp, renderOverview, stdoutColumns } from "./help_text.ts";
 import { writeOut } from "./output.ts";
 import { COMMANDS, findSpec, helpSpec } from "./specs.ts";
 import { unknownCommand } from "./unknown_command.ts";
@@ -18,6 +18,6 @@ export async function printHelpOf(words: readonly string[]): Promise<number> {
 
 /** Prints the list of commands and the global options. @returns the exit code. */
 export function printOverview(): number {
-  writeOut(renderOverview(COMMANDS, stdoutColumns()));
+  writeOut(renderOverview(overviewOf(COMMANDS), stdoutColumns()));
   return 0;
 }

@@ -8,35 +8,55 @@ import { writeOut } from "./output.ts";
 const COLUMNS_DEFAULT = 100;
 const COLUMNS_MIN = 60;
 
-/** Prints the help of one command. @returns the exit code. */
-export function printHelp(spec: CommandSpec): number {
-  writeOut(renderHelp(spec, stdoutColumns()));
+/** Prints the help of one command of `program`. @returns the exit code. */
+export function printHelp(spec: CommandSpec, program = "bunker"): number {
+  writeOut(renderHelp(spec, stdoutColumns(), program));
   return 0;
 }
 
+/** A program with commands, as its overview shows it. */
+export interface Overview {
+  readonly program: string;
+  /** One sentence without a period. */
+  readonly description: string;
+  readonly commands: readonly CommandSpec[];
+  readonly options: readonly OptionSpec[];
+}
+
+/** bunker itself. */
+export function overviewOf(commands: readonly CommandSpec[]): Overview {
+  return {
+    program: "bunker",
+    description: "A container engine in one executable",
+    commands,
+    options: GLOBAL_OPTIONS,
+  };
+}
+
 /** The overview as text, wrapped to `columns`. */
-export function renderOverview(specs: readonly CommandSpec[], columns: number): string {
+export function renderOverview(overview: Overview, columns: number): string {
+  const { program, description, options } = overview;
   const commands = renderColumns(
-    specs.map(({ name, description }) => [name, description] as const),
+    overview.commands.map((spec) => [spec.name, spec.description] as const),
     columns,
   );
   return [
-    "Usage:  bunker [OPTIONS] COMMAND\n",
-    "A container engine in one executable\n",
+    `Usage:  ${program} [OPTIONS] COMMAND\n`,
+    `${description}\n`,
     `Commands:\n${commands}`,
-    `Global Options:\n${renderOptions(GLOBAL_OPTIONS, columns)}`,
-    "Run 'bunker COMMAND --help' for more information on a command.\n",
+    `Global Options:\n${renderOptions(options, columns)}`,
+    `Run '${program} COMMAND --help' for more information on a command.\n`,
   ].join("\n");
 }
 
-/** The help of one command as text, wrapped to `columns`. */
-export function renderHelp(spec: CommandSpec, columns: number): string {
+/** The help of one command of `program` as text, wrapped to `columns`. */
+export function renderHelp(spec: CommandSpec, columns: number, program = "bunker"): string {
   const examples = renderColumns(
     spec.examples.map(({ line, does }) => [line, does] as const),
     columns,
   );
   return [
-    `Usage:  bunker ${spec.name} ${spec.usage}\n`,
+    `Usage:  ${program} ${spec.name} ${spec.usage}\n`,
     `${spec.description}\n`,
     `Options:\n${renderOptions(spec.options, columns)}`,
     `Examples:\n${examples}`,

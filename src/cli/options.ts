@@ -31,6 +31,8 @@ export interface ParseRules {
   readonly options: readonly OptionSpec[];
   /** Whether options may follow an operand; false where the rest belongs to somebody else's command. */
   readonly interspersed: boolean;
+  /** Whether a long name may also stand after a single dash, as Go's flag package has it: `-force`. */
+  readonly singleDash?: boolean;
 }
 
 /** A command line after parsing: options by their long name, and what was not an option. */
@@ -91,7 +93,7 @@ export function parseOptions(words: readonly string[], rules: ParseRules): Parse
     }
     if (word.length > 1 && word.startsWith("-")) {
       const next = words[index + 1];
-      const usedNext = word.startsWith("--")
+      const usedNext = isLong(word, rules)
         ? readLong({ word, next, rules, parsed })
         : readShort({ word, next, rules, parsed });
       if (usedNext) index++;
@@ -112,10 +114,18 @@ interface Reading {
   readonly parsed: ParsedOptions;
 }
 
+function isLong(word: string, { options, singleDash }: ParseRules): boolean {
+  if (word.startsWith("--")) return true;
+  if (singleDash !== true || word.length === 2) return false;
+  const name = /^-([^=]*)/.exec(word)?.[1];
+  return options.some((option) => option.name === name);
+}
+
 /** Reads `--name`, `--name=value` or `--name value`; true when the next word was its value. */
 function readLong({ word, next, rules, parsed }: Reading): boolean {
   const equals = word.indexOf("=");
-  const name = equals === -1 ? word.slice(2) : word.slice(2, equals);
+  const start = word.startsWith("--") ? 2 : 1;
+  const name = equals === -1 ? word.slice(start) : word.slice(start, equals);
   if (name === "" || name.startsWith("-")) throw new CommandLineError(`bad flag syntax: ${word}`);
   const spec = rules.options.find((option) => option.name === name);
   if (spec === undefined) throw new UnknownOptionError(name, `unknown flag: --${name}`);

@@ -7,18 +7,15 @@
  *
  * No stack without `-D`. Mistakes in the command line come with the usage line of their command, as docker's do.
  */
-import { UsageError } from "../errors.ts";
 import { CommandLineError } from "./command_line_error.ts";
 import type { CommandSpec } from "./command_spec.ts";
+import { causesOf, hintOf, messageOf } from "./error_text.ts";
 import { GLOBAL_OPTIONS } from "./global_options.ts";
 import { UnknownOptionError } from "./options.ts";
 import { harmless, writeError } from "./output.ts";
 
 /** Exit code for whatever fails on our side of the container, as with docker. */
 export const EXIT_ENGINE = 125;
-
-/** Causes that are printed at most; a longer chain is a circle. */
-const CAUSES_MAX = 16;
 
 /**
  * Prints `error` on stderr.
@@ -38,10 +35,12 @@ export async function report(
 /** The error with its causes and hints as lines of text. */
 export function describeError(error: unknown): string {
   const causes = causesOf(error);
-  const lines = [`bunker: ${messageOf(error)}`, ...causes.map((cause) => `  because: ${messageOf(cause)}`)];
+  const lines = [`bunker: ${indented(error)}`, ...causes.map((cause) => `  because: ${indented(cause)}`)];
   const hints = [error, ...causes].map(hintOf).filter((hint) => hint !== undefined);
   return `${[...lines, ...new Set(hints.map((hint) => `hint: ${harmless(hint)}`))].join("\n")}\n`;
 }
+
+const indented = (error: unknown): string => messageOf(error).replaceAll("\n", "\n    ");
 
 /** The exit code that an error asks for, or 125. */
 export function exitCodeOf(error: unknown): number {
@@ -57,40 +56,6 @@ function needsNoReport(error: unknown): boolean {
   return (
     error instanceof Error && "code" in error && ["REPORTED", "INTERRUPTED"].includes(String(error.code))
   );
-}
-
-/** All causes, depth first: those of an AggregateError one after another. */
-function causesOf(error: unknown): unknown[] {
-  const found: unknown[] = [];
-  const visit = (one: unknown): void => {
-    if (!(one instanceof Error)) return;
-    const direct = one instanceof AggregateError ? one.errors : [];
-    for (const cause of one.cause === undefined ? direct : [one.cause, ...direct]) {
-      if (found.length >= CAUSES_MAX) return;
-      found.push(cause);
-      visit(cause);
-    }
-  };
-  visit(error);
-  return found;
-}
-
-function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return harmless(String(error));
-  const text = harmless(error.message).replaceAll("\n", "\n    ");
-  const isOurs = error instanceof UsageError || "code" in error || "hint" in error;
-  // Built-in errors of a mistake in bunker itself ("undefined is not a function") need their name to be understood.
-  return isOurs || error.name === "Error" || isParserError(error) ? text : `${error.name}: ${text}`;
-}
-
-/** Parsers throw the built-in classes, with messages meant for people. */
-function isParserError(error: Error): boolean {
-  return error instanceof SyntaxError || error instanceof RangeError;
-}
-
-function hintOf(error: unknown): string | undefined {
-  const hint: unknown = error instanceof Error && "hint" in error ? error.hint : undefined;
-  return typeof hint === "string" ? hint : undefined;
 }
 
 async function describeUsage(error: CommandLineError, command: string | undefined): Promise<string> {

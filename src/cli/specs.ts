@@ -71,6 +71,21 @@ export const versionSpec: CommandSpec = {
   ],
 };
 
+/** `bunker oci [OPTIONS] COMMAND`, whose words runc/main.ts reads by itself. */
+export const ociSpec: CommandSpec = {
+  name: "oci",
+  description: "Be an OCI runtime with the command line of runc",
+  usage: "[OPTIONS] COMMAND",
+  interspersed: false,
+  operands: { min: 0, max: Number.POSITIVE_INFINITY },
+  options: [HELP],
+  examples: [
+    { line: "bunker oci --help", does: "List the commands of the runtime" },
+    { line: "bunker oci run --bundle /srv/web web", does: "Run a bundle" },
+    { line: "ln -s bunker /usr/local/bin/bunker-oci", does: "Give podman, docker or containerd a runtime" },
+  ],
+};
+
 /** `bunker help [COMMAND]`. */
 export const helpSpec: CommandSpec = {
   name: "help",
@@ -89,6 +104,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   imagesSpec,
   infoSpec,
   versionSpec,
+  ociSpec,
   helpSpec,
 ];
 

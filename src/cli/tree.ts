@@ -66,6 +66,8 @@ async function loadExecute({ name }: CommandSpec): Promise<Execute> {
       return (await import("./info.ts")).printInfo;
     case "version":
       return (await import("./version.ts")).printVersions;
+    case "oci":
+      return async (words) => (await import("./runc/main.ts")).runRuntime(words, "bunker oci");
     case "help":
       return (await import("./help.ts")).printHelpOf;
     default:

@@ -150,6 +150,7 @@ export const EISDIR = 21;
 export const EINVAL = 22;
 export const ENOSPC = 28;
 export const EROFS = 30;
+export const EPIPE = 32;
 export const ELOOP = 40;
 export const ENOSYS = 38;
 export const ENOTEMPTY = 39;

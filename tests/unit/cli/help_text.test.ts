@@ -1,6 +1,6 @@
 /** Help in docker's layout. */
 import { describe, expect, test } from "bun:test";
-import { renderHelp, renderOverview } from "../../../src/cli/help_text.ts";
+import { overviewOf, renderHelp, renderOverview } from "../../../src/cli/help_text.ts";
 import { runSpec } from "../../../src/cli/run_spec.ts";
 import { COMMANDS, pullSpec } from "../../../src/cli/specs.ts";
 
@@ -49,7 +49,7 @@ Examples:
 
 describe("renderOverview()", () => {
   test("lists every command and every global option", () => {
-    const overview = renderOverview(COMMANDS, 100);
+    const overview = renderOverview(overviewOf(COMMANDS), 100);
 
     for (const { name } of COMMANDS) expect(overview).toContain(`\n  ${name} `);
     for (const option of ["--root dir", "--state dir", "--config file", "-D, --debug"]) {

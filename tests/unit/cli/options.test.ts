@@ -38,6 +38,22 @@ describe("parseOptions()", () => {
     expect(parse(["--name=a", "--name", "b"]).text("name")).toBe("b");
   });
 
+  test.each([
+    [["-name", "a"], "a"],
+    [["-name=a"], "a"],
+    [["--name", "a"], "a"],
+  ])("takes a long name after one dash where Go's rules are asked for: %j", (words, value) => {
+    const parsed = parseOptions(words, { options: OPTIONS, interspersed: true, singleDash: true });
+
+    expect(parsed.text("name")).toBe(value);
+  });
+
+  test("still combines letters under Go's rules when they are no long name", () => {
+    const parsed = parseOptions(["-it"], { options: OPTIONS, interspersed: true, singleDash: true });
+
+    expect([parsed.flag("interactive"), parsed.flag("tty")]).toEqual([true, true]);
+  });
+
   test("keeps an empty value apart from no value", () => {
     expect(parse(["--name="]).text("name")).toBe("");
     expect(parse([]).text("name")).toBeUndefined();

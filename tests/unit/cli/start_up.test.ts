@@ -6,8 +6,14 @@ import { dirname, join, relative } from "node:path";
 const REPOSITORY = join(import.meta.dir, "../../..");
 
 describe("src/main.ts", () => {
+  test("loads nothing before it knows what it is to be", () => {
+    expect(loadedWith("src/main.ts")).toEqual(["src/main.ts"]);
+  });
+});
+
+describe("src/cli/dispatch.ts", () => {
   test("loads only what a run without values needs", () => {
-    expect(loadedWith("src/main.ts")).toEqual([
+    expect(loadedWith("src/cli/dispatch.ts")).toEqual([
       "src/cli/command_line.ts",
       "src/cli/command_line_error.ts",
       "src/cli/command_spec.ts",
@@ -19,7 +25,24 @@ describe("src/main.ts", () => {
       "src/cli/run_spec.ts",
       "src/engine/options/run_options.ts",
       "src/errors.ts",
-      "src/main.ts",
+    ]);
+  });
+});
+
+describe("src/cli/runc/main.ts", () => {
+  test("loads no module of Node, no command, and nothing of bunker run", () => {
+    const loaded = loadedWith("src/cli/runc/main.ts");
+
+    expect(loaded.filter((path) => !/^src\/(linux|errors)/.test(path) && path !== "bun:ffi")).toEqual([
+      "src/cli/command_line_error.ts",
+      "src/cli/command_spec.ts",
+      "src/cli/options.ts",
+      "src/cli/runc/commands.ts",
+      "src/cli/runc/global_options.ts",
+      "src/cli/runc/log.ts",
+      "src/cli/runc/main.ts",
+      "src/engine/bundle/context.ts",
+      "src/engine/bundle/stream.ts",
     ]);
   });
 });
