@@ -92,6 +92,6 @@ export function show(value: unknown): string {
   // Never printed in full: a list nested a million deep parses, but cannot be written again.
   if (Array.isArray(value)) return "an array";
   if (typeof value === "object" && value !== null) return "an object";
-  const text = JSON.stringify(value);
+  const text = typeof value === "bigint" ? String(value) : JSON.stringify(value);
   return text.length > SHOWN_LENGTH_MAX ? `${text.slice(0, SHOWN_LENGTH_MAX)}…` : text;
 }

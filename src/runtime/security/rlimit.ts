@@ -5,27 +5,11 @@
  */
 
 import { UsageError } from "../../errors.ts";
+import { RLIMIT_NAMES } from "../../oci/bundle/names.ts";
 import { closestName } from "./closest_name.ts";
 
-/** `--ulimit` name to RLIMIT_* number. */
-const RLIMIT_NUMBERS: Readonly<Record<string, number>> = {
-  cpu: 0,
-  fsize: 1,
-  data: 2,
-  stack: 3,
-  core: 4,
-  rss: 5,
-  nproc: 6,
-  nofile: 7,
-  memlock: 8,
-  as: 9,
-  locks: 10,
-  sigpending: 11,
-  msgqueue: 12,
-  nice: 13,
-  rtprio: 14,
-  rttime: 15,
-};
+/** `--ulimit` names; the index is the RLIMIT_* number. */
+const NAMES: readonly string[] = RLIMIT_NAMES.map((name) => name.toLowerCase());
 
 const RLIMIT_NOFILE = 7;
 
@@ -71,13 +55,12 @@ export interface HostRlimits {
  */
 export function rlimitNumber(name: string): number {
   const bare = bareName(name);
-  const number = Object.hasOwn(RLIMIT_NUMBERS, bare) ? RLIMIT_NUMBERS[bare] : undefined;
-  if (number !== undefined) return number;
-  const names = Object.keys(RLIMIT_NUMBERS);
-  const closest = closestName(bare, names);
+  const number = NAMES.indexOf(bare);
+  if (number >= 0) return number;
+  const closest = closestName(bare, NAMES);
   throw new UsageError(`Cannot set ulimit "${name}": Linux has no limit of that name`, {
     hint:
-      closest === undefined ? `Choose one of ${names.join(", ")}.` : `Write "${closest}" if that was meant.`,
+      closest === undefined ? `Choose one of ${NAMES.join(", ")}.` : `Write "${closest}" if that was meant.`,
   });
 }
 

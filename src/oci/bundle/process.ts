@@ -1,0 +1,125 @@
+/** `process`: what is executed, as whom and with which limits (config.md#process and the sections below it). */
+
+import type { Process, Rlimit } from "./config.ts";
+import { CAPABILITY_NAMES, RLIMIT_NAMES } from "./names.ts";
+import { idNumber, numberList, uint16, uint64 } from "./numbers.ts";
+import { ioPriority, scheduler } from "./scheduling.ts";
+import { absolutePath, flag, list, record, type Schema, TEXT_BYTES_MAX, text, whole } from "./schema.ts";
+
+/** Far above what fits into the 6 MiB that the kernel takes for arguments and environment together. */
+const ARGUMENTS_MAX = 65_536;
+/** The kernel's NGROUPS_MAX. */
+const GROUPS_MAX = 65_536;
+/** Twice as many as there are, for callers that write a name twice. */
+const CAPABILITIES_MAX = 128;
+/** Longest security label or profile name: an attribute of procfs takes one page. */
+export const LABEL_BYTES_MAX = 4095;
+const OOM_SCORE_MAX = 1000;
+const UMASK_MAX = 0o777;
+
+/** Words of a command line. */
+export const argumentsSchema: Schema = list(text(), ARGUMENTS_MAX);
+
+/**
+ * Variables as `NAME=value`. What has no name or no "=" is refused, as by runc 1.1.5; crun 1.8.1 hands it on to the
+ * command, where no program can look it up. Other names than the specification's letters, digits and underscores
+ * are common and harmless; both runtimes take them.
+ */
+export const environment: Schema = list(
+  text(TEXT_BYTES_MAX, (variable) =>
+    variable.indexOf("=") > 0 ? undefined : "expected NAME=value with a name before the equals sign",
+  ),
+  ARGUMENTS_MAX,
+);
+
+const CAPABILITIES = new Set<string>(CAPABILITY_NAMES.map((name) => `CAP_${name}`));
+
+const capabilitySet = list(
+  text(TEXT_BYTES_MAX, (name) =>
+    CAPABILITIES.has(name) ? undefined : `Linux has no capability "${cut(name)}"`,
+  ),
+  CAPABILITIES_MAX,
+);
+
+const capabilities = record("config.md#linux-process", {
+  bounding: capabilitySet,
+  effective: capabilitySet,
+  inheritable: capabilitySet,
+  permitted: capabilitySet,
+  ambient: capabilitySet,
+});
+
+const RLIMITS: readonly string[] = RLIMIT_NAMES.map((name) => `RLIMIT_${name}`);
+
+const rlimit = record<Rlimit>(
+  "config.md#posix-process",
+  {
+    type: text(TEXT_BYTES_MAX, (name) =>
+      RLIMITS.includes(name) ? undefined : `Linux has no limit "${cut(name)}"`,
+    ),
+    soft: uint64,
+    hard: uint64,
+  },
+  {
+    required: ["type", "soft", "hard"],
+    rule({ soft, hard }, report) {
+      if (soft > hard) report("soft", `the soft limit ${soft} is above the hard limit ${hard}`);
+    },
+  },
+);
+
+const user = record(
+  "config.md#posix-platform-user",
+  { uid: idNumber, gid: idNumber, umask: whole(0, UMASK_MAX), additionalGids: list(idNumber, GROUPS_MAX) },
+  { required: ["uid", "gid"] },
+);
+
+/** config.md#process */
+export const processSchema = record<Process>(
+  "config.md#process",
+  {
+    terminal: flag,
+    consoleSize: record(
+      "config.md#process",
+      { height: uint16, width: uint16 },
+      { required: ["height", "width"] },
+    ),
+    cwd: absolutePath,
+    env: environment,
+    args: argumentsSchema,
+    user,
+    rlimits: list(rlimit, CAPABILITIES_MAX),
+    apparmorProfile: text(LABEL_BYTES_MAX, oneLine),
+    capabilities,
+    noNewPrivileges: flag,
+    oomScoreAdj: whole(-OOM_SCORE_MAX, OOM_SCORE_MAX),
+    scheduler,
+    selinuxLabel: text(LABEL_BYTES_MAX, oneLine),
+    ioPriority,
+    execCPUAffinity: record("config.md#linux-process", {
+      initial: text(LABEL_BYTES_MAX, numberList),
+      final: text(LABEL_BYTES_MAX, numberList),
+    }),
+  },
+  {
+    required: ["cwd", "user"],
+    rule({ rlimits }, report) {
+      if (rlimits === undefined) return;
+      const seen = new Set<string>();
+      rlimits.forEach(({ type }, index) => {
+        if (seen.has(type))
+          report(`rlimits[${index}].type`, `${type} is given twice`, "config.md#posix-process");
+        seen.add(type);
+      });
+    },
+  },
+);
+
+/** Refuses a second line: attributes of procfs would take it for another command. */
+export function oneLine(value: string): string | undefined {
+  return value.includes("\n") ? "it contains a line feed" : undefined;
+}
+
+function cut(name: string): string {
+  return JSON.stringify(name.slice(0, 60)).slice(1, -1);
+}

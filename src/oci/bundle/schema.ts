@@ -1,0 +1,290 @@
+/**
+ * Shapes of JSON as data, and one function that walks a value along its shape and collects every fault. Tables cost
+ * less at a cold start than a function for each field. What has a fault is taken out of the tree, so that the rules
+ * between fields (`rule`) see nothing that has not its type. As in Go's decoder, null counts as absent and unknown
+ * fields are left alone (config.md#extensibility).
+ */
+
+import { type JsonObject, show } from "../json.ts";
+import type { Int64 } from "./config.ts";
+import type { Faults } from "./fault.ts";
+
+/** Says of a value of the right type what is wrong with it; undefined: nothing. */
+export type Judge = (text: string) => string | undefined;
+
+/** Reports a fault of a record, at a field (`limit`, `uidMappings[2]`; "" for the record itself). */
+export type Report = (field: string, message: string, section?: string) => void;
+
+/** A string; never with a NUL, at which the kernel would cut it short. */
+export interface Text {
+  readonly kind: "text";
+  /** Most bytes of UTF-8. */
+  readonly bytesMax: number;
+  readonly judge: Judge | undefined;
+}
+
+/** A whole number. */
+export interface Whole {
+  readonly kind: "whole";
+  readonly min: Int64;
+  readonly max: Int64;
+  /** Values by which some callers say "not set". */
+  readonly unset: readonly Int64[];
+}
+
+/** An array. */
+export interface List {
+  readonly kind: "list";
+  readonly of: Schema;
+  readonly countMax: number;
+}
+
+/** An object whose keys are free. */
+export interface Dictionary {
+  readonly kind: "map";
+  readonly of: Schema;
+  readonly countMax: number;
+  readonly judgeKey: Judge;
+}
+
+/** An object with known fields. */
+export interface RecordSchema {
+  readonly kind: "record";
+  /** Clause of the specification. */
+  readonly section: string;
+  readonly fields: Readonly<Record<string, Schema>>;
+  readonly required: readonly string[];
+  /** Fields without which the rule would find what is not so: it is left out when they have a fault. */
+  readonly needs: readonly string[];
+  /** Checks fields against each other. */
+  readonly rule: ((record: never, report: Report) => void) | undefined;
+}
+
+/** A shape. */
+export type Schema =
+  | Text
+  | Whole
+  | List
+  | Dictionary
+  | RecordSchema
+  | { readonly kind: "flag" }
+  | { readonly kind: "object" }
+  | { readonly kind: "refused"; readonly section: string; readonly reason: string };
+
+/** Most bytes of a path for the kernel: PATH_MAX without the NUL. */
+export const PATH_BYTES_MAX = 4095;
+/** Most bytes of a name in a file system: NAME_MAX. */
+export const NAME_BYTES_MAX = 255;
+/** Most bytes of any other text: MAX_ARG_STRLEN, the kernel's longest argument, without the NUL. */
+export const TEXT_BYTES_MAX = 131_071;
+/** Most elements of a list for which nothing else sets a bound. */
+export const LIST_COUNT_MAX = 4096;
+/** Most bytes that UTF-8 takes for one unit of a string. */
+const UTF8_BYTES_MAX = 3;
+
+/** True or false. */
+export const flag: Schema = { kind: "flag" };
+/** An object that another parser checks. */
+export const anyObject: Schema = { kind: "object" };
+
+/** @param judge sees what has no NUL and at most `bytesMax` bytes. */
+export function text(bytesMax = TEXT_BYTES_MAX, judge?: Judge): Text {
+  return { kind: "text", bytesMax, judge };
+}
+
+/** One of some words. */
+export function oneOf(...words: readonly string[]): Text {
+  return text(TEXT_BYTES_MAX, (value) =>
+    words.includes(value) ? undefined : `expected one of ${words.join(", ")}, found ${show(value)}`,
+  );
+}
+
+/** An absolute path. */
+export const absolutePath: Schema = text(PATH_BYTES_MAX, (path) =>
+  path.startsWith("/") ? undefined : `expected an absolute path, found ${show(path)}`,
+);
+
+/** A whole number of the given range; values of `unset` count as absent. */
+export function whole(min: Int64, max: Int64, ...unset: readonly Int64[]): Whole {
+  return { kind: "whole", min, max, unset };
+}
+
+/** An array of at most `countMax` elements. */
+export function list(of: Schema, countMax = LIST_COUNT_MAX): List {
+  return { kind: "list", of, countMax };
+}
+
+/** An object with free keys, each judged. */
+export function map(of: Schema, judgeKey: Judge, countMax = LIST_COUNT_MAX): Dictionary {
+  return { kind: "map", of, judgeKey, countMax };
+}
+
+/** An object with known fields, described in a section of the specification. */
+export function record<Type>(
+  section: string,
+  fields: Readonly<Record<string, Schema>>,
+  more: {
+    readonly required?: readonly string[];
+    readonly needs?: readonly string[];
+    readonly rule?: (record: Type, report: Report) => void;
+  } = {},
+): RecordSchema {
+  return {
+    kind: "record",
+    section,
+    fields,
+    required: more.required ?? [],
+    needs: more.needs ?? [],
+    rule: more.rule,
+  };
+}
+
+/** Where the walk is. */
+export interface Place {
+  readonly path: string;
+  readonly section: string;
+}
+
+/**
+ * Walks `value` along `schema`; faults go to `faults`, and what has one is removed from its parent.
+ * @returns whether the value itself may stay
+ */
+export function checkValue(value: unknown, schema: Schema, at: Place & { readonly faults: Faults }): boolean {
+  return new Walk(at.faults).check(value, schema, at);
+}
+
+class Walk {
+  readonly #faults: Faults;
+
+  constructor(faults: Faults) {
+    this.#faults = faults;
+  }
+
+  check(value: unknown, schema: Schema, place: Place): boolean {
+    switch (schema.kind) {
+      case "text":
+        return this.#text(value, schema, place);
+      case "whole":
+        return this.#whole(value, schema, place);
+      case "flag":
+        return (
+          typeof value === "boolean" || this.#refuse(place, `expected true or false, found ${show(value)}`)
+        );
+      case "list":
+        return this.#list(value, schema, place);
+      case "map":
+        return this.#map(value, schema, place);
+      case "record":
+        return this.#record(value, schema, place);
+      case "object":
+        return isObject(value) || this.#refuse(place, `expected an object, found ${show(value)}`);
+      case "refused":
+        return this.#refuse({ path: place.path, section: schema.section }, schema.reason);
+    }
+  }
+
+  #text(value: unknown, { bytesMax, judge }: Text, place: Place): boolean {
+    if (typeof value !== "string") return this.#refuse(place, `expected a string, found ${show(value)}`);
+    if (value.includes("\0")) return this.#refuse(place, "it contains a NUL character");
+    if (value.length * UTF8_BYTES_MAX > bytesMax && Buffer.byteLength(value) > bytesMax) {
+      return this.#refuse(
+        place,
+        `it has ${Buffer.byteLength(value)} bytes, at most ${bytesMax} are possible`,
+      );
+    }
+    const complaint = judge?.(value);
+    return complaint === undefined || this.#refuse(place, complaint);
+  }
+
+  #whole(value: unknown, { min, max }: Whole, place: Place): boolean {
+    const isWhole = typeof value === "bigint" || Number.isSafeInteger(value);
+    if (isWhole && (value as Int64) >= min && (value as Int64) <= max) return true;
+    return this.#refuse(place, `expected a whole number from ${min} to ${max}, found ${show(value)}`);
+  }
+
+  #list(value: unknown, { of, countMax }: List, place: Place): boolean {
+    if (!Array.isArray(value)) return this.#refuse(place, `expected an array, found ${show(value)}`);
+    if (value.length > countMax) {
+      return this.#refuse(place, `it has ${value.length} elements, at most ${countMax} are possible`);
+    }
+    let isGood = true;
+    for (let index = 0; index < value.length; index++) {
+      const element = { path: `${place.path}[${index}]`, section: place.section };
+      if (!this.check(value[index], of, element)) isGood = false;
+    }
+    return isGood;
+  }
+
+  #map(value: unknown, { of, countMax, judgeKey }: Dictionary, place: Place): boolean {
+    if (!isObject(value)) return this.#refuse(place, `expected an object, found ${show(value)}`);
+    const keys = Object.keys(value);
+    if (keys.length > countMax) {
+      return this.#refuse(place, `it has ${keys.length} entries, at most ${countMax} are possible`);
+    }
+    for (const key of keys) {
+      const child = { path: entryPath(place.path, key), section: place.section };
+      const complaint = key.includes("\0") ? "the name contains a NUL character" : judgeKey(key);
+      if (complaint !== undefined) this.#refuse(child, complaint);
+      if (complaint !== undefined || !this.check(value[key], of, child)) delete value[key];
+    }
+    return true;
+  }
+
+  #record(value: unknown, schema: RecordSchema, place: Place): boolean {
+    const { fields, required, rule, section } = schema;
+    if (!isObject(value)) {
+      return this.#refuse({ path: place.path, section }, `expected an object, found ${show(value)}`);
+    }
+    for (const name in fields) {
+      const child = value[name];
+      if (child === undefined) continue;
+      const field = fields[name] as Schema;
+      if (isAbsent(child, field)) delete value[name];
+      else if (!this.check(child, field, { path: memberPath(place.path, name), section })) delete value[name];
+    }
+    let isGood = true;
+    for (const name of required) {
+      if (value[name] !== undefined) continue;
+      isGood = false;
+      const path = memberPath(place.path, name);
+      if (!this.#faults.has(path)) this.#refuse({ path, section }, "it is required");
+    }
+    if (isGood && rule !== undefined) this.#apply(value, schema, place);
+    return isGood;
+  }
+
+  #apply(value: JsonObject, { needs, rule, section }: RecordSchema, place: Place): void {
+    if (needs.some((field) => this.#faults.has(memberPath(place.path, field)))) return;
+    rule?.(value as never, (field, message, other) => {
+      const path = memberPath(place.path, field);
+      // A value that was taken out for another fault is not missing.
+      if (!this.#faults.has(path)) this.#faults.add({ path, message, section: other ?? section });
+    });
+  }
+
+  #refuse({ path, section }: Place, message: string): false {
+    this.#faults.add({ path, message, section });
+    return false;
+  }
+}
+
+function memberPath(path: string, name: string): string {
+  if (path === "" || name === "") return path + name;
+  return `${path}.${name}`;
+}
+
+/** Path of an entry with a free key: `linux.sysctl["net.core.somaxconn"]`, `annotations.name`. */
+export function entryPath(path: string, key: string): string {
+  return /^\w{1,100}$/.test(key) ? `${path}.${key}` : `${path}[${show(key)}]`;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Whether a field counts as not set: null, and an empty text, by which Go's programs mean the same. */
+function isAbsent(value: unknown, schema: Schema): boolean {
+  if (value === null) return true;
+  if (schema.kind === "text") return value === "";
+  return schema.kind === "whole" && schema.unset.includes(value as Int64);
+}
