@@ -1,33 +1,26 @@
 /**
- * The container's control group: cgroups(7). Version 2 has one directory, version 1 one for each controller that is
- * needed. The engine makes and removes it; the program writes itself into it before anything else.
+ * The control group of `bunker run`: only the hierarchies in which something is limited, and none at all where the machine
+ * gives none and the user asked for no limit.
  *
  *     v2  /sys/fs/cgroup/bunker-ID
  *     v1  /sys/fs/cgroup/{pids,devices,memory,cpu}/bunker-ID
  */
-import { BunkerError } from "../../errors.ts";
-import { EBUSY, ENOENT } from "../../linux/abi/errno.ts";
-import { AT_FDCWD, AT_REMOVEDIR, O_CLOEXEC, O_WRONLY } from "../../linux/abi/fcntl.ts";
-import { call, callRaw, cstr, SyscallError } from "../../linux/call.ts";
+import { call } from "../../linux/call.ts";
 import { exists } from "../../linux/small_file.ts";
 import type { Resources } from "../spec/config.ts";
-import { type Setting, v1Settings, v2Settings } from "./settings.ts";
+import { CgroupError } from "./cgroup_error.ts";
+import { CGROUP_ROOT } from "./hierarchies.ts";
+import { type MadeGroup, makeV1 } from "./make_v1.ts";
+import { makeV2 } from "./make_v2.ts";
+import { type CgroupPlace, NO_CGROUP } from "./place.ts";
+import { removeDirectories } from "./remove.ts";
+import { CPU_PERIOD_US, type Setting } from "./settings.ts";
 
-const ROOT = "/sys/fs/cgroup";
 const PREFIX = "bunker-";
-
-/** A limit that was asked for cannot be set. */
-export class CgroupError extends BunkerError {
-  readonly code = "CGROUP";
-}
 
 /** The control group of one container. */
 export interface Cgroup {
-  /**
-   * Open files that a process joins the group by, closed on exec; the program inherits them. On version 1 it is `tasks`,
-   * which moves one thread, and the program has no other: moving a whole process by `cgroup.procs` takes a lock that
-   * waits 1 to 20 ms for RCU when it was not taken lately (measured; cgroup_threadgroup_rwsem).
-   */
+  /** Open files that a process joins the group by ({@link MadeGroup}); the program inherits them. */
   readonly procs: readonly number[];
   /** What is mounted below /sys/fs/cgroup in the container. */
   readonly mounts: readonly string[];
@@ -50,28 +43,16 @@ export interface CgroupRequest {
   readonly deviceRules: readonly string[];
 }
 
-/** Nothing was made, so there is nothing to close or to remove. */
-const nothing = (): undefined => undefined;
-const none: Cgroup = { procs: [], mounts: [], guardsDevices: false, close: nothing, remove: nothing };
-
 /**
  * Makes the control group. Where the machine has no writable one, a container without explicit limits goes without.
  * @throws {CgroupError} when a required limit cannot be set.
  */
 export function createCgroup(request: CgroupRequest): Cgroup {
-  const unified = exists(`${ROOT}/cgroup.controllers`);
-  const made = new Directories();
+  const version = exists(`${CGROUP_ROOT}/cgroup.controllers`) ? 2 : 1;
   try {
-    const guardsDevices = unified ? makeUnified(made, request) : makeByController(made, request);
-    const file = unified ? "cgroup.procs" : "tasks";
-    const procs = made.paths.map((path) =>
-      call("openat", AT_FDCWD, cstr(`${path}/${file}`), O_WRONLY | O_CLOEXEC),
-    );
-    const mounts = unified ? ["cgroup2"] : made.paths.map((path) => path.split("/")[4] as string);
-    return new OpenCgroup({ procs, mounts, guardsDevices, made });
+    return openCgroup(version === 2 ? makeUnified(request) : makeByController(request));
   } catch (error) {
-    made.remove();
-    if (request.required.size === 0) return none;
+    if (request.required.size === 0) return openCgroup({ place: NO_CGROUP, joinFds: [] });
     throw new CgroupError(
       `Cannot set the limits ${[...request.required].join(", ")}: the control group refuses`,
       {
@@ -84,104 +65,80 @@ export function createCgroup(request: CgroupRequest): Cgroup {
 
 /** Removes what a killed engine left of the group `id`, on whichever hierarchies it was. */
 export function removeLeftCgroup(id: string): void {
-  const hierarchies = ["", "/pids", "/devices", "/memory", "/cpu"];
-  for (const hierarchy of hierarchies) {
-    const path = `${ROOT}${hierarchy}/${PREFIX}${id}`;
-    if (exists(path)) removeDirectory(path);
-  }
+  removeDirectories(placeOf(1, id, ["", "pids", "devices", "memory", "cpu"]));
 }
 
-/** Directories in the order of their making. */
-class Directories {
-  readonly paths: string[] = [];
-
-  make(path: string): void {
-    call("mkdirat", AT_FDCWD, cstr(path), 0o755);
-    this.paths.push(path);
+/** `""` is the hierarchy of version 2. */
+function placeOf(version: 1 | 2, id: string, controllers: Iterable<string>): CgroupPlace {
+  const directories: Record<string, string> = {};
+  for (const name of controllers) {
+    directories[name] = `${CGROUP_ROOT}${name === "" ? "" : `/${name}`}/${PREFIX}${id}`;
   }
-
-  remove(): void {
-    for (const path of this.paths.splice(0)) removeDirectory(path);
-  }
+  return { version, manager: "cgroupfs", directories };
 }
 
-/** A process that has just been reaped may hold its group for a moment longer: EBUSY. */
-const REMOVE_ATTEMPTS = 50;
-const REMOVE_PAUSE_MS = 2;
-
-function removeDirectory(path: string): void {
-  for (let attempt = 1; ; attempt++) {
-    const result = callRaw("unlinkat", AT_FDCWD, cstr(path), AT_REMOVEDIR);
-    if (result === 0 || result === -ENOENT) return;
-    if (result !== -EBUSY || attempt === REMOVE_ATTEMPTS) {
-      throw new SyscallError({ name: "rmdir", text: `rmdir("${path}")`, errno: -result });
-    }
-    Bun.sleepSync(REMOVE_PAUSE_MS);
-  }
+function makeUnified({ id, resources }: CgroupRequest): MadeGroup {
+  // Its device rules are eBPF programs; without one the root is mounted without devices.
+  return makeV2(placeOf(2, id, [""]), { settings: limitsV2(resources), lenient: false });
 }
 
-/** Each value by a write(2) of its own, as control files want them; a file is opened once for values in a row. */
-function write(directory: string, settings: readonly Setting[]): void {
-  let opened: { readonly file: string; readonly fd: number } | undefined;
-  try {
-    for (const [file, value] of settings) {
-      if (opened?.file !== file) {
-        if (opened !== undefined) call("close", opened.fd);
-        opened = { file, fd: call("openat", AT_FDCWD, cstr(`${directory}/${file}`), O_WRONLY | O_CLOEXEC) };
-      }
-      call("write", opened.fd, cstr(value), value.length);
-    }
-  } finally {
-    if (opened !== undefined) call("close", opened.fd);
+function makeByController({ id, resources, deviceRules }: CgroupRequest): MadeGroup {
+  const settings = [...limitsV1(resources), ...deviceLines(deviceRules)];
+  const controllers = new Set(settings.map(({ controller }) => controller));
+  for (const name of controllers) {
+    // On a directory that is no hierarchy the group's directory could be made all the same.
+    const mount = `${CGROUP_ROOT}/${name}`;
+    if (!exists(`${mount}/cgroup.procs`)) throw new CgroupError(`Cannot find "${mount}": not mounted`);
   }
+  return makeV1(placeOf(1, id, controllers), { settings, lenient: false });
 }
 
-function makeUnified(made: Directories, { id, resources }: CgroupRequest): boolean {
-  write(ROOT, [["cgroup.subtree_control", "+pids +memory +cpu"]]);
-  const path = `${ROOT}/${PREFIX}${id}`;
-  made.make(path);
-  write(path, v2Settings(resources));
-  // Its device rules are eBPF programs; until there is one, the root is mounted without devices.
-  return false;
+const setting = (file: string, value: string, field: string): Setting => ({
+  controller: file.slice(0, file.indexOf(".")),
+  file,
+  value,
+  field,
+});
+
+/** Memory and swap together may not exceed the memory: less swap than docker's twice the memory. */
+function limitsV2({ memory, cpuQuota, pids }: Resources): Setting[] {
+  const settings: Setting[] = [];
+  if (pids !== undefined) settings.push(setting("pids.max", String(pids), "pids.limit"));
+  if (memory !== undefined) {
+    settings.push(setting("memory.max", String(memory), "memory.limit"));
+    settings.push(setting("memory.swap.max", "0", "memory.swap"));
+  }
+  if (cpuQuota !== undefined) settings.push(setting("cpu.max", `${cpuQuota} ${CPU_PERIOD_US}`, "cpu.quota"));
+  return settings;
 }
 
-function makeByController(made: Directories, request: CgroupRequest): boolean {
-  const settings = v1Settings(request.resources, request.deviceRules);
-  for (const [controller, values] of settings) {
-    const hierarchy = `${ROOT}/${controller}`;
-    if (!exists(`${hierarchy}/cgroup.procs`)) throw new Error(`Cannot find "${hierarchy}": not mounted`);
-    const path = `${hierarchy}/${PREFIX}${request.id}`;
-    made.make(path);
-    write(path, values);
+function limitsV1({ memory, cpuQuota, pids }: Resources): Setting[] {
+  const settings: Setting[] = [];
+  if (pids !== undefined) settings.push(setting("pids.max", String(pids), "pids.limit"));
+  if (memory !== undefined) settings.push(setting("memory.limit_in_bytes", String(memory), "memory.limit"));
+  if (cpuQuota !== undefined) {
+    settings.push(setting("cpu.cfs_period_us", String(CPU_PERIOD_US), "cpu.period"));
+    settings.push(setting("cpu.cfs_quota_us", String(cpuQuota), "cpu.quota"));
   }
-  return settings.has("devices");
+  return settings;
 }
 
-interface CgroupParts {
-  readonly procs: readonly number[];
-  readonly mounts: readonly string[];
-  readonly guardsDevices: boolean;
-  readonly made: Directories;
+function deviceLines(rules: readonly string[]): Setting[] {
+  if (rules.length === 0) return [];
+  return [
+    setting("devices.deny", "a", "devices"),
+    ...rules.map((rule) => setting("devices.allow", rule, "devices")),
+  ];
 }
 
-class OpenCgroup implements Cgroup {
-  readonly procs: readonly number[];
-  readonly mounts: readonly string[];
-  readonly guardsDevices: boolean;
-  readonly #made: Directories;
-
-  constructor({ procs, mounts, guardsDevices, made }: CgroupParts) {
-    this.procs = procs;
-    this.mounts = mounts;
-    this.guardsDevices = guardsDevices;
-    this.#made = made;
-  }
-
-  close(): void {
-    for (const fd of this.procs) call("close", fd);
-  }
-
-  remove(): void {
-    this.#made.remove();
-  }
+function openCgroup({ place, joinFds }: MadeGroup): Cgroup {
+  return {
+    procs: joinFds,
+    mounts: place.version === 2 ? ["cgroup2"] : Object.keys(place.directories),
+    guardsDevices: place.directories["devices"] !== undefined,
+    close: () => {
+      for (const fd of joinFds) call("close", fd);
+    },
+    remove: () => removeDirectories(place),
+  };
 }

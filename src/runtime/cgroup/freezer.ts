@@ -1,0 +1,73 @@
+/**
+ * Freezing: the freezer controller of version 1 (cgroup-v1/freezer-subsystem.rst), cgroup.freeze of version 2 (Linux 5.2).
+ * Both are asked, and then looked at until the kernel says that it has happened.
+ */
+
+import { CgroupError } from "./cgroup_error.ts";
+import { readControlFile, tryWriteControlFile, writeControlFile } from "./control_file.ts";
+import type { CgroupPlace } from "./place.ts";
+
+/** A group freezes within microseconds, unless a process hangs in the kernel: on a dead network file system, say. */
+const FREEZE_MS_MAX = 10_000;
+const FIRST_PAUSE_MS = 0.1;
+const LAST_PAUSE_MS = 10;
+/** Version 1 may stay in FREEZING for a process that was just moved or is traced: writing again helps (runc's finding). */
+const LOOKS_BEFORE_RETRY = 10;
+
+interface Freezer {
+  readonly file: string;
+  readonly frozen: string;
+  readonly thawed: string;
+  /** Whether all processes have stopped. */
+  readonly isDone: () => boolean;
+}
+
+function freezerOf({ version, directories }: CgroupPlace): Freezer | undefined {
+  const directory = directories[version === 2 ? "" : "freezer"];
+  if (directory === undefined) return undefined;
+  if (version === 2) {
+    const isDone = () => /^frozen 1$/m.test(readControlFile(`${directory}/cgroup.events`) ?? "");
+    return { file: `${directory}/cgroup.freeze`, frozen: "1", thawed: "0", isDone };
+  }
+  const file = `${directory}/freezer.state`;
+  return { file, frozen: "FROZEN", thawed: "THAWED", isDone: () => readControlFile(file) === "FROZEN\n" };
+}
+
+/** Whether the group is frozen, or about to be: what `pause` has asked for. */
+export function isFrozen(place: CgroupPlace): boolean {
+  const freezer = freezerOf(place);
+  if (freezer === undefined) return false;
+  const state = (readControlFile(freezer.file) ?? "").trim();
+  return state === freezer.frozen || state === "FREEZING";
+}
+
+/**
+ * Stops every process of the group, and waits until they have stopped.
+ * @returns false where groups cannot be frozen or this one is gone
+ * @throws {CgroupError} when a process does not stop; the group is thawed again.
+ */
+export function freezeCgroup(place: CgroupPlace): boolean {
+  const freezer = freezerOf(place);
+  if (freezer === undefined || tryWriteControlFile(freezer.file, freezer.frozen) < 0) return false;
+  const end = performance.now() + FREEZE_MS_MAX;
+  let pauseMs = FIRST_PAUSE_MS;
+  for (let look = 1; !freezer.isDone(); look++) {
+    if (performance.now() > end) {
+      tryWriteControlFile(freezer.file, freezer.thawed);
+      throw new CgroupError(
+        `Cannot freeze the control group: a process has not stopped in ${FREEZE_MS_MAX} ms`,
+      );
+    }
+    if (look % LOOKS_BEFORE_RETRY === 0) tryWriteControlFile(freezer.file, freezer.frozen);
+    Bun.sleepSync(pauseMs);
+    pauseMs = Math.min(2 * pauseMs, LAST_PAUSE_MS);
+  }
+  return true;
+}
+
+/** Lets the processes of the group go on. @throws {SyscallError} when the group is gone */
+export function thawCgroup(place: CgroupPlace): void {
+  const freezer = freezerOf(place);
+  if (freezer === undefined) throw new CgroupError("Cannot thaw the control group: it has no freezer");
+  writeControlFile(freezer.file, freezer.thawed);
+}

@@ -1,0 +1,85 @@
+/**
+ * The control group of an OCI container: makes it with all its limits before a process can be in it, and changes the
+ * limits of one that runs. Either everything that was asked for holds, or there is an error that names the member of
+ * `linux.resources`, and no group.
+ */
+
+import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_PATH } from "../../linux/abi/fcntl.ts";
+import { call, cstr } from "../../linux/call.ts";
+import type { Resources } from "../../oci/bundle/config.ts";
+import { CgroupError } from "./cgroup_error.ts";
+import { type MadeGroup, makeV1 } from "./make_v1.ts";
+import { type CgroupPlace, NO_CGROUP } from "./place.ts";
+import type { Setting } from "./settings.ts";
+
+/** Everything beside the place and the limits. */
+export interface MakeOptions {
+  /** An ordinary user: device rules are left to the user namespace, and a group that cannot be made is no error. */
+  readonly rootless: boolean;
+}
+
+/** A group that is ready to be joined. */
+export interface MadeCgroup extends MadeGroup, Disposable {
+  /** On version 2: descriptor of the directory for CLONE_INTO_CGROUP of clone3(2), O_PATH, closed on exec. */
+  readonly directoryFd: number | undefined;
+}
+
+/**
+ * Makes the group. A kill at any point leaves only what {@link removeCgroup} of `place` removes, save new directories
+ * above. The descriptors are closed by its disposal, after the program was started.
+ * @throws {CgroupError | SyscallError}
+ */
+export async function makeCgroup(
+  place: CgroupPlace,
+  resources: Resources,
+  { rootless }: MakeOptions,
+): Promise<MadeCgroup> {
+  if (place.version === 0) {
+    refuseAll(resources, rootless);
+    return opened({ place: NO_CGROUP, joinFds: [] });
+  }
+  if (place.version === 2) return opened(await makeUnified(place, resources, rootless));
+  return opened(makeV1(place, { settings: await allSettingsV1(resources, rootless), lenient: rootless }));
+}
+
+function opened(group: MadeGroup): MadeCgroup {
+  const directory = group.place.version === 2 ? group.place.directories[""] : undefined;
+  const directoryFd =
+    directory === undefined
+      ? undefined
+      : call("openat", AT_FDCWD, cstr(directory), O_PATH | O_DIRECTORY | O_CLOEXEC);
+  const close = () => {
+    for (const fd of group.joinFds) call("close", fd);
+    if (directoryFd !== undefined) call("close", directoryFd);
+  };
+  return { ...group, directoryFd, [Symbol.dispose]: close };
+}
+
+/** Where there are no control groups nothing may be asked of them; devices are guarded by the user namespace then. */
+function refuseAll({ devices, ...limits }: Resources, rootless: boolean): void {
+  const asked = Object.entries({ ...limits, ...(rootless ? {} : { devices }) }).find(
+    ([, value]) => value !== undefined && Object.keys(value).length > 0,
+  );
+  if (asked === undefined) return;
+  throw new CgroupError(`Cannot set linux.resources.${asked[0]}: there are no control groups to be had`, {
+    hint: "Leave out the limit, or run bunker where it may write to /sys/fs/cgroup",
+  });
+}
+
+async function allSettingsV1(resources: Resources, rootless: boolean): Promise<Setting[]> {
+  const { settingsV1 } = await import("./settings_v1.ts");
+  if (rootless) return settingsV1(resources);
+  const [{ devicesV1 }, { deviceRules }] = await Promise.all([
+    import("./devices_v1.ts"),
+    import("./device_rules.ts"),
+  ]);
+  return [...settingsV1(resources), ...devicesV1(deviceRules(resources))];
+}
+
+async function makeUnified(place: CgroupPlace, resources: Resources, rootless: boolean): Promise<MadeGroup> {
+  const [{ settingsV2 }, { makeV2 }] = await Promise.all([
+    import("./settings_v2.ts"),
+    import("./make_v2.ts"),
+  ]);
+  return makeV2(place, { settings: settingsV2(resources), lenient: rootless });
+}
