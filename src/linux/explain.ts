@@ -2,6 +2,7 @@
  * A program in words: every step as strace(1) would print it, results by name, and the ways on that are not the next
  * step. What is printed is what is run: both come from the same list.
  */
+import { errnoName } from "./abi/errno.ts";
 import { constantName } from "./abi/names.ts";
 import type { ProgramCore } from "./program_core.ts";
 import { type Argument, type Label, Room, Slot, type Step, Variable, Words } from "./step.ts";
@@ -54,6 +55,7 @@ function explainStep(step: Step, context: Context): string {
 function explainCall({ name, storeAddress }: Step, args: readonly string[]): string {
   const place = storeAddress === undefined ? "" : `report[${storeAddress & 0xfff}] = `;
   if (name === "field") return `${place}(*${args[0]} >> ${args[1]} & ${args[2]}) ^ ${args[3]}`;
+  if (name === "add" && args[0]?.startsWith("-") === true) return `fail(${errnoName(-Number(args[0]))})`;
   if (name === "add")
     return args[0] === "0" && args[1] === "0"
       ? `${place}go on`

@@ -87,6 +87,17 @@ export class ProgramCore {
     return this.add(0, 0).onSuccess(label);
   }
 
+  /** Gives up with an error number of our own, as if a system call had answered it. */
+  fail(errno: number): Step {
+    return this.add(-errno, 0);
+  }
+
+  /** Goes on at `label` when the step that failed last failed with `errno`. */
+  whenErrno(errno: number, label: Label): Step {
+    const negated = reportAddress + report.failure + 8;
+    return this.field(negated, 0, 0xffffffff, 0x1_0000_0000 - errno).onZero(label);
+  }
+
   /** Leaves the loop; only for programs that run inside this process. */
   returns(): Step {
     return this.step("return");

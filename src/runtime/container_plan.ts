@@ -173,6 +173,7 @@ function planCommand(
   planCredentials(program, { ...host, process });
   planStillEndWithEngine(program);
   planWorkingDirectory(program, process.cwd);
+  program.section("set the umask of a login").umask(0o022);
   planSignals(program, host.ignoredSignals);
   if (host.init) {
     planInit(program, process);

@@ -164,3 +164,5 @@ export const ENOEXEC = 8;
 export const E2BIG = 7;
 export const ENOMEM = 12;
 export const EMFILE = 24;
+export const ETIMEDOUT = 110;
+export const ECANCELED = 125;

@@ -24,11 +24,13 @@ export const O_PATH = 0o10000000;
 
 /** struct open_how of openat2(2): flags, mode, resolve, 64 bits each (OPEN_HOW_SIZE_VER0, Linux 5.6). */
 export const OPEN_HOW_SIZE = 24;
+export const RESOLVE_NO_XDEV = 0x01;
 export const RESOLVE_NO_MAGICLINKS = 0x02;
 export const RESOLVE_NO_SYMLINKS = 0x04;
 export const RESOLVE_BENEATH = 0x08;
 export const RESOLVE_IN_ROOT = 0x10;
 
+export const F_SETFL = 4;
 export const F_ADD_SEALS = 1033;
 export const F_SEAL_SEAL = 1;
 export const F_SEAL_SHRINK = 2;

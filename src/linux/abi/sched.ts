@@ -31,6 +31,8 @@ export const WEXITED = 4;
 /** si_code of waitid(2): the command ended by itself; anything else here is a signal. */
 export const CLD_EXITED = 1;
 
+export const CLOCK_MONOTONIC = 1;
+
 export const PR_SET_PDEATHSIG = 1;
 export const PR_SET_DUMPABLE = 4;
 export const PR_SET_KEEPCAPS = 8;
@@ -39,6 +41,7 @@ export const PR_CAPBSET_READ = 23;
 export const PR_CAPBSET_DROP = 24;
 export const PR_SET_NO_NEW_PRIVS = 38;
 export const PR_CAP_AMBIENT = 47;
+export const PR_CAP_AMBIENT_RAISE = 2;
 export const PR_CAP_AMBIENT_CLEAR_ALL = 4;
 
 export const SIG_SETMASK = 2;

@@ -5,8 +5,8 @@
 import { EACCES, ENOENT, ENOTDIR } from "../../linux/abi/errno.ts";
 import { SECCOMP_SET_MODE_FILTER } from "../../linux/abi/seccomp.ts";
 import type { Program } from "../../linux/program.ts";
-import { report, reportAddress } from "../../linux/program_core.ts";
-import type { Argument, Label, Words } from "../../linux/step.ts";
+import { reportAddress } from "../../linux/program_core.ts";
+import type { Argument, Words } from "../../linux/step.ts";
 import type { Process } from "../spec/config.ts";
 import { identityLayout } from "./identity.ts";
 
@@ -61,16 +61,11 @@ export function planExecute(program: Program, process: Process): void {
     program.section(SECTION_EXECUTE).execve(path, process.args, envp).onError(failed);
     program.place(failed);
     if (path !== candidates.at(-1)) {
-      for (const errno of passedOver) planErrnoTest(program, errno, next);
+      for (const errno of passedOver) program.whenErrno(errno, next);
     }
     program.jump(program.giveUp);
     program.place(next);
   }
-}
-
-/** Goes on at `label` when the last failure was `errno`. */
-function planErrnoTest(program: Program, errno: number, label: Label): void {
-  program.field(reportAddress + report.failure + 8, 0, 0xffffffff, 0x1_0000_0000 - errno).onZero(label);
 }
 
 /** What is to be executed, with its environment. */

@@ -1,4 +1,4 @@
-/** A clean start for the command: no ignored and no blocked signal, the umask of a login (signal(7), umask(2)). */
+/** A clean start for the command: no ignored and no blocked signal (signal(7)). */
 import { numbers } from "../../linux/abi/numbers.ts";
 import { SIG_SETMASK, SIGKILL, SIGNAL_MAX, SIGSTOP } from "../../linux/abi/sched.ts";
 import { architecture, syscall6 } from "../../linux/machine.ts";
@@ -30,5 +30,4 @@ export function planSignals(program: Program, ignored: readonly number[]): void 
   const none = new Uint8Array(SIGACTION_SIZE);
   for (const signal of ignored) program.rt_sigaction(signal, none);
   program.rt_sigprocmask(SIG_SETMASK, none);
-  program.umask(0o022);
 }

@@ -46,9 +46,9 @@ export interface CapabilityPlan {
  * @throws {UsageError} for a name that Linux does not have.
  */
 export function capabilityNumber(name: string): number {
+  const number = findCapability(name);
+  if (number !== undefined) return number;
   const bare = bareName(name);
-  const number = (CAPABILITY_NAMES as readonly string[]).indexOf(bare);
-  if (number >= 0) return number;
   const closest = closestName(bare, CAPABILITY_NAMES);
   throw new UsageError(`Cannot use capability "${name}": Linux has none of that name`, {
     hint:
@@ -56,6 +56,12 @@ export function capabilityNumber(name: string): number {
         ? "Choose a name from capabilities(7)."
         : `Write "CAP_${closest}" if that was meant.`,
   });
+}
+
+/** The same, undefined for a name that Linux does not have. */
+export function findCapability(name: string): number | undefined {
+  const number = (CAPABILITY_NAMES as readonly string[]).indexOf(bareName(name));
+  return number < 0 ? undefined : number;
 }
 
 /** Names (`CAP_CHOWN`) of the capabilities in `mask`, in the kernel's order; unknown bits are left out. */

@@ -54,14 +54,20 @@ export interface HostRlimits {
  * @throws {UsageError} for a name that Linux does not have.
  */
 export function rlimitNumber(name: string): number {
+  const number = findRlimit(name);
+  if (number !== undefined) return number;
   const bare = bareName(name);
-  const number = NAMES.indexOf(bare);
-  if (number >= 0) return number;
   const closest = closestName(bare, NAMES);
   throw new UsageError(`Cannot set ulimit "${name}": Linux has no limit of that name`, {
     hint:
       closest === undefined ? `Choose one of ${NAMES.join(", ")}.` : `Write "${closest}" if that was meant.`,
   });
+}
+
+/** The same, undefined for a name that Linux does not have. */
+export function findRlimit(name: string): number | undefined {
+  const number = NAMES.indexOf(bareName(name));
+  return number < 0 ? undefined : number;
 }
 
 /**

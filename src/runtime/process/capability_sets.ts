@@ -1,0 +1,80 @@
+/**
+ * The five capability sets of config.json as masks, and what the kernel would make of them: capabilities(7).
+ *
+ * A capability that the host withholds is left out of every set, with a warning: less privilege than asked for is
+ * safe, and what starts in one place starts in another. So is an ambient one that is not both permitted and
+ * inheritable, as with runc and crun: `podman exec --user root` passes on such sets. The other combinations that
+ * the kernel refuses are refused here, by name.
+ */
+import type { Capabilities } from "../../oci/bundle/config.ts";
+import { capabilityNames, findCapability } from "../security/capability.ts";
+import { type Field, refuse } from "./refusal.ts";
+
+/** One mask for each set, bit n for capability n. */
+export interface CapabilitySets {
+  readonly bounding: bigint;
+  readonly permitted: bigint;
+  readonly effective: bigint;
+  readonly inheritable: bigint;
+  readonly ambient: bigint;
+}
+
+/** Sets that can be had, and what is to be said about the others. */
+export interface DecidedCapabilities {
+  readonly sets: CapabilitySets;
+  readonly warnings: readonly string[];
+}
+
+const field = (name: string): Field => ({
+  path: `process.capabilities.${name}`,
+  section: "config.md#linux-process",
+});
+
+/**
+ * Decides the sets of a process; an absent section or set is empty.
+ * @param hostBounding what the process can have at most.
+ * @throws {ConfigError} for an unknown name, and for sets that contradict each other.
+ */
+export function decideCapabilities(asked: Capabilities = {}, hostBounding: bigint): DecidedCapabilities {
+  const wanted = {
+    bounding: maskOf(asked, "bounding"),
+    permitted: maskOf(asked, "permitted"),
+    effective: maskOf(asked, "effective"),
+    inheritable: maskOf(asked, "inheritable"),
+    ambient: maskOf(asked, "ambient"),
+  };
+  refuseSurplus(wanted, "effective", "permitted");
+  refuseSurplus(wanted, "inheritable", "bounding");
+  const withheld = (wanted.bounding | wanted.permitted | wanted.ambient) & ~hostBounding;
+  const unraisable = wanted.ambient & ~(wanted.permitted & wanted.inheritable);
+  const sets = {
+    bounding: wanted.bounding & hostBounding,
+    permitted: wanted.permitted & hostBounding,
+    effective: wanted.effective & hostBounding,
+    inheritable: wanted.inheritable & hostBounding,
+    ambient: wanted.ambient & ~unraisable & hostBounding,
+  };
+  const warnings: string[] = [];
+  if (withheld !== 0n) warnings.push(`${namesOf(withheld)} left out: the host withholds it`);
+  if (unraisable !== 0n) {
+    warnings.push(`${namesOf(unraisable)} left out of the ambient set: not both permitted and inheritable`);
+  }
+  return { sets, warnings };
+}
+
+function maskOf(asked: Capabilities, set: keyof Capabilities): bigint {
+  let mask = 0n;
+  for (const [index, name] of (asked[set] ?? []).entries()) {
+    const number = findCapability(name);
+    if (number === undefined) refuse(field(`${set}[${index}]`), `"${name}" is no capability of Linux`);
+    mask |= 1n << BigInt(number);
+  }
+  return mask;
+}
+
+function refuseSurplus(sets: CapabilitySets, set: keyof CapabilitySets, within: keyof CapabilitySets): void {
+  const surplus = sets[set] & ~sets[within];
+  if (surplus !== 0n) refuse(field(set), `${namesOf(surplus)} is not in the ${within} set`);
+}
+
+const namesOf = (mask: bigint): string => capabilityNames(mask).join(", ");
