@@ -34,6 +34,14 @@ export const BUNDLE: OptionSpec = {
   help: "Directory of the bundle (default: the current directory)",
 };
 
+/** Another configuration than the bundle's, as crun has it. */
+export const CONFIG: OptionSpec = {
+  name: "config",
+  kind: "string",
+  value: "file",
+  help: "Configuration file in place of the bundle's config.json",
+};
+
 /** Options of create, run and exec: what goes over to the caller, and what stays open. */
 export const HANDOVER: readonly OptionSpec[] = [
   {

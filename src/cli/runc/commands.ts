@@ -5,7 +5,10 @@ import type { Command } from "./command.ts";
 type Load = () => Promise<{ readonly command: Command }>;
 
 /** In the order of `--help`. */
-const COMMANDS: ReadonlyMap<string, Load> = new Map<string, Load>([["spec", () => import("./spec.ts")]]);
+const COMMANDS: ReadonlyMap<string, Load> = new Map<string, Load>([
+  ["spec", () => import("./spec.ts")],
+  ["check", () => import("./check.ts")],
+]);
 
 /** The names of all commands, in the order of `--help`. */
 export const COMMAND_NAMES: readonly string[] = [...COMMANDS.keys()];

@@ -84,3 +84,33 @@ export function capabilities(texts: readonly string[]): readonly string[] {
     }
   });
 }
+
+/** Milliseconds of Go's units. */
+const UNITS: Readonly<Record<string, number>> = {
+  h: 3_600_000,
+  m: 60_000,
+  s: 1000,
+  ms: 1,
+  us: 1e-3,
+  µs: 1e-3,
+  ns: 1e-6,
+};
+
+/** The longest time that is waited between two looks: a day. */
+const DURATION_MS_MAX = 86_400_000;
+
+/**
+ * A time in Go's form: `5s`, `1m30s`, `1.5h`; undefined when the option was not given.
+ * @throws {CommandLineError} for another form, zero, and more than a day.
+ */
+export function durationMs(parsed: ParsedOptions, name: string): number | undefined {
+  const text = parsed.text(name);
+  if (text === undefined) return undefined;
+  const parts = [...text.matchAll(/(\d{1,12}(?:\.\d{0,9})?)(h|ms|m|s|us|µs|ns)/g)];
+  const isWhole = parts.map(([part]) => part).join("") === text;
+  const sum = parts.reduce((ms, [, value, unit]) => ms + Number(value) * (UNITS[unit ?? ""] ?? 0), 0);
+  if (isWhole && sum > 0 && sum <= DURATION_MS_MAX) return sum;
+  throw new CommandLineError(
+    `invalid value "${text}" for --${name}: expected a duration up to 24h, such as 5s`,
+  );
+}
