@@ -8,8 +8,11 @@ import { readSmallFile } from "../../linux/small_file.ts";
 import type { Hook, RuntimeConfig } from "../../oci/bundle/config.ts";
 import { HOOK_KINDS } from "../../oci/bundle/config.ts";
 import { type Fault, formatFault } from "../../oci/bundle/fault.ts";
+import { scanJson } from "../../oci/bundle/json_scan.ts";
 import { isBindMount } from "../../oci/bundle/mounts.ts";
-import { checkConfig, parseConfig } from "../../oci/bundle/parse.ts";
+import { inspectConfig } from "../../oci/bundle/parse.ts";
+import { DOCUMENT_BYTES_MAX } from "../../oci/json.ts";
+import { JsonValueError } from "../../runtime/security/json_value.ts";
 import { parseSeccompProfile } from "../../runtime/security/seccomp_profile.ts";
 import { RuntimeError } from "./context.ts";
 import { CONFIG_FILE } from "./starter_config.ts";
@@ -20,24 +23,45 @@ export interface BundleFault extends Fault {
 }
 
 /**
- * Every fault of the bundle in `directory`; none of its parts on the machine is looked at while the configuration
- * itself is not valid.
- * @throws {RuntimeError} when there is no such bundle.
+ * Every fault of the bundle in `directory`.
+ * @throws {RuntimeError} when there is no such bundle, or no file that can be read.
  */
 export async function checkBundle(directory: string, configFile?: string): Promise<readonly BundleFault[]> {
   const path = resolve(directory, configFile ?? CONFIG_FILE);
-  const bytes = readSmallFile(path);
-  if (bytes === undefined) {
-    throw new RuntimeError(`Cannot read "${path}": there is no such file`, {
-      hint: "Name the directory that holds config.json with --bundle",
-    });
-  }
-  const faults = checkConfig(bytes);
-  const all = faults.length > 0 ? faults : machineFaults(resolve(directory), parseConfig(bytes));
-  return all.map((fault) => ({ ...fault, line: formatFault(fault) }));
+  const bytes = readConfig(path);
+  const { config, faults } = inspectConfig(bytes);
+  return [...faults, ...duplicateFaults(bytes), ...machineFaults(resolve(directory), config)].map(
+    (fault) => ({ ...fault, line: formatFault(fault) }),
+  );
 }
 
-function machineFaults(bundle: string, config: RuntimeConfig): readonly Fault[] {
+/** Looks before reading: opening a FIFO would wait, and a large file would be read first. */
+function readConfig(path: string): Uint8Array {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (stats !== undefined && !stats.isFile()) {
+    throw new RuntimeError(`Cannot read "${path}": it is no regular file`);
+  }
+  if (stats !== undefined && stats.size > DOCUMENT_BYTES_MAX) {
+    throw new RuntimeError(
+      `Cannot read "${path}": it has ${stats.size} bytes, at most ${DOCUMENT_BYTES_MAX} are read`,
+    );
+  }
+  const bytes = stats === undefined ? undefined : readSmallFile(path);
+  if (bytes !== undefined) return bytes;
+  throw new RuntimeError(`Cannot read "${path}": there is no such file`, {
+    hint: "Name the directory that holds config.json with --bundle",
+  });
+}
+
+/** JSON leaves open which of two equal keys counts, so that another program may have checked the other one. */
+function duplicateFaults(bytes: Uint8Array): readonly Fault[] {
+  const { duplicates } = scanJson(new TextDecoder().decode(bytes));
+  const message = "it is given twice in one object; the last one counts";
+  return duplicates.map((path) => ({ path, message, section: "config.md" }));
+}
+
+/** What has a fault of its own is not in `config`. */
+function machineFaults(bundle: string, config: Partial<RuntimeConfig>): readonly Fault[] {
   return [
     ...rootFaults(bundle, config),
     ...mountFaults(bundle, config),
@@ -47,13 +71,14 @@ function machineFaults(bundle: string, config: RuntimeConfig): readonly Fault[] 
   ];
 }
 
-function rootFaults(bundle: string, { root }: RuntimeConfig): readonly Fault[] {
-  const path = resolve(bundle, root?.path ?? "");
+function rootFaults(bundle: string, { root }: Partial<RuntimeConfig>): readonly Fault[] {
+  if (root === undefined) return [];
+  const path = resolve(bundle, root.path);
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return [];
   return [{ path: "root.path", message: `"${path}" is no directory`, section: "config.md#root" }];
 }
 
-function mountFaults(bundle: string, { mounts = [] }: RuntimeConfig): readonly Fault[] {
+function mountFaults(bundle: string, { mounts = [] }: Partial<RuntimeConfig>): readonly Fault[] {
   return mounts.flatMap((mount, index) => {
     if (!isBindMount(mount) || exists(resolve(bundle, mount.source ?? ""))) return [];
     const message = `"${mount.source}" does not exist on this machine`;
@@ -64,7 +89,7 @@ function mountFaults(bundle: string, { mounts = [] }: RuntimeConfig): readonly F
 /** Hooks that run in the container's root are found there, not here: config.md#posix-platform-hooks. */
 const IN_CONTAINER = new Set(["startContainer"]);
 
-function hookFaults({ hooks = {} }: RuntimeConfig): readonly Fault[] {
+function hookFaults({ hooks = {} }: Partial<RuntimeConfig>): readonly Fault[] {
   const kinds = HOOK_KINDS.filter((kind) => !IN_CONTAINER.has(kind));
   return kinds.flatMap((kind) =>
     (hooks[kind] ?? []).flatMap((hook, index) => hookFault(hook, `hooks.${kind}[${index}].path`)),
@@ -82,7 +107,7 @@ function hookFault(hook: Hook, path: string): readonly Fault[] {
   }
 }
 
-function namespaceFaults({ linux }: RuntimeConfig): readonly Fault[] {
+function namespaceFaults({ linux }: Partial<RuntimeConfig>): readonly Fault[] {
   return (linux?.namespaces ?? []).flatMap(({ path }, index) => {
     if (path === undefined || exists(path)) return [];
     const message = `"${path}" does not exist on this machine`;
@@ -90,14 +115,17 @@ function namespaceFaults({ linux }: RuntimeConfig): readonly Fault[] {
   });
 }
 
-function seccompFaults({ linux }: RuntimeConfig): readonly Fault[] {
+function seccompFaults({ linux }: Partial<RuntimeConfig>): readonly Fault[] {
   if (linux?.seccomp === undefined) return [];
   try {
     parseSeccompProfile(linux.seccomp);
     return [];
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    return [{ path: "linux.seccomp", message, section: "config-linux.md#seccomp" }];
+    if (!(error instanceof SyntaxError)) throw error;
+    const place = error instanceof JsonValueError ? error.path : "";
+    const message = error instanceof JsonValueError ? `it is not ${error.expected}` : error.message;
+    const path = place === "" ? "linux.seccomp" : `linux.seccomp.${place}`;
+    return [{ path, message, section: "config-linux.md#seccomp" }];
   }
 }
 

@@ -43,7 +43,7 @@ export function asksForIdMap({ options = [] }: Mount): "plain" | "own" | undefin
 function checkMount(mount: Mount, report: Report): void {
   const { destination, source, uidMappings = [], gidMappings = [] } = mount;
   // Relative ones are taken from "/": config.md#mounts has them since 1.2.
-  if (/^[/.]+$/.test(destination) && isRoot(destination)) {
+  if (isRoot(destination)) {
     report("destination", "it would cover the root of the container");
   }
   if (source === undefined && isBindMount(mount)) report("source", "a bind mount needs a source");
@@ -60,6 +60,8 @@ function checkMount(mount: Mount, report: Report): void {
   }
 }
 
+/** A path of nothing but slashes, "." and "..". */
 function isRoot(path: string): boolean {
-  return path.split("/").every((part) => part === "" || part === "." || part === "..");
+  for (const sign of path) if (sign !== "/" && sign !== ".") return false;
+  return path.split("/").every((part) => part.length <= 2);
 }

@@ -10,13 +10,26 @@ import { DOCUMENT_BYTES_MAX } from "../json.ts";
 import type { Process, Resources, RuntimeConfig } from "./config.ts";
 import { ConfigError, type Fault, Faults } from "./fault.ts";
 import { hooks } from "./hooks.ts";
+import { scanJson } from "./json_scan.ts";
 import { linux, namespaceOf } from "./linux.ts";
 import { asksForIdMap, mounts } from "./mounts.ts";
 import { processSchema } from "./process.ts";
 import { resources } from "./resources.ts";
-import { checkValue, flag, map, PATH_BYTES_MAX, type Report, record, type Schema, text } from "./schema.ts";
+import {
+  checkValue,
+  flag,
+  map,
+  PATH_BYTES_MAX,
+  type RecordSchema,
+  type Report,
+  record,
+  type Schema,
+  text,
+} from "./schema.ts";
 
 const VERSION_MAX = 128;
+/** What callers write, spared a regular expression. */
+const COMMON_VERSIONS = ["1.0.0", "1.0.2", "1.0.2-dev", "1.1.0", "1.2.0", "1.2.1", "1.3.0"];
 const ANNOTATIONS_MAX = 16_384;
 /** The kernel's __NEW_UTS_LEN. */
 const HOST_NAME_MAX = 64;
@@ -25,8 +38,6 @@ const DIGITS_MAX = 20;
 /** A number that a double may not hold. */
 const LONG_NUMBER = /\d{16}/;
 
-const CONFIG = "config.md";
-
 const otherPlatform: Schema = {
   kind: "refused",
   section: "config.md#platform-specific-configuration",
@@ -34,7 +45,7 @@ const otherPlatform: Schema = {
 };
 
 const configSchema = record<RuntimeConfig>(
-  CONFIG,
+  "config.md",
   {
     ociVersion: text(VERSION_MAX, judgeVersion),
     root: record("config.md#root", { path: text(PATH_BYTES_MAX), readonly: flag }, { required: ["path"] }),
@@ -74,37 +85,61 @@ export function parseResources(source: Uint8Array | string): Resources {
 
 /** Every fault of a config.json. */
 export function checkConfig(source: Uint8Array | string): readonly Fault[] {
-  try {
-    parseConfig(source);
-    return [];
-  } catch (error) {
-    if (error instanceof ConfigError) return error.faults;
-    throw error;
-  }
+  return inspectConfig(source).faults;
 }
 
-function parseAs<Type>(source: Uint8Array | string, schema: Schema & { readonly section: string }): Type {
-  const value = decode(source);
-  const faults = new Faults();
-  checkValue(value, schema, { path: "", section: schema.section, faults });
-  if (faults.list.length > 0) throw new ConfigError(faults.list);
+/** Every fault of a config.json, and what of it has none. */
+export function inspectConfig(source: Uint8Array | string): {
+  readonly config: Partial<RuntimeConfig>;
+  readonly faults: readonly Fault[];
+} {
+  const { value, faults } = inspect(source, configSchema);
+  return { config: (value ?? {}) as Partial<RuntimeConfig>, faults };
+}
+
+function parseAs<Type>(source: Uint8Array | string, schema: RecordSchema): Type {
+  const { value, faults, cause } = inspect(source, schema);
+  if (faults.length > 0) throw new ConfigError(faults, cause);
   return value as Type;
 }
 
-function decode(source: Uint8Array | string): unknown {
+interface Inspection {
+  /** What has no fault of it; of any type when there are faults. */
+  readonly value: unknown;
+  readonly faults: readonly Fault[];
+  readonly cause?: unknown;
+}
+
+function inspect(source: Uint8Array | string, schema: RecordSchema): Inspection {
+  const decoded = decode(source);
+  if ("complaint" in decoded) {
+    const fault = { path: "", message: decoded.complaint, section: schema.section };
+    return { value: undefined, faults: [fault], cause: decoded.cause };
+  }
+  const faults = new Faults();
+  checkValue(decoded.value, schema, faults);
+  return { value: decoded.value, faults: faults.list };
+}
+
+type Decoded = { readonly value: unknown } | { readonly complaint: string; readonly cause?: unknown };
+
+function decode(source: Uint8Array | string): Decoded {
   if (source.length > DOCUMENT_BYTES_MAX) {
-    throw documentError(`it has ${source.length} bytes, at most ${DOCUMENT_BYTES_MAX} are read`);
+    return { complaint: `it has ${source.length} bytes, at most ${DOCUMENT_BYTES_MAX} are read` };
   }
   let document: string;
   try {
     document = typeof source === "string" ? source : new TextDecoder("utf-8", { fatal: true }).decode(source);
   } catch (cause) {
-    throw documentError("it is not UTF-8", cause);
+    return { complaint: "it is not UTF-8", cause };
   }
   try {
-    return LONG_NUMBER.test(document) ? JSON.parse(document, exactNumber as Reviver) : JSON.parse(document);
+    const value = LONG_NUMBER.test(document)
+      ? JSON.parse(document, exactNumber as Reviver)
+      : JSON.parse(document);
+    return { value };
   } catch (cause) {
-    throw documentError("it is not JSON", cause);
+    return { complaint: whyNotJson(document), cause };
   }
 }
 
@@ -117,12 +152,16 @@ function exactNumber(_key: string, value: unknown, context: { readonly source?: 
   return source.length <= DIGITS_MAX && /^-?\d+$/.test(source) ? BigInt(source) : value;
 }
 
-function documentError(message: string, cause?: unknown): ConfigError {
-  return new ConfigError([{ path: "", message, section: CONFIG }], cause);
+function whyNotJson(document: string): string {
+  const { fault } = scanJson(document);
+  // What only the exact reading refuses is nested too deep for it.
+  if (fault === undefined) return "it is nested too deep";
+  return `it is not JSON: line ${fault.line}, column ${fault.column}: ${fault.message}`;
 }
 
 /** Every 1.x is taken: minor versions only add (config.md#specification-version). */
 function judgeVersion(version: string): string | undefined {
+  if (COMMON_VERSIONS.includes(version)) return undefined;
   const [, majorVersion] = /^(\d+)\.\d+\.\d+(?:-[\w.-]+)?(?:\+[\w.-]+)?$/.exec(version) ?? [];
   if (majorVersion === undefined) return "expected a version such as 1.3.0";
   return majorVersion === "1" ? undefined : `version ${majorVersion}.x is unknown; 1.x is supported`;

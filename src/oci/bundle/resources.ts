@@ -14,6 +14,7 @@ import {
   list,
   map,
   NAME_BYTES_MAX,
+  oneOf,
   type Report,
   record,
   type Schema,
@@ -45,16 +46,22 @@ const deviceRule = record(
   "config-linux.md#allowed-device-list",
   {
     allow: flag,
-    type: text(TEXT_BYTES_MAX, (type) => (/^[acb]$/.test(type) ? undefined : "expected a, c or b")),
+    type: oneOf("a", "c", "b"),
     // docker and containerd write -1 for every number.
     major: whole(0, MAJOR_MAX, -1),
     minor: whole(0, MINOR_MAX, -1),
-    access: text(TEXT_BYTES_MAX, (access) =>
-      /^[rwm]{1,3}$/.test(access) ? undefined : "expected some of the letters r, w and m",
-    ),
+    access: text(TEXT_BYTES_MAX, judgeAccess),
   },
   { required: ["allow"] },
 );
+
+function judgeAccess(access: string): string | undefined {
+  // No regular expression, as in all that most configurations have: compiling one costs 20 microseconds at a start.
+  for (const letter of access) {
+    if (!"rwm".includes(letter)) return "expected some of the letters r, w and m";
+  }
+  return access.length > 3 ? "it has a letter twice" : undefined;
+}
 
 const memory = record<MemoryResources>(
   "config-linux.md#memory",

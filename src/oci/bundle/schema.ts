@@ -5,7 +5,7 @@
  * fields are left alone (config.md#extensibility).
  */
 
-import { type JsonObject, show } from "../json.ts";
+import { show } from "../json.ts";
 import type { Int64 } from "./config.ts";
 import type { Faults } from "./fault.ts";
 
@@ -139,143 +139,151 @@ export function record<Type>(
   };
 }
 
-/** Where the walk is. */
-export interface Place {
-  readonly path: string;
-  readonly section: string;
-}
-
 /**
  * Walks `value` along `schema`; faults go to `faults`, and what has one is removed from its parent.
  * @returns whether the value itself may stay
  */
-export function checkValue(value: unknown, schema: Schema, at: Place & { readonly faults: Faults }): boolean {
-  return new Walk(at.faults).check(value, schema, at);
+export function checkValue(value: unknown, schema: RecordSchema, faults: Faults): boolean {
+  return new Walk(faults, schema.section).check(value, schema);
 }
 
+/** One walk. Paths are put together for a fault only: nearly all configurations have none. */
 class Walk {
   readonly #faults: Faults;
+  /** Keys and indices that lead to the value at hand. */
+  readonly #way: Array<string | number> = [];
+  #section: string;
 
-  constructor(faults: Faults) {
+  constructor(faults: Faults, section: string) {
     this.#faults = faults;
+    this.#section = section;
   }
 
-  check(value: unknown, schema: Schema, place: Place): boolean {
+  check(value: unknown, schema: Schema): boolean {
     switch (schema.kind) {
       case "text":
-        return this.#text(value, schema, place);
+        return this.#text(value, schema);
       case "whole":
-        return this.#whole(value, schema, place);
+        return this.#whole(value, schema);
       case "flag":
-        return (
-          typeof value === "boolean" || this.#refuse(place, `expected true or false, found ${show(value)}`)
-        );
+        return typeof value === "boolean" || this.#refuse(`expected true or false, found ${show(value)}`);
       case "list":
-        return this.#list(value, schema, place);
+        return this.#list(value, schema);
       case "map":
-        return this.#map(value, schema, place);
+        return this.#map(value, schema);
       case "record":
-        return this.#record(value, schema, place);
+        return this.#record(value, schema);
       case "object":
-        return isObject(value) || this.#refuse(place, `expected an object, found ${show(value)}`);
+        return isObject(value) || this.#refuse(`expected an object, found ${show(value)}`);
       case "refused":
-        return this.#refuse({ path: place.path, section: schema.section }, schema.reason);
+        return this.#refuse(schema.reason, schema.section);
     }
   }
 
-  #text(value: unknown, { bytesMax, judge }: Text, place: Place): boolean {
-    if (typeof value !== "string") return this.#refuse(place, `expected a string, found ${show(value)}`);
-    if (value.includes("\0")) return this.#refuse(place, "it contains a NUL character");
+  #text(value: unknown, { bytesMax, judge }: Text): boolean {
+    if (typeof value !== "string") return this.#refuse(`expected a string, found ${show(value)}`);
+    if (value.includes("\0")) return this.#refuse("it contains a NUL character");
     if (value.length * UTF8_BYTES_MAX > bytesMax && Buffer.byteLength(value) > bytesMax) {
-      return this.#refuse(
-        place,
-        `it has ${Buffer.byteLength(value)} bytes, at most ${bytesMax} are possible`,
-      );
+      return this.#refuse(`it has ${Buffer.byteLength(value)} bytes, at most ${bytesMax} are possible`);
     }
     const complaint = judge?.(value);
-    return complaint === undefined || this.#refuse(place, complaint);
+    return complaint === undefined || this.#refuse(complaint);
   }
 
-  #whole(value: unknown, { min, max }: Whole, place: Place): boolean {
+  #whole(value: unknown, { min, max }: Whole): boolean {
     const isWhole = typeof value === "bigint" || Number.isSafeInteger(value);
     if (isWhole && (value as Int64) >= min && (value as Int64) <= max) return true;
-    return this.#refuse(place, `expected a whole number from ${min} to ${max}, found ${show(value)}`);
+    return this.#refuse(`expected a whole number from ${min} to ${max}, found ${show(value)}`);
   }
 
-  #list(value: unknown, { of, countMax }: List, place: Place): boolean {
-    if (!Array.isArray(value)) return this.#refuse(place, `expected an array, found ${show(value)}`);
+  #list(value: unknown, { of, countMax }: List): boolean {
+    if (!Array.isArray(value)) return this.#refuse(`expected an array, found ${show(value)}`);
     if (value.length > countMax) {
-      return this.#refuse(place, `it has ${value.length} elements, at most ${countMax} are possible`);
+      return this.#refuse(`it has ${value.length} elements, at most ${countMax} are possible`);
     }
     let isGood = true;
     for (let index = 0; index < value.length; index++) {
-      const element = { path: `${place.path}[${index}]`, section: place.section };
-      if (!this.check(value[index], of, element)) isGood = false;
+      this.#way.push(index);
+      if (!this.check(value[index], of)) isGood = false;
+      this.#way.pop();
     }
     return isGood;
   }
 
-  #map(value: unknown, { of, countMax, judgeKey }: Dictionary, place: Place): boolean {
-    if (!isObject(value)) return this.#refuse(place, `expected an object, found ${show(value)}`);
+  #map(value: unknown, { of, countMax, judgeKey }: Dictionary): boolean {
+    if (!isObject(value)) return this.#refuse(`expected an object, found ${show(value)}`);
     const keys = Object.keys(value);
     if (keys.length > countMax) {
-      return this.#refuse(place, `it has ${keys.length} entries, at most ${countMax} are possible`);
+      return this.#refuse(`it has ${keys.length} entries, at most ${countMax} are possible`);
     }
     for (const key of keys) {
-      const child = { path: entryPath(place.path, key), section: place.section };
+      this.#way.push(key);
       const complaint = key.includes("\0") ? "the name contains a NUL character" : judgeKey(key);
-      if (complaint !== undefined) this.#refuse(child, complaint);
-      if (complaint !== undefined || !this.check(value[key], of, child)) delete value[key];
+      if (complaint !== undefined) this.#refuse(complaint);
+      if (complaint !== undefined || !this.check(value[key], of)) delete value[key];
+      this.#way.pop();
     }
     return true;
   }
 
-  #record(value: unknown, schema: RecordSchema, place: Place): boolean {
-    const { fields, required, rule, section } = schema;
-    if (!isObject(value)) {
-      return this.#refuse({ path: place.path, section }, `expected an object, found ${show(value)}`);
-    }
+  #record(value: unknown, schema: RecordSchema): boolean {
+    const outer = this.#section;
+    this.#section = schema.section;
+    const isGood = isObject(value)
+      ? this.#fields(value, schema)
+      : this.#refuse(`expected an object, found ${show(value)}`);
+    this.#section = outer;
+    return isGood;
+  }
+
+  #fields(value: Record<string, unknown>, { fields, required, needs, rule }: RecordSchema): boolean {
     for (const name in fields) {
       const child = value[name];
       if (child === undefined) continue;
+      this.#way.push(name);
       const field = fields[name] as Schema;
-      if (isAbsent(child, field)) delete value[name];
-      else if (!this.check(child, field, { path: memberPath(place.path, name), section })) delete value[name];
+      if (isAbsent(child, field) || !this.check(child, field)) delete value[name];
+      this.#way.pop();
     }
     let isGood = true;
     for (const name of required) {
       if (value[name] !== undefined) continue;
       isGood = false;
-      const path = memberPath(place.path, name);
-      if (!this.#faults.has(path)) this.#refuse({ path, section }, "it is required");
+      this.#report(name, "it is required");
     }
-    if (isGood && rule !== undefined) this.#apply(value, schema, place);
+    if (isGood && rule !== undefined && !this.#haveFaults(needs)) rule(value as never, this.#report);
     return isGood;
   }
 
-  #apply(value: JsonObject, { needs, rule, section }: RecordSchema, place: Place): void {
-    if (needs.some((field) => this.#faults.has(memberPath(place.path, field)))) return;
-    rule?.(value as never, (field, message, other) => {
-      const path = memberPath(place.path, field);
-      // A value that was taken out for another fault is not missing.
-      if (!this.#faults.has(path)) this.#faults.add({ path, message, section: other ?? section });
-    });
+  #haveFaults(fields: readonly string[]): boolean {
+    return this.#faults.list.length > 0 && fields.some((field) => this.#faults.has(this.#pathOf(field)));
   }
 
-  #refuse({ path, section }: Place, message: string): false {
-    this.#faults.add({ path, message, section });
+  readonly #report: Report = (field, message, section = this.#section) => {
+    const path = this.#pathOf(field);
+    // A value that was taken out for another fault is not missing.
+    if (!this.#faults.has(path)) this.#faults.add({ path, message, section });
+  };
+
+  #refuse(message: string, section = this.#section): false {
+    this.#faults.add({ path: this.#pathOf(""), message, section });
     return false;
   }
+
+  /** Path of a field of the value at hand, or with "" of the value itself. */
+  #pathOf(field: string): string {
+    const path = this.#way.reduce<string>(
+      (way, key) => (typeof key === "number" ? `${way}[${key}]` : entryPath(way, key)),
+      "",
+    );
+    return path === "" || field === "" || field.startsWith("[") ? path + field : `${path}.${field}`;
+  }
 }
 
-function memberPath(path: string, name: string): string {
-  if (path === "" || name === "") return path + name;
-  return `${path}.${name}`;
-}
-
-/** Path of an entry with a free key: `linux.sysctl["net.core.somaxconn"]`, `annotations.name`. */
+/** Path of an entry with any key: `linux.sysctl["net.core.somaxconn"]`, `annotations.name`. */
 export function entryPath(path: string, key: string): string {
-  return /^\w{1,100}$/.test(key) ? `${path}.${key}` : `${path}[${show(key)}]`;
+  if (!/^\w{1,100}$/.test(key)) return `${path}[${show(key)}]`;
+  return path === "" ? key : `${path}.${key}`;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -40,10 +40,10 @@ export const sysctl = map(text(PATH_BYTES_MAX), judgeName, SYSCTLS_MAX);
  * separator, and the other one is swapped. Undefined when a part is empty or leads elsewhere.
  */
 export function sysctlPath(name: string): string | undefined {
-  const separator = /[./]/.exec(name)?.[0];
-  const path = separator === "." ? name.replace(/[./]/g, (sign) => (sign === "." ? "/" : ".")) : name;
-  const parts = path.split("/");
-  return parts.some((part) => part === "" || part === "." || part === "..") ? undefined : path;
+  const [dot, slash] = [name.indexOf("."), name.indexOf("/")];
+  const isDotted = dot >= 0 && (slash < 0 || dot < slash);
+  const parts = isDotted ? name.split(".").map((part) => part.replaceAll("/", ".")) : name.split("/");
+  return parts.some((part) => part === "" || part === "." || part === "..") ? undefined : parts.join("/");
 }
 
 /** Namespace that a parameter belongs to, by its path below /proc/sys; undefined for those of the whole machine. */

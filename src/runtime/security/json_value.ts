@@ -1,5 +1,20 @@
 /** A value from JSON together with the path that leads to it, so that every complaint can name the place. */
 
+/** A value that is not what it has to be. */
+export class JsonValueError extends SyntaxError {
+  /** `syscalls[3].args[0].op`; empty for the whole. */
+  readonly path: string;
+  /** `a string` */
+  readonly expected: string;
+
+  constructor(path: string, expected: string) {
+    super(`Cannot parse seccomp profile: ${path === "" ? "its top level" : `"${path}"`} is not ${expected}`);
+    this.name = "SyntaxError";
+    this.path = path;
+    this.expected = expected;
+  }
+}
+
 /** One value; a missing one is `undefined`, and `null` counts as missing, as in Go's decoder. */
 export class JsonValue {
   readonly value: unknown;
@@ -57,8 +72,7 @@ export class JsonValue {
   }
 
   /** An error that says what was expected here. */
-  error(expected: string): SyntaxError {
-    const place = this.path === "" ? "its top level" : `"${this.path}"`;
-    return new SyntaxError(`Cannot parse seccomp profile: ${place} is not ${expected}`);
+  error(expected: string): JsonValueError {
+    return new JsonValueError(this.path, expected);
   }
 }

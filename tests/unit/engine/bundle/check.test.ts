@@ -57,7 +57,7 @@ describe("checkBundle()", () => {
       "mounts[7].source",
       "hooks.prestart[0].path",
       "linux.namespaces[0].path",
-      "linux.seccomp",
+      "linux.seccomp.defaultAction",
     ]);
   });
 
@@ -68,6 +68,49 @@ describe("checkBundle()", () => {
     const faults = await checkBundle(bundle.path, "other.json");
 
     expect(faults.map(({ path }) => path)).toEqual(["ociVersion", "root"]);
+  });
+
+  test("names what is missing on this machine besides what the configuration says wrong", async () => {
+    using bundle = new Bundle({ ...starterConfig(undefined), hostname: 1, root: { path: "elsewhere" } });
+
+    const faults = await checkBundle(bundle.path);
+
+    expect(faults.map(({ path }) => path)).toEqual(["hostname", "root.path"]);
+  });
+
+  test("names keys that stand twice", async () => {
+    using bundle = new Bundle(starterConfig(undefined));
+    const text = JSON.stringify(starterConfig(undefined)).replace('"cwd"', '"cwd":"x","cwd"');
+    writeFileSync(`${bundle.path}/config.json`, text);
+
+    const faults = await checkBundle(bundle.path);
+
+    expect(faults.map(({ path }) => path)).toEqual(["process.cwd"]);
+  });
+
+  test("says where the file stops being JSON", async () => {
+    using bundle = new Bundle({});
+    writeFileSync(`${bundle.path}/config.json`, '{\n\t"ociVersion": "1.3.0"\n\t"root": {}\n}');
+
+    const faults = await checkBundle(bundle.path);
+
+    expect(faults.map(({ line }) => line)).toEqual([
+      'config.json: it is not JSON: line 3, column 2: expected "," or "}", found "\\"" (runtime-spec config.md)',
+    ]);
+  });
+
+  test("waits for no writer of a FIFO", async () => {
+    using bundle = new Bundle({});
+    Bun.spawnSync(["mkfifo", `${bundle.path}/fifo`]);
+
+    expect(checkBundle(bundle.path, "fifo")).rejects.toThrow("it is no regular file");
+  });
+
+  test("reads no file above its bound", async () => {
+    using bundle = new Bundle({});
+    writeFileSync(`${bundle.path}/config.json`, " ".repeat(4 * 1024 * 1024 + 1));
+
+    expect(checkBundle(bundle.path)).rejects.toThrow("it has 4194305 bytes, at most 4194304 are read");
   });
 
   test("says where no configuration is", async () => {
