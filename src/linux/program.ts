@@ -113,6 +113,10 @@ export class Program extends ProgramCore {
     return this.step("fsmount", fd, flags, attributes);
   }
 
+  fspick(dirfd: Argument, path: Argument, flags: number): Step {
+    return this.step("fspick", dirfd, path, flags);
+  }
+
   open_tree(dirfd: Argument, path: Argument, flags: number): Step {
     return this.step("open_tree", dirfd, path, flags);
   }

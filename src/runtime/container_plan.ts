@@ -5,7 +5,7 @@
  * The order is the security: host paths are opened before the root is assembled; the root is entered before anything
  * is looked up in it; descriptors are closed before the working directory is entered; the filter is loaded last.
  */
-import { AT_FDCWD, O_RDWR } from "../linux/abi/fcntl.ts";
+import { AT_FDCWD, O_PATH, O_RDWR } from "../linux/abi/fcntl.ts";
 import { MOUNT_ATTR_RDONLY } from "../linux/abi/mount.ts";
 import { CLONE_NEWCGROUP, CLONE_NEWNET, PR_SET_NAME } from "../linux/abi/sched.ts";
 import type { Program } from "../linux/program.ts";
@@ -119,7 +119,8 @@ function planMountedRoot(program: Program, { spec, host, root, sources }: Mounte
   if (!host.stdin && !spec.process.terminal) planEmptyInput(program, dev, "null");
   planFiles(program, host.files, { root, dev });
   const terminal = spec.process.terminal ? planTerminal(program, { dev, socket: SOCKET }) : undefined;
-  planMasks(program, { root, dev, ...spec.linux });
+  const nothing = program.section("mask paths").openat(dev, "null", O_PATH).result;
+  planMasks(program, { root, dev, nothing, ...spec.linux });
   for (const mount of spec.mounts) {
     const source = sources.get(mount);
     if (source === undefined) planRequested(program, mount, root);

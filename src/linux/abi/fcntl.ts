@@ -40,6 +40,7 @@ export const F_SEAL_WRITE = 8;
 export const CLOSE_RANGE_CLOEXEC = 4;
 
 export const S_IFMT = 0o170000;
+export const S_IFIFO = 0o010000;
 export const S_IFCHR = 0o020000;
 export const S_IFBLK = 0o060000;
 export const S_IFDIR = 0o040000;

@@ -21,7 +21,8 @@ import type { Device } from "../spec/config.ts";
 import { attach, planFilesystem } from "./mounts.ts";
 import { openRealDirectory } from "./target.ts";
 
-const links: ReadonlyArray<readonly [name: string, target: string]> = [
+/** Links that every /dev has (runtime-linux.md#dev-symbolic-links). */
+export const deviceLinks: ReadonlyArray<readonly [name: string, target: string]> = [
   ["fd", "/proc/self/fd"],
   ["stdin", "/proc/self/fd/0"],
   ["stdout", "/proc/self/fd/1"],
@@ -50,7 +51,7 @@ export function planDev(program: Program, root: Variable, plan: DevicesPlan): Va
   });
   attach(program, dev, openRealDirectory(program, root, "/dev").result);
   for (const device of plan.devices) planDevice(program, dev, { device, bindFromHost: plan.bindFromHost });
-  for (const [name, target] of links) program.symlinkat(target, dev, name);
+  for (const [name, target] of deviceLinks) program.symlinkat(target, dev, name);
   for (const name of ["pts", "shm", "mqueue"]) program.mkdirat(dev, name, 0o755);
   planPseudoTerminals(program, dev, plan.ttyGid);
   planDevMount(program, dev, { name: "shm", type: "tmpfs", options: ["mode=1777", "size=65536k"] });

@@ -34,7 +34,11 @@ export function planKernelFilesystems(
   const options = writable ? hardened : [...hardened, "ro"];
   planDefault(program, proc, { root });
   // Whoever does not own the network namespace cannot mount sysfs: the host's is taken, read-only.
-  planDefault(program, { ...sysfs, options }, { root, fallback: (target) => planHostSys(program, target) });
+  planDefault(
+    program,
+    { ...sysfs, options },
+    { root, fallback: (target) => attach(program, planHostSys(program), target) },
+  );
   if (cgroupMounts[0] === "cgroup2") {
     planDefault(
       program,
@@ -46,11 +50,12 @@ export function planKernelFilesystems(
   }
 }
 
-function planHostSys(program: Program, target: Variable): void {
+/** A read-only copy of the host's /sys with all that is mounted below, attached nowhere. */
+export function planHostSys(program: Program): Variable {
   const copy = program.open_tree(AT_FDCWD, "/sys", OPEN_TREE_CLONE | AT_RECURSIVE).result;
   const attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
   setAttributes(program, copy, { attributes, propagation: 0, recursive: true });
-  attach(program, copy, target);
+  return copy;
 }
 
 /** Version 1 has a hierarchy for each controller: a tmpfs with a directory for each. */

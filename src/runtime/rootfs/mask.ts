@@ -1,8 +1,9 @@
 /**
- * Masked and read-only paths (config-linux.md#masked-paths). Targets are opened without following symbolic links and
- * used as descriptors ever after; what is mounted over them comes from our own /dev, never from
- * the image, whose /dev/null could be anything (CVE-2025-31133).
+ * Masked and read-only paths (config-linux.md#masked-paths). Targets are opened inside the root and used as
+ * descriptors ever after; what is mounted over them comes from this program or the host, never from the image, whose
+ * /dev/null could be anything (CVE-2025-31133).
  */
+import { ENOENT } from "../../linux/abi/errno.ts";
 import { AT_EMPTY_PATH, AT_RECURSIVE, AT_REMOVEDIR, O_DIRECTORY, O_PATH } from "../../linux/abi/fcntl.ts";
 import {
   MNT_DETACH,
@@ -13,25 +14,30 @@ import {
   OPEN_TREE_CLONE,
 } from "../../linux/abi/mount.ts";
 import type { Program } from "../../linux/program.ts";
-import type { Variable } from "../../linux/step.ts";
-import { attach, setAttributes } from "./mounts.ts";
-import { openRealDirectory, openRealTarget } from "./target.ts";
+import type { Label, Variable } from "../../linux/step.ts";
+import { attach, planFilesystem, setAttributes } from "./mounts.ts";
+import { openTarget } from "./target.ts";
 
 /** Descriptors that masking needs. */
 export interface MaskPlan {
   readonly root: Variable;
-  /** Our own /dev. */
-  readonly dev: Variable;
+  /** /dev/null, verified or made by this program. */
+  readonly nothing: Variable;
+  /** A /dev of our own, where the empty directory can be made; otherwise it is a filesystem of its own. */
+  readonly dev: Variable | undefined;
   readonly maskedPaths: readonly string[];
   readonly readonlyPaths: readonly string[];
 }
 
 /** Hides the masked paths and makes the read-only ones read-only; a path that does not exist is passed over. */
 export function planMasks(program: Program, plan: MaskPlan): void {
-  const empty = program.section("mask paths").variable("empty");
-  if (plan.maskedPaths.length > 0) planEmptyDirectory(program, plan.dev, empty);
-  for (const path of plan.maskedPaths) planMask(program, path, { ...plan, empty });
-  if (plan.maskedPaths.length > 0) planEmptyRemoval(program, plan.dev, empty);
+  if (plan.maskedPaths.length > 0) {
+    const empty = program.section("mask paths").variable("empty");
+    if (plan.dev === undefined) planEmptyFilesystem(program, plan.root, empty);
+    else planEmptyDirectory(program, plan.dev, empty);
+    for (const path of plan.maskedPaths) planMask(program, path, { ...plan, empty });
+    planEmptyRemoval(program, plan.dev, empty);
+  }
   for (const path of plan.readonlyPaths) planReadonly(program, path, plan.root);
 }
 
@@ -48,37 +54,58 @@ function planEmptyDirectory(program: Program, dev: Variable, empty: Variable): v
   program.openat(dev, ".empty", O_PATH | O_DIRECTORY).into(empty);
 }
 
-/** The place in /dev has served; the copies stay. */
-function planEmptyRemoval(program: Program, dev: Variable, empty: Variable): void {
+/** Stacked on the root while copies are made, since what is attached nowhere cannot be copied (before Linux 6.15). */
+function planEmptyFilesystem(program: Program, root: Variable, empty: Variable): void {
+  const options = ["ro", "nodev", "nosuid", "noexec", "mode=755", "nr_inodes=1"];
+  program.add(planFilesystem(program, { type: "tmpfs", source: "tmpfs", options }), 0).into(empty);
+  attach(program, empty, root);
+}
+
+/** The place has served; the copies stay. */
+function planEmptyRemoval(program: Program, dev: Variable | undefined, empty: Variable): void {
   program.section("mask paths").fchdir(empty);
   program.umount2(".", MNT_DETACH);
-  program.unlinkat(dev, ".empty", AT_REMOVEDIR);
+  if (dev !== undefined) program.unlinkat(dev, ".empty", AT_REMOVEDIR);
 }
 
 interface MaskTarget extends MaskPlan {
   readonly empty: Variable;
 }
 
-function planMask(program: Program, path: string, { root, dev, empty }: MaskTarget): void {
+/** The empty directory goes onto directories only; the kernel refuses it for anything else, which /dev/null covers. */
+function planMask(program: Program, path: string, { root, nothing, empty }: MaskTarget): void {
   const done = program.label();
-  const file = program.label();
   program.section(`mask "${path}"`);
-  const directory = openRealDirectory(program, root, path).onError(file).result;
-  attach(program, program.open_tree(empty, "", OPEN_TREE_CLONE | AT_EMPTY_PATH).result, directory).onSuccess(
-    done,
-  );
-  program.place(file);
-  const target = openRealTarget(program, root, path).onError(done).result;
-  attach(program, program.open_tree(dev, "null", OPEN_TREE_CLONE).result, target);
+  const target = openIfThere(program, root, { path, done });
+  attach(program, copyOf(program, empty), target).onSuccess(done).ignoreErrors();
+  attach(program, copyOf(program, nothing), target);
   program.place(done);
 }
+
+const copyOf = (program: Program, mount: Variable): Variable =>
+  program.open_tree(mount, "", OPEN_TREE_CLONE | AT_EMPTY_PATH).result;
 
 function planReadonly(program: Program, path: string, root: Variable): void {
   const done = program.label();
   program.section(`make "${path}" read-only`);
-  const target = openRealTarget(program, root, path).onError(done).result;
+  const target = openIfThere(program, root, { path, done });
   const copy = program.open_tree(target, "", OPEN_TREE_CLONE | AT_EMPTY_PATH | AT_RECURSIVE).result;
   setAttributes(program, copy, { attributes: MOUNT_ATTR_RDONLY, propagation: 0, recursive: true });
   attach(program, copy, target);
   program.place(done);
+}
+
+/** Goes on at `done` when nothing is there; what else keeps it from being opened is an error, not a path unmasked. */
+function openIfThere(
+  program: Program,
+  root: Variable,
+  { path, done }: { readonly path: string; readonly done: Label },
+): Variable {
+  const found = program.label();
+  const missing = program.label();
+  const target = openTarget(program, root, path).onError(missing).onSuccess(found).result;
+  // 0 for -ENOENT, more for what comes after it in errno.h; the report names the step that failed, which is the first.
+  program.place(missing).add(0, -ENOENT, target).onZero(done).onPositive(program.giveUp);
+  program.place(found);
+  return target;
 }

@@ -14,9 +14,9 @@ import {
   OPEN_TREE_CLONE,
 } from "../../linux/abi/mount.ts";
 import type { Program } from "../../linux/program.ts";
-import type { Label, Variable } from "../../linux/step.ts";
+import type { Label, Step, Variable } from "../../linux/step.ts";
 import type { Mount } from "../spec/config.ts";
-import { parseMountOptions } from "./mount_options.ts";
+import { type MountOptions, parseMountOptions } from "./mount_options.ts";
 import { ensureDirectory, ensureFile, openRealDirectory } from "./target.ts";
 
 /** Attaches the detached mount `mount` to the place that `target` is a descriptor of. */
@@ -24,31 +24,42 @@ export const attach = (program: Program, mount: Variable, target: Variable) =>
   program.move_mount(mount, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 
 /** A new filesystem that is not attached anywhere yet. */
-export function planFilesystem(
+export const planFilesystem = (
   program: Program,
   mount: Omit<Mount, "destination">,
   refused?: Label,
+): Variable => planDetached(program, { ...mount, options: parseMountOptions(mount.options) }, refused);
+
+/** A filesystem by its type, what it is made of, and parsed options. */
+export interface NewFilesystem {
+  readonly type: string;
+  readonly source: string;
+  readonly options: MountOptions;
+}
+
+/** The same, with options that are parsed. */
+export function planDetached(
+  program: Program,
+  { type, source, options }: NewFilesystem,
+  refused?: Label,
 ): Variable {
-  const { attributes, data } = parseMountOptions(mount.options);
-  const opened = program.fsopen(mount.type, 0);
-  if (refused !== undefined) opened.onError(refused);
-  const fs = opened.result;
+  const orRefused = (step: Step): Step => (refused === undefined ? step : step.onError(refused));
+  const fs = orRefused(program.fsopen(type, 0)).result;
   // What df and /proc/mounts call it; without a source that is "none".
-  program.fsconfig(fs, FSCONFIG_SET_STRING, "source", mount.source).ignoreErrors();
-  for (const [key, value] of data) {
+  const named = program.fsconfig(fs, FSCONFIG_SET_STRING, "source", source);
+  // A disk must be there; of the others not every one wants a name.
+  if (source.startsWith("/")) orRefused(named);
+  else named.ignoreErrors();
+  for (const flag of options.superblock) orRefused(program.fsconfig(fs, FSCONFIG_SET_FLAG, flag));
+  for (const [key, value] of options.data) {
     const step =
       value === undefined
         ? program.fsconfig(fs, FSCONFIG_SET_FLAG, key)
         : program.fsconfig(fs, FSCONFIG_SET_STRING, key, value);
-    if (refused !== undefined) step.onError(refused);
+    orRefused(step);
   }
-  const created = program.fsconfig(fs, FSCONFIG_CMD_CREATE);
-  const mounted = program.fsmount(fs, 0, attributes);
-  if (refused !== undefined) {
-    created.onError(refused);
-    mounted.onError(refused);
-  }
-  return mounted.result;
+  orRefused(program.fsconfig(fs, FSCONFIG_CMD_CREATE));
+  return orRefused(program.fsmount(fs, 0, options.attributes)).result;
 }
 
 /** Opens the host's side of bind mounts while host paths still mean the host: before the root is mounted. */
@@ -86,10 +97,15 @@ export function planBind(
 export function setAttributes(
   program: Program,
   mount: Variable,
-  change: { readonly attributes: number; readonly propagation: number; readonly recursive: boolean },
+  change: {
+    readonly attributes: number;
+    readonly cleared?: number;
+    readonly propagation: number;
+    readonly recursive: boolean;
+  },
 ): void {
   const flags = AT_EMPTY_PATH | (change.recursive ? AT_RECURSIVE : 0);
-  const attr = program.words(change.attributes, 0, change.propagation, 0);
+  const attr = program.words(change.attributes, change.cleared ?? 0, change.propagation, 0);
   program.mount_setattr(mount, "", flags, attr, MOUNT_ATTR_SIZE);
 }
 

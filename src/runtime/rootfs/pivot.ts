@@ -1,5 +1,5 @@
 /** Makes the assembled root the process's root, and leaves nothing of the host behind it. */
-import { MNT_DETACH, MS_MOVE } from "../../linux/abi/mount.ts";
+import { MNT_DETACH, MS_MOVE, MS_REC, MS_SLAVE } from "../../linux/abi/mount.ts";
 import type { Program } from "../../linux/program.ts";
 import type { Variable } from "../../linux/step.ts";
 
@@ -17,6 +17,31 @@ export function planPivot(program: Program, root: Variable): void {
   program.mount(".", "/", null, MS_MOVE);
   program.chroot(".");
   program.place(entered).chdir("/");
+}
+
+/** Enters `root` by pivot_root(2) alone, whatever propagates between the old root and the host. */
+export function planPivotOnly(program: Program, root: Variable): void {
+  program.section("enter the root directory").fchdir(root);
+  program.pivot_root(".", ".");
+  // A shared mount would be unmounted on the host too.
+  program.mount(null, ".", null, MS_SLAVE | MS_REC);
+  program.umount2(".", MNT_DETACH);
+  program.chdir("/");
+}
+
+/** Enters `root` by moving it over "/"; everything of the host but `kernelMounts` stays mounted below it. */
+export function planMove(program: Program, root: Variable, kernelMounts: readonly string[]): void {
+  for (const path of kernelMounts) {
+    const hidden = program.label();
+    // Who can mount anything may mount a procfs where a whole one is visible already (mount_namespaces(7)).
+    program.section(`hide "${path}" of the host`).umount2(path, MNT_DETACH).onSuccess(hidden).ignoreErrors();
+    program.mount("tmpfs", path, "tmpfs", 0);
+    program.place(hidden);
+  }
+  program.section("enter the root directory").fchdir(root);
+  program.mount(".", "/", null, MS_MOVE);
+  program.chroot(".");
+  program.chdir("/");
 }
 
 /** Enters a root where mount(2) is refused. */

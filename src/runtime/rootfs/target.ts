@@ -6,10 +6,9 @@
 import {
   O_CREAT,
   O_DIRECTORY,
-  O_EXCL,
-  O_NOFOLLOW,
+  O_NOCTTY,
+  O_NONBLOCK,
   O_PATH,
-  O_WRONLY,
   OPEN_HOW_SIZE,
   RESOLVE_IN_ROOT,
   RESOLVE_NO_MAGICLINKS,
@@ -23,7 +22,12 @@ const IN_ROOT = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
 const anything = openHow(O_PATH, IN_ROOT);
 const directory = openHow(O_PATH | O_DIRECTORY, IN_ROOT);
 const realDirectory = openHow(O_PATH | O_DIRECTORY, IN_ROOT | RESOLVE_NO_SYMLINKS);
-const realAnything = openHow(O_PATH, IN_ROOT | RESOLVE_NO_SYMLINKS);
+
+/**
+ * Not O_EXCL: a link of the image that leads nowhere yet, as /etc/resolv.conf often does, is followed inside the root.
+ * O_NONBLOCK and O_NOCTTY, since on a shared volume something else may appear at the path meanwhile.
+ */
+const newFile = openHow(O_CREAT | O_NONBLOCK | O_NOCTTY, IN_ROOT, 0o644);
 
 /** Path relative to the root, as openat2(2) wants it. */
 export const relative = (path: string): string => path.replace(/^\/+/, "") || ".";
@@ -35,10 +39,6 @@ export const openTarget = (program: Program, root: Variable, path: string) =>
 /** Opens a directory of the root that must not be reached through symbolic links: /proc, /sys, /dev. */
 export const openRealDirectory = (program: Program, root: Variable, path: string) =>
   program.openat2(root, relative(path), realDirectory, OPEN_HOW_SIZE);
-
-/** Opens what is at `path`, refusing symbolic links on the way: masked paths. */
-export const openRealTarget = (program: Program, root: Variable, path: string) =>
-  program.openat2(root, relative(path), realAnything, OPEN_HOW_SIZE);
 
 /**
  * Opens the directory at `path`, and makes it with its parents (mode 0755) where it is missing.
@@ -76,9 +76,8 @@ export function ensureFile(program: Program, root: Variable, path: string): Vari
   openTarget(program, root, path).into(found).onError(missing).onSuccess(done);
   program.place(missing);
   const at = relative(path).lastIndexOf("/");
-  const parent = at < 0 ? root : ensureDirectory(program, root, relative(path).slice(0, at));
-  const name = relative(path).slice(at + 1);
-  program.close(program.openat(parent, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, 0o644).result);
+  if (at > 0) ensureDirectory(program, root, relative(path).slice(0, at));
+  program.close(program.openat2(root, relative(path), newFile, OPEN_HOW_SIZE).result);
   openTarget(program, root, path).into(found);
   program.place(done);
   return found;
