@@ -1,5 +1,6 @@
 /** Resource limits of this process: prlimit(2). */
 import { call } from "../linux/call.ts";
+import { readSmallText } from "../linux/small_file.ts";
 import type { HostRlimits, Rlimit } from "../runtime/security/rlimit.ts";
 
 const RLIMIT_NOFILE = 7;
@@ -10,7 +11,12 @@ const CAP_SYS_RESOURCE = 24n;
 export function hostRlimits(effective: bigint, { all }: { readonly all: boolean }): HostRlimits {
   const resources = all ? Array.from({ length: RLIMIT_COUNT }, (_, index) => index) : [RLIMIT_NOFILE];
   const limits = new Map<number, Rlimit>(resources.map((resource) => [resource, readLimit(resource)]));
-  return { limits, mayRaise: ((effective >> CAP_SYS_RESOURCE) & 1n) === 1n };
+  const openFilesMax = all ? Number.parseInt(readSmallText("/proc/sys/fs/nr_open") ?? "", 10) : Number.NaN;
+  return {
+    limits,
+    mayRaise: ((effective >> CAP_SYS_RESOURCE) & 1n) === 1n,
+    ...(Number.isNaN(openFilesMax) ? {} : { openFilesMax }),
+  };
 }
 
 function readLimit(resource: number): Rlimit {

@@ -47,6 +47,8 @@ export interface HostRlimits {
   readonly limits: ReadonlyMap<number, Rlimit>;
   /** CAP_SYS_RESOURCE in the initial user namespace: hard limits may be raised. */
   readonly mayRaise: boolean;
+  /** fs.nr_open: no limit of open files is above it, whatever the capabilities; unlimited when it is left out. */
+  readonly openFilesMax?: number;
 }
 
 /**
@@ -103,6 +105,7 @@ function checkRequest({ resource, name, soft, hard }: RlimitStep, host: HostRlim
       hint: `Write "${name}=${hard}:${soft}" if the two were swapped.`,
     });
   }
+  if (resource === RLIMIT_NOFILE) checkOpenFiles(text, hard, host);
   const allowed = hostHard(resource, host);
   if (host.mayRaise || comparable(hard) <= comparable(allowed)) return;
   throw new UsageError(
@@ -111,6 +114,14 @@ function checkRequest({ resource, name, soft, hard }: RlimitStep, host: HostRlim
       hint: `Ask for at most ${allowed}, or run bunker with CAP_SYS_RESOURCE.`,
     },
   );
+}
+
+/** Above fs.nr_open the kernel refuses even those who may raise limits. */
+function checkOpenFiles(text: string, hard: number, { openFilesMax }: HostRlimits): void {
+  if (openFilesMax === undefined || comparable(hard) <= openFilesMax) return;
+  throw new UsageError(`Cannot set ulimit "${text}": the kernel allows at most ${openFilesMax} open files`, {
+    hint: `Ask for at most ${openFilesMax}, or raise the sysctl fs.nr_open.`,
+  });
 }
 
 function bareName(name: string): string {

@@ -82,6 +82,16 @@ describe("planRlimits()", () => {
     ).toHaveLength(1);
   });
 
+  test("refuses more open files than the kernel allows, even with CAP_SYS_RESOURCE", () => {
+    const mighty = host({ mayRaise: true, openFilesMax: 30_000 });
+
+    expect(() => planRlimits([request({ soft: 1024, hard: 30_001 })], mighty)).toThrow(
+      'Cannot set ulimit "nofile=1024:30001": the kernel allows at most 30000 open files',
+    );
+    expect(planRlimits([request({ soft: 1024, hard: 30_000 })], mighty)).toHaveLength(1);
+    expect(planRlimits([request({ name: "nproc", soft: 0, hard: 30_001 })], mighty)).toHaveLength(2);
+  });
+
   test.each([
     ["a soft limit above the hard one", { soft: 2, hard: 1 }],
     ["an unlimited soft limit under a hard one", { soft: RLIM_INFINITY, hard: 1 }],
