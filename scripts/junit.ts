@@ -12,18 +12,30 @@ export interface TestReport {
 
 const TEST_CASE = /<testcase ([^>]*?)(\/>|>([\s\S]*?)<\/testcase>)/g;
 
+/** One test: its full name, and what became of it. */
+export interface TestCase {
+  readonly name: string;
+  readonly result: "passed" | "failed" | "skipped";
+}
+
 /** Sorts the tests of a report by their result. */
 export function readJunit(xml: string): TestReport {
-  const failed: string[] = [];
-  const skipped: string[] = [];
-  let passed = 0;
-  for (const [, attributes = "", , body = ""] of xml.matchAll(TEST_CASE)) {
-    const name = fullName(attributes);
-    if (/<(failure|error)\b/.test(body)) failed.push(name);
-    else if (/<skipped\b/.test(body)) skipped.push(name);
-    else passed += 1;
-  }
-  return { passed, failed, skipped };
+  const cases = readTestCases(xml);
+  const named = (wanted: TestCase["result"]): readonly string[] =>
+    cases.filter(({ result }) => result === wanted).map(({ name }) => name);
+  return { passed: named("passed").length, failed: named("failed"), skipped: named("skipped") };
+}
+
+/** The tests of a report in their order. */
+export function readTestCases(xml: string): readonly TestCase[] {
+  return [...xml.matchAll(TEST_CASE)].map(([, attributes = "", , body = ""]) => {
+    const result = /<(failure|error)\b/.test(body)
+      ? "failed"
+      : /<skipped\b/.test(body)
+        ? "skipped"
+        : "passed";
+    return { name: fullName(attributes), result };
+  });
 }
 
 /** How a command that runs tests has ended. */

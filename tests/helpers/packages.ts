@@ -37,6 +37,9 @@ export const testPackages = [
   "iproute2",
   "procps",
   "util-linux",
+  // Virtual machines, and their disks.
+  ...(process.arch === "x64" ? (["qemu-system-x86"] as const) : []),
+  "e2fsprogs",
 ] as const;
 
 /** Since Debian 13 the client is a package of its own; before, there is none of that name. */

@@ -15,6 +15,8 @@ export type Need =
   | "overlayfs"
   | "cgroup v1"
   | "cgroup v2"
+  | "apparmor"
+  | "systemd"
   | "docker engine"
   | "the executable"
   | `program ${string}`;
@@ -62,6 +64,10 @@ const probes: Readonly<Record<Exclude<Need, `program ${string}`>, () => boolean>
   overlayfs: () => /\toverlay$/m.test(readFileSync("/proc/filesystems", "utf8")),
   "cgroup v1": () => controllersV1().some((name) => isWritable(`/sys/fs/cgroup/${name}/cgroup.procs`)),
   "cgroup v2": () => cgroupV2Controllers().length > 0 && isWritable("/sys/fs/cgroup/cgroup.procs"),
+  apparmor: () =>
+    isRoot && existsSync("/sys/kernel/security/apparmor/.load") && isMet("program apparmor_parser"),
+  // As sd_booted(3) asks; and the bus by which the first process is spoken to.
+  systemd: () => existsSync("/run/systemd/system") && existsSync("/run/dbus/system_bus_socket"),
   "docker engine": () => isRoot && ["dockerd", "docker"].every((name) => isMet(`program ${name}`)),
   "the executable": () => existsSync(executable),
 };

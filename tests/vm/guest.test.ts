@@ -1,0 +1,94 @@
+/**
+ * Tests of this repository on a kernel with the one hierarchy of control groups, AppArmor, and systemd, which the machine that
+ * runs this may lack: Debian's cloud kernel in qemu. All machines run at the same time, before the first test is declared,
+ * since only they know which tests there are; each of theirs is then one here, with the same result.
+ */
+import { describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { titleOf, whyMissing } from "../helpers/requires.ts";
+import { type GuestFiles, prepareGuestFiles } from "./guest_files.ts";
+import { consoleOfTest, isBroken, lastLines, type MachineReport, readReports } from "./report.ts";
+import { makeRepositoryDisk } from "./repository_disk.ts";
+import { type Machine, machines } from "./suites.ts";
+import { type MachineOutput, QEMU, runMachine } from "./virtual_machine.ts";
+
+const prepared = prepare();
+
+if ("missing" in prepared) {
+  for (const { name } of machines)
+    test.skip(titleOf(`the machine "${name}" runs its suites`, prepared.missing), () => undefined);
+} else {
+  const outputs = await runMachines(prepared);
+  for (const [index, output] of outputs.entries()) declareTests(machines[index] as Machine, output);
+}
+
+/** What machines are started with, or why there cannot be any here. */
+function prepare(): GuestFiles | { readonly missing: string } {
+  const missing = whyMissing([
+    "x86-64",
+    `program ${QEMU}`,
+    "program mke2fs",
+    "program apt-get",
+    "the executable",
+  ]);
+  if (missing !== undefined) return { missing };
+  try {
+    return prepareGuestFiles();
+  } catch (error) {
+    const { message } = error as Error;
+    return { missing: `needs Debian's packages of the guest: ${message.replaceAll(/\s+/g, " ")}` };
+  }
+}
+
+async function runMachines(files: GuestFiles): Promise<readonly MachineOutput[]> {
+  const directory = mkdtempSync(`${tmpdir()}/bunker-vm-`);
+  try {
+    const repository = makeRepositoryDisk(directory, machines);
+    return await Promise.all(
+      machines.map((machine) => runMachine(machine, { ...files, repository, directory })),
+    );
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+function declareTests({ name, has }: Machine, output: MachineOutput): void {
+  const report = readReports(output);
+  console.log(summaryOf(name, output, report));
+  describe(`the machine "${name}"`, () => {
+    test("runs its suites to the end and turns itself off", () => {
+      const broken = report.suites.filter(isBroken).map(({ path }) => path);
+
+      if (output.timedOut || !report.isComplete) throw new Error(lastLines(output.console));
+      expect(broken).toEqual([]);
+      expect(report.suites.length).toBeGreaterThan(0);
+    });
+
+    test("has a kernel that complains of nothing", () => {
+      const complaints = output.console
+        .split("\n")
+        .filter((line) => /\b(BUG|Oops|WARNING: CPU)\b/.test(line));
+
+      expect(complaints).toEqual([]);
+    });
+
+    for (const testCase of report.suites.flatMap(({ cases }) => cases)) {
+      const lacking = has.find((need) => testCase.name.includes(`skipped: needs ${need}: `));
+      test.skipIf(testCase.result === "skipped" && lacking === undefined)(testCase.name, () => {
+        expect(lacking).toBeUndefined();
+        if (testCase.result === "failed") throw new Error(consoleOfTest(output.console, testCase));
+      });
+    }
+  });
+}
+
+function summaryOf(
+  name: string,
+  { durationMs }: MachineOutput,
+  { bootSeconds, suites }: MachineReport,
+): string {
+  const seconds = (durationMs / 1000).toFixed(1);
+  const ready = bootSeconds === undefined ? "never ready" : `ready after ${bootSeconds} s`;
+  return `machine "${name}": ${ready}, off after ${seconds} s, ${suites.length} suites`;
+}

@@ -1,0 +1,37 @@
+/** What the guest is made of. All of it is Debian's, fetched by the host's apt and unpacked; nothing of it is installed. */
+
+/** Names the kernel's package of the day by its dependency. Made for virtual machines: disk and serial line are built in. */
+export const KERNEL_PACKAGE = "linux-image-cloud-amd64";
+
+/** Packages of the guest's root; what they depend on comes with them. */
+export const guestPackages = [
+  // A shell and its tools.
+  "base-files",
+  "dash",
+  "bash",
+  "coreutils",
+  "findutils",
+  "grep",
+  "sed",
+  "mawk",
+  "procps",
+  "util-linux",
+  "mount",
+  "iproute2",
+  "hostname",
+  // What is looked for on such a kernel.
+  "systemd",
+  "dbus",
+  "apparmor",
+  // What the tests use.
+  "busybox-static",
+  "uidmap",
+  "libcap2-bin",
+  "attr",
+  "python3",
+  "strace",
+  "libseccomp2",
+  // Runtimes that the tests are tested with.
+  "crun",
+  "runc",
+] as const;

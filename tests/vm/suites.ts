@@ -1,0 +1,45 @@
+/** What is run in a virtual machine: for each machine, tests of this repository that its kernel shows more of. */
+import type { Need } from "../helpers/requires.ts";
+
+/** A machine by the first process of its guest. */
+export interface Machine {
+  readonly name: "plain" | "systemd";
+  /** Command line of the kernel. */
+  readonly kernel: readonly string[];
+  /** What it is for: a test that is skipped in it because it lacks one of these has failed. */
+  readonly has: readonly Need[];
+  /** Test files or folders, from the repository's root; those that are not there are left out. */
+  readonly suites: readonly string[];
+}
+
+const HAS: readonly Need[] = ["root", "x86-64", "user namespaces", "overlayfs", "cgroup v2", "apparmor"];
+
+/**
+ * `plain` has nothing but the tests: every controller of the one hierarchy of control groups is theirs. In `systemd` the
+ * tests are a service.
+ */
+export const machines: readonly Machine[] = [
+  {
+    name: "plain",
+    kernel: ["init=/usr/local/lib/bunker-tests/init"],
+    has: HAS,
+    suites: [
+      "tests/kernel/run/limits.test.ts",
+      "tests/kernel/run/privileges.test.ts",
+      "tests/kernel/run/filesystem.test.ts",
+      "tests/kernel/cgroup",
+      "tests/kernel/bundle",
+    ],
+  },
+  {
+    name: "systemd",
+    kernel: [
+      "init=/usr/lib/systemd/systemd",
+      "systemd.unit=bunker-tests.service",
+      "systemd.firstboot=off",
+      "systemd.show_status=off",
+    ],
+    has: [...HAS, "systemd"],
+    suites: ["tests/kernel/run/limits.test.ts", "tests/kernel/cgroup"],
+  },
+];
