@@ -6,7 +6,8 @@
 
 import { JsonValue } from "./json_value.ts";
 
-const ACTIONS = [
+/** Every action of the specification. */
+export const SECCOMP_ACTIONS = [
   "SCMP_ACT_KILL",
   "SCMP_ACT_KILL_PROCESS",
   "SCMP_ACT_KILL_THREAD",
@@ -18,7 +19,8 @@ const ACTIONS = [
   "SCMP_ACT_NOTIFY",
 ] as const;
 
-const OPERATORS = [
+/** Every comparison of the specification. */
+export const SECCOMP_OPERATORS = [
   "SCMP_CMP_NE",
   "SCMP_CMP_LT",
   "SCMP_CMP_LE",
@@ -38,10 +40,10 @@ const ARGUMENT_INDEX_MAX = 5n;
 const U64_MAX = 0xffff_ffff_ffff_ffffn;
 
 /** `SCMP_ACT_*` */
-export type SeccompAction = (typeof ACTIONS)[number];
+export type SeccompAction = (typeof SECCOMP_ACTIONS)[number];
 
 /** `SCMP_CMP_*`, unsigned; MASKED_EQ is `(argument & value) == (valueTwo & value)`. */
-export type SeccompOperator = (typeof OPERATORS)[number];
+export type SeccompOperator = (typeof SECCOMP_OPERATORS)[number];
 
 /** A test of one argument. */
 export interface SeccompArg {
@@ -136,7 +138,7 @@ export function parseSeccompProfile(json: unknown): SeccompProfile {
   }
   refuseErrnoName(root, "defaultErrno", "defaultErrnoRet");
   return {
-    defaultAction: root.member("defaultAction").oneOf(ACTIONS),
+    defaultAction: root.member("defaultAction").oneOf(SECCOMP_ACTIONS),
     defaultErrnoRet: parseErrno(root.member("defaultErrnoRet")),
     architectures,
     archMap,
@@ -167,7 +169,7 @@ function parseRule(rule: JsonValue): SeccompRule {
   refuseErrnoName(rule, "errno", "errnoRet");
   return {
     names: name === undefined ? names : [name],
-    action: rule.member("action").oneOf(ACTIONS),
+    action: rule.member("action").oneOf(SECCOMP_ACTIONS),
     errnoRet: parseErrno(rule.member("errnoRet")),
     args: rule.member("args").elements(LIST_MAX).map(parseArg),
     includes: parseGate(rule.member("includes")),
@@ -181,7 +183,7 @@ function parseArg(arg: JsonValue): SeccompArg {
     index: Number(arg.member("index").whole(ARGUMENT_INDEX_MAX)),
     value: arg.member("value").whole(U64_MAX),
     valueTwo: valueTwo.isMissing ? 0n : valueTwo.whole(U64_MAX),
-    op: arg.member("op").oneOf(OPERATORS),
+    op: arg.member("op").oneOf(SECCOMP_OPERATORS),
   };
 }
 

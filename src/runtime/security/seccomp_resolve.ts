@@ -68,7 +68,8 @@ const OPERATORS: Readonly<Record<SeccompOperator, Comparison>> = {
   SCMP_CMP_MASKED_EQ: "masked_eq",
 };
 
-const FLAGS: Readonly<Record<string, number>> = {
+/** Flags of seccomp(2) by name. */
+export const SECCOMP_FLAGS: Readonly<Record<string, number>> = {
   SECCOMP_FILTER_FLAG_TSYNC,
   SECCOMP_FILTER_FLAG_LOG,
   SECCOMP_FILTER_FLAG_SPEC_ALLOW,
@@ -113,7 +114,7 @@ export function resolveProfile(profile: SeccompProfile, context: ResolveContext)
  */
 export function seccompFlags(profile: Pick<SeccompProfile, "flags">): number {
   return profile.flags.reduce(
-    (flags, name) => flags | (Object.hasOwn(FLAGS, name) ? (FLAGS[name] ?? 0) : 0),
+    (flags, name) => flags | (Object.hasOwn(SECCOMP_FLAGS, name) ? (SECCOMP_FLAGS[name] ?? 0) : 0),
     0,
   );
 }
