@@ -8,6 +8,7 @@ type Load = () => Promise<{ readonly command: Command }>;
 const COMMANDS: ReadonlyMap<string, Load> = new Map<string, Load>([
   ["spec", () => import("./spec.ts")],
   ["check", () => import("./check.ts")],
+  ["features", () => import("./features.ts")],
 ]);
 
 /** The names of all commands, in the order of `--help`. */
