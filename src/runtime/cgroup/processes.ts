@@ -53,7 +53,7 @@ export function processesBelow(directory: string, depth = 0): number[] {
  * @throws {SyscallError} EPERM for a process of a user that may not be signalled
  */
 export function killCgroup(place: CgroupPlace, signal: number): void {
-  if (place.version === 0) return;
+  if (place.version === 0 || processesIn(place).length === 0) return;
   const unified = place.version === 2 ? mainDirectory(place) : undefined;
   if (signal === SIGKILL && unified !== undefined && tryWriteControlFile(`${unified}/cgroup.kill`, "1") >= 0)
     return;

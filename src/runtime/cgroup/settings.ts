@@ -1,5 +1,5 @@
 /** Resources as lines of control files: what both versions share. Pure. */
-import type { Int64 } from "../../oci/bundle/config.ts";
+import type { Int64, MemoryResources } from "../../oci/bundle/config.ts";
 
 /** One value for one control file. */
 export interface Setting {
@@ -22,6 +22,15 @@ export const CPU_PERIOD_US = 100_000;
 
 /** Values of version 2 where -1 means that there is no limit. */
 export const orMax = (value: Int64): string => (value < 0 ? "max" : String(value));
+
+/** Callers built on Go's types write 0 for a limit that they do not ask for. */
+export const unlessZero = <T extends Int64>(value: T | undefined): T | undefined =>
+  value === undefined || Number(value) === 0 ? undefined : value;
+
+/** Undefined where the default is asked for: docker writes -1 for it, also as an unsigned number. */
+export function swappinessOf({ swappiness }: MemoryResources): number | undefined {
+  return swappiness === undefined || swappiness < 0 || swappiness > 100 ? undefined : swappiness;
+}
 
 /** Lines for the RDMA controller, the same in both versions: config-linux.md#rdma */
 export function rdmaSettings(

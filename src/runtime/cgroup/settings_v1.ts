@@ -1,7 +1,7 @@
 /** Resources as lines of the control files of version 1, in the order in which they are written. Pure. */
 import type { BlockIo, CpuResources, Int64, MemoryResources, Resources } from "../../oci/bundle/config.ts";
 import { CgroupError } from "./cgroup_error.ts";
-import { rdmaSettings, type Setting } from "./settings.ts";
+import { rdmaSettings, type Setting, swappinessOf, unlessZero } from "./settings.ts";
 
 /** All but device rules (devices_v1.ts). @throws {CgroupError} for what only version 2 has */
 export function settingsV1(resources: Resources): Setting[] {
@@ -31,10 +31,8 @@ const of =
 const cpu = of("cpu");
 const cpuset = of("cpuset");
 
-/** config-linux.md#cpu; a zero of shares, quota, period or real-time values asks for nothing, as with other runtimes. */
+/** config-linux.md#cpu */
 function cpuSettings(asked: CpuResources): Setting[] {
-  const unlessZero = <T extends Int64>(value: T | undefined): T | undefined =>
-    value === undefined || Number(value) === 0 ? undefined : value;
   return [
     ...cpuset("cpuset.mems", asked.mems === "" ? undefined : asked.mems, { field: "cpu.mems" }),
     ...cpuset("cpuset.cpus", asked.cpus === "" ? undefined : asked.cpus, { field: "cpu.cpus" }),
@@ -60,31 +58,27 @@ const memory = of("memory");
 
 /** config-linux.md#memory */
 function memorySettings(asked: MemoryResources): Setting[] {
+  const limit = unlessZero(asked.limit);
   // Without a limit of memory the sum of memory and swap cannot have one either.
-  const swap = asked.swap ?? (asked.limit !== undefined && asked.limit < 0 ? -1 : undefined);
-  const unasked = asked.swap === undefined;
+  const swap = unlessZero(asked.swap) ?? (limit !== undefined && limit < 0 ? -1 : undefined);
+  const optional = unlessZero(asked.swap) === undefined;
   return [
     ...memory("memory.use_hierarchy", asked.useHierarchy === false ? 0 : undefined, {
       field: "memory.useHierarchy",
     }),
     // The limit is never above that of memory and swap: which is first depends on which way they go.
-    ...memory("memory.limit_in_bytes", asked.limit, { field: "memory.limit", depends: true }),
-    ...memory("memory.memsw.limit_in_bytes", swap, {
-      field: "memory.swap",
-      depends: true,
-      optional: unasked,
-    }),
-    ...memory("memory.soft_limit_in_bytes", asked.reservation, { field: "memory.reservation" }),
-    ...memory("memory.kmem.limit_in_bytes", asked.kernel, { field: "memory.kernel" }),
-    ...memory("memory.kmem.tcp.limit_in_bytes", asked.kernelTCP, { field: "memory.kernelTCP" }),
-    ...memory("memory.swappiness", asked.swappiness, { field: "memory.swappiness" }),
-    ...memory("memory.oom_control", asked.disableOOMKiller === undefined ? undefined : oomControl(asked), {
-      field: "memory.disableOOMKiller",
-    }),
+    ...memory("memory.limit_in_bytes", limit, { field: "memory.limit", depends: true }),
+    ...memory("memory.memsw.limit_in_bytes", swap, { field: "memory.swap", depends: true, optional }),
+    ...memory("memory.soft_limit_in_bytes", unlessZero(asked.reservation), { field: "memory.reservation" }),
+    ...memory("memory.kmem.limit_in_bytes", unlessZero(asked.kernel), { field: "memory.kernel" }),
+    ...memory("memory.kmem.tcp.limit_in_bytes", unlessZero(asked.kernelTCP), { field: "memory.kernelTCP" }),
+    ...memory("memory.swappiness", swappinessOf(asked), { field: "memory.swappiness" }),
+    ...memory("memory.oom_control", oomControl(asked), { field: "memory.disableOOMKiller" }),
   ];
 }
 
-const oomControl = ({ disableOOMKiller }: MemoryResources): number => (disableOOMKiller === true ? 1 : 0);
+const oomControl = ({ disableOOMKiller }: MemoryResources): number | undefined =>
+  disableOOMKiller === undefined ? undefined : Number(disableOOMKiller);
 
 const pidsSetting = (limit: Int64): Setting => ({
   controller: "pids",
@@ -97,18 +91,19 @@ const blkio = of("blkio");
 
 /** config-linux.md#block-io; CFQ's files went with Linux 5.0, BFQ's are the same with another name. */
 function blockIoSettings(asked: BlockIo): Setting[] {
-  const devices = asked.weightDevice ?? [];
   return [
-    ...(asked.weight === undefined || asked.weight === 0
-      ? []
-      : weight("blkio.", "weight", String(asked.weight))),
-    ...blkio("blkio.leaf_weight", asked.leafWeight, { field: "blockIO.leafWeight" }),
-    ...devices.flatMap(({ major, minor, weight: value, leafWeight }, index) => [
-      ...(value === undefined ? [] : weight("blkio.", "weight_device", `${major}:${minor} ${value}`)),
-      ...blkio("blkio.leaf_weight_device", leafWeight && `${major}:${minor} ${leafWeight}`, {
-        field: `blockIO.weightDevice[${index}].leafWeight`,
-      }),
-    ]),
+    ...(unlessZero(asked.weight) === undefined ? [] : weight("weight", String(asked.weight))),
+    ...blkio("blkio.leaf_weight", unlessZero(asked.leafWeight), { field: "blockIO.leafWeight" }),
+    ...(asked.weightDevice ?? []).flatMap((device) => {
+      const number = `${device.major}:${device.minor}`;
+      const leaf = unlessZero(device.leafWeight);
+      return [
+        ...(unlessZero(device.weight) === undefined
+          ? []
+          : weight("weight_device", `${number} ${device.weight}`)),
+        ...blkio("blkio.leaf_weight_device", leaf && `${number} ${leaf}`, { field: "blockIO.weightDevice" }),
+      ];
+    }),
     ...THROTTLES.flatMap(([member, file]) =>
       (asked[member] ?? []).flatMap(({ major, minor, rate }, index) =>
         blkio(file, `${major}:${minor} ${rate}`, { field: `blockIO.${member}[${index}]` }),
@@ -117,9 +112,9 @@ function blockIoSettings(asked: BlockIo): Setting[] {
   ];
 }
 
-function weight(prefix: string, file: string, value: string): Setting[] {
+function weight(file: "weight" | "weight_device", value: string): Setting[] {
   const field = file === "weight" ? "blockIO.weight" : "blockIO.weightDevice";
-  return blkio(`${prefix}${file}`, value, { field, otherwise: { file: `${prefix}bfq.${file}`, value } });
+  return blkio(`blkio.${file}`, value, { field, otherwise: { file: `blkio.bfq.${file}`, value } });
 }
 
 const THROTTLES = [

@@ -1,7 +1,7 @@
 /** Resources as lines of the control files of version 2, in the order in which they are written. Pure. */
 import type { BlockIo, CpuResources, Int64, MemoryResources, Resources } from "../../oci/bundle/config.ts";
 import { CgroupError } from "./cgroup_error.ts";
-import { CPU_PERIOD_US, orMax, rdmaSettings, type Setting } from "./settings.ts";
+import { CPU_PERIOD_US, orMax, rdmaSettings, type Setting, swappinessOf, unlessZero } from "./settings.ts";
 
 /** Values that the group has, for what can be changed in part only. */
 export interface CurrentV2 {
@@ -31,7 +31,7 @@ function refuseV1Only({ memory, cpu, network, blockIO }: Resources): void {
   const asked: Readonly<Record<string, boolean>> = {
     "memory.kernel": memory?.kernel !== undefined && memory.kernel > 0,
     "memory.kernelTCP": memory?.kernelTCP !== undefined && memory.kernelTCP > 0,
-    "memory.swappiness": memory?.swappiness !== undefined,
+    "memory.swappiness": memory !== undefined && swappinessOf(memory) !== undefined,
     "memory.disableOOMKiller": memory?.disableOOMKiller === true,
     "memory.useHierarchy": memory?.useHierarchy === false,
     "cpu.realtimeRuntime": Number(cpu?.realtimeRuntime ?? 0) !== 0,
@@ -73,8 +73,8 @@ function cpuSettings(asked: CpuResources, { cpuMax }: CurrentV2): Setting[] {
   if (asked.shares !== undefined && asked.shares > 0)
     add("cpu.weight", weightOfShares(asked.shares), "shares");
   if (asked.idle !== undefined && asked.idle !== 0) add("cpu.idle", asked.idle, "idle");
-  const quota = Number(asked.quota ?? 0) === 0 ? undefined : asked.quota;
-  const period = Number(asked.period ?? 0) === 0 ? undefined : asked.period;
+  const quota = unlessZero(asked.quota);
+  const period = unlessZero(asked.period);
   const [currentQuota = "max", currentPeriod = String(CPU_PERIOD_US)] = (cpuMax ?? "")
     .split(" ")
     .filter(Boolean);
@@ -103,13 +103,12 @@ export function weightOfShares(shares: number): number {
 
 /** config-linux.md#memory */
 function memorySettings(asked: MemoryResources, current: CurrentV2): Setting[] {
-  const { limit, reservation } = asked;
+  const limit = unlessZero(asked.limit);
+  const reservation = unlessZero(asked.reservation);
   if (asked.checkBeforeUpdate === true) checkUsage(asked, current);
   const swap = swapOf(asked, current);
   return [
-    ...(limit === undefined || Number(limit) === 0
-      ? []
-      : [setting("memory.max", orMax(limit), { field: "memory.limit" })]),
+    ...(limit === undefined ? [] : [setting("memory.max", orMax(limit), { field: "memory.limit" })]),
     ...(swap === undefined
       ? []
       : [setting("memory.swap.max", swap, { field: "memory.swap", optional: swap === "max" })]),
@@ -120,10 +119,11 @@ function memorySettings(asked: MemoryResources, current: CurrentV2): Setting[] {
 }
 
 /** Memory and swap together less the memory: what version 2 counts as swap. */
-function swapOf({ limit, swap }: MemoryResources, { memoryMax }: CurrentV2): string | undefined {
+function swapOf(asked: MemoryResources, { memoryMax }: CurrentV2): string | undefined {
+  const limit = unlessZero(asked.limit);
+  const swap = unlessZero(asked.swap);
   if (swap === undefined) return limit !== undefined && limit < 0 ? "max" : undefined;
   if (swap < 0) return "max";
-  if (Number(swap) === 0) return undefined;
   const memory = limit ?? (memoryMax === undefined || memoryMax === "max" ? -1 : BigInt(memoryMax));
   if (memory < 0)
     throw new CgroupError("Cannot set linux.resources.memory.swap: memory.limit has to be set with it");
@@ -146,9 +146,9 @@ const pidsSetting = (limit: Int64): Setting => setting("pids.max", orMax(limit),
 
 /** config-linux.md#block-io; BFQ takes the weight as it is, io.weight another range. */
 function blockIoSettings(asked: BlockIo): Setting[] {
-  const weights = asked.weight === undefined || asked.weight === 0 ? [] : [ioWeight("", asked.weight)];
+  const weights = unlessZero(asked.weight) === undefined ? [] : [ioWeight("", asked.weight as number)];
   const devices = (asked.weightDevice ?? []).flatMap(({ major, minor, weight }) =>
-    weight === undefined ? [] : [ioWeight(`${major}:${minor} `, weight)],
+    unlessZero(weight) === undefined ? [] : [ioWeight(`${major}:${minor} `, weight as number)],
   );
   const limits = THROTTLES.flatMap(([member, key]) =>
     (asked[member] ?? []).map(({ major, minor, rate }, index) => {
