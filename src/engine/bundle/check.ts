@@ -11,7 +11,7 @@ import { type Fault, formatFault } from "../../oci/bundle/fault.ts";
 import { scanJson } from "../../oci/bundle/json_scan.ts";
 import { isBindMount } from "../../oci/bundle/mounts.ts";
 import { inspectConfig } from "../../oci/bundle/parse.ts";
-import { DOCUMENT_BYTES_MAX } from "../../oci/json.ts";
+import { DOCUMENT_BYTES_MAX, show } from "../../oci/json.ts";
 import { JsonValueError } from "../../runtime/security/json_value.ts";
 import { parseSeccompProfile } from "../../runtime/security/seccomp_profile.ts";
 import { RuntimeError } from "./context.ts";
@@ -75,13 +75,13 @@ function rootFaults(bundle: string, { root }: Partial<RuntimeConfig>): readonly 
   if (root === undefined) return [];
   const path = resolve(bundle, root.path);
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return [];
-  return [{ path: "root.path", message: `"${path}" is no directory`, section: "config.md#root" }];
+  return [{ path: "root.path", message: `${show(path)} is no directory`, section: "config.md#root" }];
 }
 
 function mountFaults(bundle: string, { mounts = [] }: Partial<RuntimeConfig>): readonly Fault[] {
   return mounts.flatMap((mount, index) => {
     if (!isBindMount(mount) || exists(resolve(bundle, mount.source ?? ""))) return [];
-    const message = `"${mount.source}" does not exist on this machine`;
+    const message = `${show(mount.source)} does not exist on this machine`;
     return [{ path: `mounts[${index}].source`, message, section: "config.md#mounts" }];
   });
 }
@@ -102,7 +102,7 @@ function hookFault(hook: Hook, path: string): readonly Fault[] {
     return [];
   } catch {
     // Whatever the reason is, it will not run.
-    const message = `"${hook.path}" cannot be executed on this machine`;
+    const message = `${show(hook.path)} cannot be executed on this machine`;
     return [{ path, message, section: "config.md#posix-platform-hooks" }];
   }
 }
@@ -110,7 +110,7 @@ function hookFault(hook: Hook, path: string): readonly Fault[] {
 function namespaceFaults({ linux }: Partial<RuntimeConfig>): readonly Fault[] {
   return (linux?.namespaces ?? []).flatMap(({ path }, index) => {
     if (path === undefined || exists(path)) return [];
-    const message = `"${path}" does not exist on this machine`;
+    const message = `${show(path)} does not exist on this machine`;
     return [{ path: `linux.namespaces[${index}].path`, message, section: "config-linux.md#namespaces" }];
   });
 }

@@ -1,5 +1,6 @@
 /** `linux` (config-linux.md): its fields, and the rules between them that namespaces make. */
 
+import { show } from "../json.ts";
 import { type Linux, NAMESPACE_TYPES, type NamespaceType } from "./config.ts";
 import { devices } from "./devices.ts";
 import { intelRdt } from "./intel_rdt.ts";
@@ -159,7 +160,7 @@ function checkNetDevices(linux: Linux, report: Report): void {
   for (const name of names) {
     const target = netDevices[name]?.name ?? name;
     if (targets.has(target))
-      report(entryPath("netDevices", name), `two interfaces get the name "${target}"`, section);
+      report(entryPath("netDevices", name), `two interfaces get the name ${show(target)}`, section);
     targets.add(target);
   }
 }

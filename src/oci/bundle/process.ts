@@ -1,5 +1,6 @@
 /** `process`: what is executed, as whom and with which limits (config.md#process and the sections below it). */
 
+import { show } from "../json.ts";
 import type { Process, Rlimit } from "./config.ts";
 import { CAPABILITY_NAMES, RLIMIT_NAMES } from "./names.ts";
 import { idNumber, numberList, uint16, uint64 } from "./numbers.ts";
@@ -36,7 +37,7 @@ const CAPABILITIES = new Set<string>(CAPABILITY_NAMES.map((name) => `CAP_${name}
 
 const capabilitySet = list(
   text(TEXT_BYTES_MAX, (name) =>
-    CAPABILITIES.has(name) ? undefined : `Linux has no capability "${cut(name)}"`,
+    CAPABILITIES.has(name) ? undefined : `Linux has no capability ${show(name)}`,
   ),
   CAPABILITIES_MAX,
 );
@@ -55,7 +56,7 @@ const rlimit = record<Rlimit>(
   "config.md#posix-process",
   {
     type: text(TEXT_BYTES_MAX, (name) =>
-      RLIMITS.includes(name) ? undefined : `Linux has no limit "${cut(name)}"`,
+      RLIMITS.includes(name) ? undefined : `Linux has no limit ${show(name)}`,
     ),
     soft: uint64,
     hard: uint64,
@@ -118,8 +119,4 @@ export const processSchema = record<Process>(
 /** Refuses a second line: attributes of procfs would take it for another command. */
 export function oneLine(value: string): string | undefined {
   return value.includes("\n") ? "it contains a line feed" : undefined;
-}
-
-function cut(name: string): string {
-  return JSON.stringify(name.slice(0, 60)).slice(1, -1);
 }
