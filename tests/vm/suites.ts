@@ -29,6 +29,7 @@ export const machines: readonly Machine[] = [
       "tests/kernel/run/filesystem.test.ts",
       "tests/kernel/cgroup",
       "tests/kernel/bundle",
+      "tests/kernel/process",
     ],
   },
   {
