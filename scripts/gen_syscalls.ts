@@ -9,6 +9,8 @@ interface Source {
   readonly title: string;
   /** C text whose macros hold the numbers. */
   readonly include: string;
+  /** Where the headers of another processor are: Debian's linux-libc-dev-*-cross. */
+  readonly headers?: string;
   readonly additions: Readonly<Record<string, number>>;
 }
 
@@ -62,28 +64,57 @@ const SOURCES: readonly Source[] = [
     include: `${ARM64_WANTS}\n#include <asm-generic/unistd.h>`,
     additions: SHARED_ADDITIONS,
   },
+  {
+    file: "src/linux/abi/syscalls_x32.ts",
+    constant: "SYSCALLS_X32",
+    title: "the x32 ABI without X32_SYSCALL_BIT, arch/x86/entry/syscalls/syscall_64.tbl",
+    include: "#define __X32_SYSCALL_BIT 0\n#include <asm/unistd_x32.h>",
+    additions: SHARED_ADDITIONS,
+  },
+  {
+    file: "src/linux/abi/syscalls_arm.ts",
+    constant: "SYSCALLS_ARM",
+    title: "32-bit ARM (AUDIT_ARCH_ARM), arch/arm/tools/syscall.tbl, asm/unistd.h",
+    include: "#define __ARM_EABI__ 1\n#include <asm/unistd.h>",
+    headers: "/usr/arm-linux-gnueabihf/include",
+    additions: {
+      ...SHARED_ADDITIONS,
+      // Private to the architecture (__ARM_NR_BASE).
+      breakpoint: 0xf0001,
+      cacheflush: 0xf0002,
+      usr26: 0xf0003,
+      usr32: 0xf0004,
+      set_tls: 0xf0005,
+      get_tls: 0xf0006,
+    },
+  },
 ];
 
-/** Highest number that may be a system call; leaves out the headers' own markers. */
+/** Markers of the headers, and a second name of sync_file_range2. */
+const NO_CALLS = new Set(["syscalls", "arch_specific_syscall", "arm_sync_file_range"]);
+
+/** Highest number that may be a system call of a header; leaves out the headers' own markers. */
 const NUMBER_MAX = 1000;
 
 for (const source of SOURCES) await Bun.write(source.file, render(source, await readNumbers(source)));
 
 export {};
 
-async function readNumbers({ include, additions }: Source): Promise<[string, number][]> {
-  const names = [...(await preprocess(include, ["-dM"])).matchAll(/^#define __NR_(\w+) /gm)]
+async function readNumbers({ include, headers, additions }: Source): Promise<[string, number][]> {
+  const where = headers === undefined ? [] : ["-I", headers];
+  const names = [...(await preprocess(include, ["-dM", ...where])).matchAll(/^#define __NR_(\w+) /gm)]
     .map((match) => match[1] ?? "")
-    .filter((name) => name !== "syscalls" && name !== "arch_specific_syscall");
+    .filter((name) => /^[a-z_]/.test(name) && !NO_CALLS.has(name));
   const probe = names.map((name) => `number_of ${name}@ __NR_${name}`).join("\n");
   const numbers = new Map<string, number>();
-  for (const match of (await preprocess(`${include}\n${probe}`, ["-P"])).matchAll(
-    /number_of (\w+) ?@ (\d+)/g,
+  for (const match of (await preprocess(`${include}\n${probe}`, ["-P", ...where])).matchAll(
+    /number_of (\w+) ?@ (?:\(0 ?\+ ?)?(\d+)/g,
   )) {
-    numbers.set(match[1] ?? "", Number(match[2]));
+    const number = Number(match[2]);
+    if (number < NUMBER_MAX) numbers.set(match[1] ?? "", number);
   }
   for (const [name, number] of Object.entries(additions)) numbers.set(name, number);
-  return [...numbers].filter(([, number]) => number < NUMBER_MAX).sort((a, b) => a[1] - b[1]);
+  return [...numbers].sort((a, b) => a[1] - b[1]);
 }
 
 async function preprocess(text: string, options: readonly string[]): Promise<string> {

@@ -1,5 +1,6 @@
 /** A pair of connected sockets between the engine and a program: socketpair(2), and a descriptor sent over it. */
 import { call } from "./call.ts";
+import { writeAll } from "./memfd.ts";
 import { addressOf } from "./memory.ts";
 
 const AF_UNIX = 1;
@@ -42,3 +43,20 @@ export function receiveMessage(socket: number): Message | undefined {
 
 const pointers = (...values: readonly number[]): Uint8Array =>
   new Uint8Array(BigUint64Array.from(values, BigInt).buffer);
+
+const SOL_SOCKET = 1;
+const SCM_RIGHTS = 1;
+/** struct cmsghdr with one descriptor: length 20 in a space of 24. */
+const CMSG_LENGTH = 20;
+
+/** Sends bytes with one descriptor (SCM_RIGHTS, unix(7)); `fd` stays open. @throws {SyscallError} EPIPE … */
+export function sendFd(socket: number, bytes: Uint8Array, fd: number): void {
+  const data = new Uint8Array(new ArrayBuffer(bytes.length));
+  data.set(bytes);
+  const control = new Uint8Array(new ArrayBuffer(CMSG_SPACE));
+  new Uint32Array(control.buffer).set([CMSG_LENGTH, 0, SOL_SOCKET, SCM_RIGHTS, fd]);
+  const iov = pointers(addressOf(data), data.length);
+  const message = pointers(0, 0, addressOf(iov), 1, addressOf(control), CMSG_SPACE, 0);
+  const sent = call("sendmsg", socket, message, 0);
+  if (sent < data.length) writeAll(socket, data.slice(sent));
+}

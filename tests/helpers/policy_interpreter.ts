@@ -15,24 +15,32 @@ import type { SeccompData } from "./bpf_program.ts";
 
 const KILL_PROCESS = 0x8000_0000;
 const ERRNO_ENOSYS = 0x0005_0026;
+/** Numbers that ARM has beside its table begin here. */
+const ARM_PRIVATE = 0xf_0000;
 
 /** Returns a function that gives the SECCOMP_RET_* value that `policy` means for one system call. */
 export function interpreterOf(policy: Policy): (data: SeccompData) => number {
-  const interpreters = new Map(
-    policy.architectures.map((name) => [SECCOMP_ARCHES[name].auditArch, archInterpreter(policy, name)]),
-  );
-  return (data) => interpreters.get(data.arch)?.(data) ?? KILL_PROCESS;
+  const named = policy.architectures;
+  const interpreters = new Map(named.map((name) => [name, archInterpreter(policy, name)]));
+  return (data) => {
+    const isX32 = data.arch === SECCOMP_ARCHES.X32.auditArch && data.nr >= SECCOMP_ARCHES.X32.base;
+    if (isX32 && !named.includes("X32")) return named.includes("X86_64") ? ERRNO_ENOSYS : KILL_PROCESS;
+    const name = named.find(
+      (candidate) => SECCOMP_ARCHES[candidate].auditArch === data.arch && (candidate === "X32") === isX32,
+    );
+    return name === undefined ? KILL_PROCESS : (interpreters.get(name)?.(data) ?? KILL_PROCESS);
+  };
 }
 
 function archInterpreter(policy: Policy, name: SeccompArchName): (data: SeccompData) => number {
-  const { numbers, hasX32, wide } = SECCOMP_ARCHES[name];
-  const newest = Math.max(...Object.values(numbers));
-  const names = new Map(Object.entries(numbers).map(([call, number]) => [number, call]));
+  const { numbers, base, wide } = SECCOMP_ARCHES[name];
+  const names = new Map(Object.entries(numbers).map(([call, number]) => [number + base, call]));
+  const newest = base + Math.max(...Object.values(numbers).filter((number) => number < ARM_PRIVATE));
   return ({ nr, args }) => {
-    if (hasX32 && nr >= 0x4000_0000) return ERRNO_ENOSYS;
-    if (nr > newest && !isPermissive(policy.defaultReturn)) return ERRNO_ENOSYS;
     const called = names.get(nr);
-    if (called === undefined) return policy.defaultReturn;
+    if (called === undefined) {
+      return nr > newest && !isPermissive(policy.defaultReturn) ? ERRNO_ENOSYS : policy.defaultReturn;
+    }
     const matching = policy.rules.filter(
       (rule) =>
         rule.names.includes(called) &&

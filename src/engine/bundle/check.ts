@@ -7,13 +7,12 @@ import { resolve } from "node:path";
 import { readSmallFile } from "../../linux/small_file.ts";
 import type { Hook, RuntimeConfig } from "../../oci/bundle/config.ts";
 import { HOOK_KINDS } from "../../oci/bundle/config.ts";
-import { type Fault, formatFault } from "../../oci/bundle/fault.ts";
+import { ConfigError, type Fault, formatFault } from "../../oci/bundle/fault.ts";
 import { scanJson } from "../../oci/bundle/json_scan.ts";
 import { isBindMount } from "../../oci/bundle/mounts.ts";
 import { inspectConfig } from "../../oci/bundle/parse.ts";
 import { DOCUMENT_BYTES_MAX, show } from "../../oci/json.ts";
-import { JsonValueError } from "../../runtime/security/json_value.ts";
-import { parseSeccompProfile } from "../../runtime/security/seccomp_profile.ts";
+import { bundleFilter } from "../../runtime/security/bundle_filter.ts";
 import { RuntimeError } from "./context.ts";
 import { CONFIG_FILE } from "./starter_config.ts";
 
@@ -118,14 +117,12 @@ function namespaceFaults({ linux }: Partial<RuntimeConfig>): readonly Fault[] {
 function seccompFaults({ linux }: Partial<RuntimeConfig>): readonly Fault[] {
   if (linux?.seccomp === undefined) return [];
   try {
-    parseSeccompProfile(linux.seccomp);
+    bundleFilter(linux.seccomp);
     return [];
   } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    const place = error instanceof JsonValueError ? error.path : "";
-    const message = error instanceof JsonValueError ? `it is not ${error.expected}` : error.message;
-    const path = place === "" ? "linux.seccomp" : `linux.seccomp.${place}`;
-    return [{ path, message, section: "config-linux.md#seccomp" }];
+    if (error instanceof ConfigError) return error.faults;
+    if (!(error instanceof RangeError)) throw error;
+    return [{ path: "linux.seccomp", message: error.message, section: "config-linux.md#seccomp" }];
   }
 }
 

@@ -4,7 +4,11 @@
  */
 import { version } from "../../../package.json";
 import { EFAULT } from "../../linux/abi/errno.ts";
-import { SECCOMP_SET_MODE_FILTER } from "../../linux/abi/seccomp.ts";
+import {
+  SECCOMP_FILTER_FLAG_NEW_LISTENER,
+  SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
+  SECCOMP_SET_MODE_FILTER,
+} from "../../linux/abi/seccomp.ts";
 import { callRaw } from "../../linux/call.ts";
 import { HOOK_KINDS, NAMESPACE_TYPES } from "../../oci/bundle/config.ts";
 import { MEMORY_POLICY_FLAGS, MEMORY_POLICY_MODES } from "../../oci/bundle/memory_policy.ts";
@@ -60,6 +64,9 @@ const linuxFeatures = (): object => ({
   netDevices: { enabled: true },
 });
 
-/** A flag that the kernel knows gets as far as the missing filter. */
-const isSupported = (name: string): boolean =>
-  callRaw("seccomp", SECCOMP_SET_MODE_FILTER, SECCOMP_FLAGS[name] ?? 0, null) === -EFAULT;
+/** A flag that the kernel knows gets as far as the missing filter; one of them is for filters with a listener only. */
+function isSupported(name: string): boolean {
+  const flag = SECCOMP_FLAGS[name] ?? 0;
+  const listener = flag === SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0;
+  return callRaw("seccomp", SECCOMP_SET_MODE_FILTER, flag | listener, null) === -EFAULT;
+}

@@ -72,6 +72,9 @@ export const BPF_JUMP_MAX = 255;
 export const AUDIT_ARCH_X86_64 = 0xc000_003e;
 export const AUDIT_ARCH_I386 = 0x4000_0003;
 export const AUDIT_ARCH_AARCH64 = 0xc000_00b7;
+export const AUDIT_ARCH_ARM = 0x4000_0028;
 
 /** Set in the number of a system call of the x32 ABI, which shares AUDIT_ARCH_X86_64. */
 export const X32_SYSCALL_BIT = 0x4000_0000;
+/** First of the numbers that 32-bit ARM has beside the table: __ARM_NR_BASE. */
+export const ARM_NR_BASE = 0x000f_0000;

@@ -10,7 +10,6 @@ import {
   MEMORY_POLICIES,
   MEMORY_POLICY_FLAGS,
   PERSONALITIES,
-  PERSONALITY_FLAGS,
   SCHED_ATTR_SIZE,
   SCHED_FLAGS,
   SCHED_POLICIES,
@@ -101,18 +100,11 @@ export function planMemoryPolicy(program: Program, { mode, nodes, flags }: Memor
   program.step("set_mempolicy", policy | bits, mask, mask.length * 8 + 1);
 }
 
-/** config-linux.md#personality; flags are those of personality(2). */
-export function planPersonality(
-  program: Program,
-  { domain, flags }: NonNullable<Linux["personality"]>,
-): void {
-  const field = (name: string): Field => ({
-    path: `linux.personality.${name}`,
-    section: "config-linux.md#personality",
-  });
-  const persona = namedValue(PERSONALITIES, domain, field("domain"));
-  const bits = flagsOf(PERSONALITY_FLAGS, flags, field("flags"));
-  program.section(`set the personality ${domain}`).step("personality", persona | bits);
+/** config-linux.md#personality; the specification has no flags so far. */
+export function planPersonality(program: Program, { domain }: NonNullable<Linux["personality"]>): void {
+  const field = { path: "linux.personality.domain", section: "config-linux.md#personality" };
+  const persona = namedValue(PERSONALITIES, domain, field);
+  program.section(`set the personality ${domain}`).step("personality", persona);
 }
 
 function flagsOf(

@@ -11,6 +11,7 @@
  */
 
 import {
+  ARM_NR_BASE,
   BPF_JMP_JEQ_K,
   BPF_JMP_JGE_K,
   BPF_LD_W_ABS,
@@ -37,6 +38,8 @@ interface Body {
   /** Equal for bodies that mean the same. */
   readonly key: string;
   readonly answers: readonly Answer[];
+  /** Arguments have 64 bits. */
+  readonly wide: boolean;
 }
 
 /** Numbers from `start` up to the next range. */
@@ -52,9 +55,10 @@ interface Range {
 export function compilePolicy(policy: Policy): Uint8Array {
   const assembler = new BpfAssembler();
   let dispatch = assembler.ret(SECCOMP_RET_KILL_PROCESS);
-  for (const name of policy.architectures.toReversed()) {
+  // The numbers of x32 are searched together with those whose AUDIT_ARCH they share.
+  for (const name of policy.architectures.filter((candidate) => candidate !== "X32").toReversed()) {
     const arch = SECCOMP_ARCHES[name];
-    const search = new ArchCompiler(assembler, arch).compile(rangesOf(policy, arch));
+    const search = new ArchCompiler(assembler).compile(rangesOf(policy, arch));
     dispatch = assembler.branch(BPF_JMP_JEQ_K, arch.auditArch, { yes: search, no: dispatch });
   }
   assembler.step(BPF_LD_W_ABS, SECCOMP_DATA_ARCH, dispatch);
@@ -64,12 +68,10 @@ export function compilePolicy(policy: Policy): Uint8Array {
 /** Writes the code of one architecture. */
 class ArchCompiler {
   readonly #assembler: BpfAssembler;
-  readonly #arch: SeccompArch;
   readonly #bodies = new Map<string, Label>();
 
-  constructor(assembler: BpfAssembler, arch: SeccompArch) {
+  constructor(assembler: BpfAssembler) {
     this.#assembler = assembler;
-    this.#arch = arch;
   }
 
   compile(ranges: readonly Range[]): Label {
@@ -88,22 +90,22 @@ class ArchCompiler {
     return this.#assembler.branch(BPF_JMP_JGE_K, pivot.start, { yes, no });
   }
 
-  #body({ key, answers }: Body): Label {
+  #body({ key, answers, wide }: Body): Label {
     const [first] = answers;
     if (first !== undefined && first.conditions.length === 0) return this.#assembler.ret(first.ret);
     const known = this.#bodies.get(key);
     if (known !== undefined) return known;
     let label = -1;
-    for (const answer of answers.toReversed()) label = this.#answer(answer, label);
+    for (const answer of answers.toReversed()) label = this.#answer({ ...answer, wide }, label);
     this.#bodies.set(key, label);
     return label;
   }
 
-  #answer({ ret, conditions }: Answer, otherwise: Label): Label {
+  #answer({ ret, conditions, wide }: Answer & Pick<Body, "wide">, otherwise: Label): Label {
     let label = this.#assembler.ret(ret);
     for (const condition of conditions.toReversed()) {
       const branches = { yes: label, no: otherwise };
-      label = compileCondition(this.#assembler, { ...condition, wide: this.#arch.wide }, branches);
+      label = compileCondition(this.#assembler, { ...condition, wide }, branches);
     }
     return label;
   }
@@ -111,42 +113,104 @@ class ArchCompiler {
 
 /** The answer for every number from 0 up, neighbours with the same answer merged. */
 function rangesOf(policy: Policy, arch: SeccompArch): Range[] {
-  const unknown = isPermissive(policy.defaultReturn) ? policy.defaultReturn : errnoReturn(ENOSYS);
-  const bodies = bodiesByNumber(policy, arch);
-  const gap = bodyOf([], policy.defaultReturn);
-  const newest = Math.max(...Object.values(arch.numbers));
-  const ranges: Range[] = [];
-  for (let number = 0; number <= newest; number++) addRange(ranges, number, bodies.get(number) ?? gap);
-  addRange(ranges, newest + 1, bodyOf([], unknown));
-  if (arch.hasX32) addRange(ranges, X32_SYSCALL_BIT, bodyOf([], errnoReturn(ENOSYS)));
-  return ranges;
+  const ranges = new ArchRanges(policy, arch).list();
+  if (!arch.hasX32) return ranges;
+  const refused = { start: X32_SYSCALL_BIT, body: unconditional(errnoReturn(ENOSYS)) };
+  const x32 = policy.architectures.includes("X32")
+    ? new ArchRanges(policy, SECCOMP_ARCHES.X32).list()
+    : [refused];
+  const merges = x32[0]?.body.key === ranges.at(-1)?.body.key;
+  return [...ranges, ...x32.slice(merges ? 1 : 0)];
 }
 
-function addRange(ranges: Range[], start: number, body: Body): void {
-  if (ranges.at(-1)?.body.key !== body.key) ranges.push({ start, body });
+/** Largest number of an architecture's table; what ARM has beside it comes much later. */
+export const newestNumber = ({ numbers }: SeccompArch): number =>
+  Math.max(...Object.values(numbers).filter((number) => number < ARM_NR_BASE));
+
+/** Ranges of one architecture's numbers, from its base up without an end. */
+class ArchRanges {
+  readonly #policy: Policy;
+  readonly #arch: SeccompArch;
+  readonly #newest: number;
+  readonly #ranges: Range[] = [];
+
+  constructor(policy: Policy, arch: SeccompArch) {
+    this.#policy = policy;
+    this.#arch = arch;
+    this.#newest = newestNumber(arch);
+  }
+
+  list(): Range[] {
+    const answers = answersByNumber(this.#policy, this.#arch);
+    let next = 0;
+    for (const number of [...answers.keys()].sort((a, b) => a - b)) {
+      this.#addGap(next, number);
+      this.#add(number, this.#bodyOf(answers.get(number) ?? []));
+      next = number + 1;
+    }
+    this.#addGap(next, Number.POSITIVE_INFINITY);
+    return this.#ranges;
+  }
+
+  /** Numbers without a rule: what the kernel has, and after it what only a newer one has. */
+  #addGap(from: number, to: number): void {
+    const { defaultReturn } = this.#policy;
+    const unknown = isPermissive(defaultReturn) ? defaultReturn : errnoReturn(ENOSYS);
+    const future = this.#newest + 1;
+    if (from < to && from < future) this.#add(from, unconditional(defaultReturn));
+    if (to > future) this.#add(Math.max(from, future), unconditional(unknown));
+  }
+
+  #add(number: number, body: Body): void {
+    if (this.#ranges.at(-1)?.body.key !== body.key) {
+      this.#ranges.push({ start: this.#arch.base + number, body });
+    }
+  }
+
+  #bodyOf(answers: readonly Answer[]): Body {
+    const [first] = answers;
+    if (answers.length === 1 && first?.conditions.length === 0) return unconditional(first.ret);
+    // A stable sort: of equally strict answers the first of the profile is tried first.
+    const sorted = answers.toSorted((a, b) => strictness(a.ret) - strictness(b.ret));
+    const end = sorted.findIndex(({ conditions }) => conditions.length === 0);
+    const last = { ret: this.#policy.defaultReturn, conditions: [] };
+    const tried = end < 0 ? [...sorted, last] : sorted.slice(0, end + 1);
+    if (tried.length === 1 && tried[0] !== undefined) return unconditional(tried[0].ret);
+    const { wide } = this.#arch;
+    return { key: `${wide}:${tried.map(answerKey).join(";")}`, answers: tried, wide };
+  }
 }
 
-function bodiesByNumber({ rules, defaultReturn }: Policy, { numbers }: SeccompArch): Map<number, Body> {
-  const answers = new Map<number, Answer[]>();
+/** The same object for the same answer: most numbers have one of two. */
+const unconditionals = new Map<number, Body>();
+
+function unconditional(ret: number): Body {
+  const known = unconditionals.get(ret);
+  if (known !== undefined) return known;
+  const body = { key: `${ret}`, answers: [{ ret, conditions: [] }], wide: true };
+  unconditionals.set(ret, body);
+  return body;
+}
+
+function answersByNumber({ rules }: Policy, { numbers }: SeccompArch): Map<number, Answer[]> {
+  const answers = new Map<number, Answer[]>(
+    // Beyond the newest number, where without a rule there is nothing to call but these.
+    Object.values(numbers)
+      .filter((number) => number >= ARM_NR_BASE)
+      .map((number) => [number, []]),
+  );
   for (const { names, ret, conditions } of rules) {
+    const answer = { ret, conditions };
     for (const name of names) {
       // A name that the architecture lacks cannot be called there.
       const number = Object.hasOwn(numbers, name) ? numbers[name] : undefined;
       if (number === undefined) continue;
       const list = answers.get(number);
-      if (list === undefined) answers.set(number, [{ ret, conditions }]);
-      else list.push({ ret, conditions });
+      if (list === undefined) answers.set(number, [answer]);
+      else list.push(answer);
     }
   }
-  return new Map([...answers].map(([number, list]) => [number, bodyOf(list, defaultReturn)]));
-}
-
-function bodyOf(answers: readonly Answer[], defaultReturn: number): Body {
-  // A stable sort: of equally strict answers the first of the profile is tried first.
-  const sorted = answers.toSorted((a, b) => strictness(a.ret) - strictness(b.ret));
-  const end = sorted.findIndex(({ conditions }) => conditions.length === 0);
-  const tried = end < 0 ? [...sorted, { ret: defaultReturn, conditions: [] }] : sorted.slice(0, end + 1);
-  return { key: tried.map(answerKey).join(";"), answers: tried };
+  return answers;
 }
 
 function answerKey({ ret, conditions }: Answer): string {

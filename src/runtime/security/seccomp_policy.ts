@@ -52,7 +52,7 @@ export interface Policy {
 }
 
 /** Architectures with a table of numbers, named as in the runtime-spec without `SCMP_ARCH_`. */
-export type SeccompArchName = "X86_64" | "X86" | "AARCH64";
+export type SeccompArchName = "X86_64" | "X86" | "X32" | "AARCH64" | "ARM";
 
 /** Actions from the strictest to the mildest, as the kernel orders them. */
 const BY_STRICTNESS = [

@@ -92,20 +92,32 @@ const GATE_NAMES: Readonly<Record<ResolveContext["arch"], readonly string[]>> = 
 /** Architectures of which a process may run on a machine of the key's. */
 const RUNNABLE: Readonly<Record<string, readonly SeccompArchName[]>> = {
   X86_64: ["X86_64", "X86"],
-  AARCH64: ["AARCH64"],
+  AARCH64: ["AARCH64", "ARM"],
 };
 
 /** The policy that `profile` means for one container. */
 export function resolveProfile(profile: SeccompProfile, context: ResolveContext): Policy {
-  const defaultReturn = returnOf(profile.defaultAction, profile.defaultErrnoRet);
-  return {
-    defaultReturn,
-    rules: profile.syscalls
-      .filter((rule) => applies(rule, context))
-      .flatMap(policyRules)
-      .filter(({ ret }) => ret !== defaultReturn),
-    architectures: architecturesOf(profile, context.arch),
-  };
+  const held = new Set(capabilityNames(context.capabilities));
+  const rules = profile.syscalls.filter((rule) => applies(rule, held, context));
+  return policyOf(profile, rules, architecturesOf(profile, context.arch));
+}
+
+/** The policy that a profile of a bundle means: rules without conditions, and the architectures that it names. */
+export function resolveBundleProfile(profile: SeccompProfile, native: "X86_64" | "AARCH64"): Policy {
+  const named = new Set(profile.architectures);
+  const runnable = [...(RUNNABLE[native] ?? []), ...(native === "X86_64" ? (["X32"] as const) : [])];
+  const architectures = runnable.filter((name) => name === native || named.has(`SCMP_ARCH_${name}`));
+  return policyOf(profile, profile.syscalls, architectures);
+}
+
+function policyOf(
+  { defaultAction, defaultErrnoRet }: SeccompProfile,
+  syscalls: readonly SeccompRule[],
+  architectures: readonly SeccompArchName[],
+): Policy {
+  const defaultReturn = returnOf(defaultAction, defaultErrnoRet);
+  const rules = syscalls.flatMap(policyRules).filter(({ ret }) => ret !== defaultReturn);
+  return { defaultReturn, rules, architectures };
 }
 
 /**
@@ -124,8 +136,11 @@ function returnOf(action: SeccompAction, errnoRet: number | undefined): number {
   return ret === SECCOMP_RET_ERRNO || ret === SECCOMP_RET_TRACE ? ret | (errnoRet ?? EPERM) : ret;
 }
 
-function applies({ includes, excludes }: SeccompRule, context: ResolveContext): boolean {
-  const held = new Set(capabilityNames(context.capabilities));
+function applies(
+  { includes, excludes }: SeccompRule,
+  held: ReadonlySet<string>,
+  context: ResolveContext,
+): boolean {
   return (
     includes.caps.every((cap) => held.has(cap)) &&
     (includes.arches.length === 0 || namesArch(includes.arches, context.arch)) &&

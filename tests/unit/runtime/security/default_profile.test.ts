@@ -29,10 +29,13 @@ const TABLES = [
   DECIDED_BY_ARGUMENT,
 ];
 
+/** Architectures of images that bunker runs; the profile is for no other. */
+const IMAGE_ARCHES = ["X86_64", "X86", "AARCH64"] as const;
+
 describe("the tables of the default profile", () => {
   test("name every system call of every architecture", () => {
     const decided = new Set(TABLES.flatMap(words));
-    const existing = Object.values(SECCOMP_ARCHES).flatMap(({ numbers }) => Object.keys(numbers));
+    const existing = IMAGE_ARCHES.flatMap((name) => Object.keys(SECCOMP_ARCHES[name].numbers));
 
     expect([...new Set(existing)].filter((name) => !decided.has(name))).toEqual([]);
   });
@@ -44,7 +47,7 @@ describe("the tables of the default profile", () => {
   });
 
   test("name no system call that does not exist", () => {
-    const existing = new Set(Object.values(SECCOMP_ARCHES).flatMap(({ numbers }) => Object.keys(numbers)));
+    const existing = new Set(IMAGE_ARCHES.flatMap((name) => Object.keys(SECCOMP_ARCHES[name].numbers)));
 
     expect(TABLES.flatMap(words).filter((name) => !existing.has(name))).toEqual([]);
   });

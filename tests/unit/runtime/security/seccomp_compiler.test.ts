@@ -16,7 +16,13 @@ const ENOSYS = 0x5_0026;
 const X86_64 = 0xc000_003e;
 const I386 = 0x4000_0003;
 
-const ARCH_SETS: readonly (readonly SeccompArchName[])[] = [["X86_64"], ["AARCH64"], ["X86_64", "X86"]];
+const ARCH_SETS: readonly (readonly SeccompArchName[])[] = [
+  ["X86_64"],
+  ["AARCH64"],
+  ["X86_64", "X86"],
+  ["X86_64", "X32"],
+  ["AARCH64", "ARM"],
+];
 
 describe("compilePolicy()", () => {
   test("kills a process that makes a system call of another architecture", () => {
@@ -149,12 +155,19 @@ function condition(changes: Partial<Condition>): Condition {
 function numbersToProbe({ rules, architectures }: Policy): number[] {
   const named = rules
     .filter(({ conditions }) => conditions.length > 0)
-    .flatMap(({ names }) =>
-      architectures.flatMap((arch) => names.map((name) => SECCOMP_ARCHES[arch].numbers[name])),
-    )
+    .flatMap(({ names }) => architectures.flatMap((arch) => names.map((name) => numberOf(name, arch))))
     .filter((number) => number !== undefined)
     .slice(0, 24);
-  return [...new Set([...named.flatMap((nr) => [nr, nr + 1]), 0, 423, 469, 470, 600, 0x4000_0000])];
+  return [...new Set([...named.flatMap((nr) => [nr, nr + 1]), 0, 423, 469, 470, 600, ...ENDS])];
+}
+
+/** Around the numbers of ARM beside its table, and of the x32 ABI. */
+const ENDS = [0xf_0000, 0xf_0002, 0xf_0005, 0xf_0007, 0x4000_0000, 0x4000_0200, 0x4000_0223, 0x4000_0224];
+
+function numberOf(name: string, arch: SeccompArchName): number | undefined {
+  const { numbers, base } = SECCOMP_ARCHES[arch];
+  const number = numbers[name];
+  return number === undefined ? undefined : number + base;
 }
 
 /** Fails with the first system call that the program and the interpreter decide differently. */
