@@ -1,6 +1,6 @@
 /** `hooks`: programs of the host and of the container that run at fixed points (config.md#posix-platform-hooks). */
 
-import { HOOK_KINDS } from "./config.ts";
+import type { HookKind, Hooks } from "./config.ts";
 import { argumentsSchema, environment } from "./process.ts";
 import { absolutePath, list, record, type Schema, whole } from "./schema.ts";
 
@@ -17,8 +17,14 @@ const hook = record(
   { required: ["path"] },
 );
 
+const hookList = list(hook, HOOKS_MAX);
+
 /** config.md#posix-platform-hooks */
-export const hooks: Schema = record(
-  SECTION,
-  Object.fromEntries(HOOK_KINDS.map((kind) => [kind, list(hook, HOOKS_MAX)])),
-);
+export const hooks = record<Hooks>(SECTION, {
+  prestart: hookList,
+  createRuntime: hookList,
+  createContainer: hookList,
+  startContainer: hookList,
+  poststart: hookList,
+  poststop: hookList,
+} satisfies Record<HookKind, Schema>);

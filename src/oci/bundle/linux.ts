@@ -1,7 +1,7 @@
 /** `linux` (config-linux.md): its fields, and the rules between them that namespaces make. */
 
 import { show } from "../json.ts";
-import { type Linux, NAMESPACE_TYPES, type NamespaceType } from "./config.ts";
+import { type Linux, NAMESPACE_TYPES, type Namespace, type NamespaceType } from "./config.ts";
 import { devices } from "./devices.ts";
 import { intelRdt } from "./intel_rdt.ts";
 import { interfaceName } from "./interface_name.ts";
@@ -32,8 +32,9 @@ const NANOSECONDS_MAX = 999_999_999;
 const NAMESPACES_MAX = 64;
 const NET_DEVICES_MAX = 1024;
 
+const NAMESPACES = "config-linux.md#namespaces";
 const namespace = record(
-  "config-linux.md#namespaces",
+  NAMESPACES,
   { type: oneOf(...NAMESPACE_TYPES), path: absolutePath },
   { required: ["type"] },
 );
@@ -48,8 +49,6 @@ const timeOffsets = map(offset, (clock) =>
     ? undefined
     : "only the clocks boottime and monotonic have offsets",
 );
-
-const PROPAGATIONS = ["shared", "slave", "private", "unbindable"];
 
 const personality = record(
   "config-linux.md#personality",
@@ -87,7 +86,16 @@ export const linux = record<Linux>(
     memoryPolicy,
     sysctl,
     seccomp: anyObject,
-    rootfsPropagation: oneOf(...PROPAGATIONS, ...PROPAGATIONS.map((name) => `r${name}`)),
+    rootfsPropagation: oneOf(
+      "shared",
+      "slave",
+      "private",
+      "unbindable",
+      "rshared",
+      "rslave",
+      "rprivate",
+      "runbindable",
+    ),
     maskedPaths: list(absolutePath),
     readonlyPaths: list(absolutePath),
     mountLabel: text(LABEL_BYTES_MAX, oneLine),
@@ -108,23 +116,21 @@ export const linux = record<Linux>(
 
 /** The namespaces of a configuration by type: `new`, `joined`, or absent. */
 export function namespaceOf(linux: Linux, type: NamespaceType): "new" | "joined" | undefined {
-  const found = linux.namespaces?.find((candidate) => candidate.type === type);
-  if (found === undefined) return undefined;
-  return found.path === undefined ? "new" : "joined";
+  for (const namespace of linux.namespaces ?? []) {
+    if (namespace.type === type) return namespace.path === undefined ? "new" : "joined";
+  }
+  return undefined;
 }
 
 function checkNamespaces({ namespaces = [] }: Linux, report: Report): void {
   const seen = new Set<string>();
-  namespaces.forEach(({ type }, index) => {
+  for (let index = 0; index < namespaces.length; index++) {
+    const { type } = namespaces[index] as Namespace;
     if (seen.has(type)) {
-      report(
-        `namespaces[${index}].type`,
-        `the ${type} namespace is given twice`,
-        "config-linux.md#namespaces",
-      );
+      report(`namespaces[${index}].type`, `the ${type} namespace is given twice`, NAMESPACES);
     }
     seen.add(type);
-  });
+  }
 }
 
 function checkMappings(linux: Linux, report: Report): void {
@@ -176,11 +182,7 @@ function checkSysctl(linux: Linux, report: Report): void {
 
 function checkHiddenPaths(linux: Linux, report: Report): void {
   if (namespaceOf(linux, "mount") !== undefined) return;
-  for (const [field, section] of [
-    ["maskedPaths", "config-linux.md#masked-paths"],
-    ["readonlyPaths", "config-linux.md#readonly-paths"],
-  ] as const) {
-    if ((linux[field] ?? []).length > 0)
-      report(field, "without a mount namespace the host would lose the paths", section);
-  }
+  const message = "without a mount namespace the host would lose the paths";
+  if (linux.maskedPaths?.length) report("maskedPaths", message, "config-linux.md#masked-paths");
+  if (linux.readonlyPaths?.length) report("readonlyPaths", message, "config-linux.md#readonly-paths");
 }

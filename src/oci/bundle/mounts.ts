@@ -1,6 +1,6 @@
 /** `mounts` (config.md#mounts). What an option means is left to the runtime; here are the rules between fields. */
 
-import type { Mount } from "./config.ts";
+import type { IdMapping, Mount } from "./config.ts";
 import { judgeMappings, mappings } from "./mappings.ts";
 import { list, NAME_BYTES_MAX, PATH_BYTES_MAX, type Report, record, TEXT_BYTES_MAX, text } from "./schema.ts";
 
@@ -51,17 +51,19 @@ function checkMount(mount: Mount, report: Report): void {
     const missing = uidMappings.length > 0 ? "gidMappings" : "uidMappings";
     report(missing, "uidMappings and gidMappings belong together");
   }
-  for (const [field, maps] of [
-    ["uidMappings", uidMappings],
-    ["gidMappings", gidMappings],
-  ] as const) {
-    const complaint = maps.length > 1 ? judgeMappings(maps) : undefined;
-    if (complaint !== undefined) report(field, complaint);
-  }
+  checkMappings("uidMappings", uidMappings, report);
+  checkMappings("gidMappings", gidMappings, report);
+}
+
+function checkMappings(field: string, maps: readonly IdMapping[], report: Report): void {
+  const complaint = maps.length > 1 ? judgeMappings(maps) : undefined;
+  if (complaint !== undefined) report(field, complaint);
 }
 
 /** A path of nothing but slashes, "." and "..". */
 function isRoot(path: string): boolean {
-  for (const sign of path) if (sign !== "/" && sign !== ".") return false;
+  for (let at = 0; at < path.length; at++) {
+    if (path[at] !== "/" && path[at] !== ".") return false;
+  }
   return path.split("/").every((part) => part.length <= 2);
 }

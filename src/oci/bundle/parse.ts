@@ -7,12 +7,12 @@
  */
 
 import { DOCUMENT_BYTES_MAX } from "../json.ts";
-import type { Process, Resources, RuntimeConfig } from "./config.ts";
+import type { Mount, Process, Resources, RuntimeConfig } from "./config.ts";
 import { ConfigError, type Fault, Faults } from "./fault.ts";
 import { hooks } from "./hooks.ts";
 import { scanJson } from "./json_scan.ts";
 import { linux, namespaceOf } from "./linux.ts";
-import { asksForIdMap, mounts } from "./mounts.ts";
+import { asksForIdMap, mounts as mountList } from "./mounts.ts";
 import { processSchema } from "./process.ts";
 import { resources } from "./resources.ts";
 import {
@@ -49,7 +49,7 @@ const configSchema = record<RuntimeConfig>(
   {
     ociVersion: text(VERSION_MAX, judgeVersion),
     root: record("config.md#root", { path: text(PATH_BYTES_MAX), readonly: flag }, { required: ["path"] }),
-    mounts,
+    mounts: mountList,
     process: processSchema,
     hostname: text(HOST_NAME_MAX),
     domainname: text(HOST_NAME_MAX),
@@ -182,9 +182,11 @@ function checkTogether(config: RuntimeConfig, report: Report): void {
     }
   }
   if (namespaceOf(parts, "user") !== undefined) return;
-  config.mounts?.forEach((mount, index) => {
-    if (asksForIdMap(mount) !== "plain" || (mount.uidMappings ?? []).length > 0) return;
+  const mounts = config.mounts ?? [];
+  for (let index = 0; index < mounts.length; index++) {
+    const mount = mounts[index] as Mount;
+    if (asksForIdMap(mount) !== "plain" || (mount.uidMappings ?? []).length > 0) continue;
     const message = "without a user namespace an id-mapped mount needs uidMappings and gidMappings";
     report(`mounts[${index}].options`, message, "config.md#mounts");
-  });
+  }
 }

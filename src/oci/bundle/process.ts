@@ -33,14 +33,12 @@ export const environment: Schema = list(
   ARGUMENTS_MAX,
 );
 
-const CAPABILITIES = new Set<string>(CAPABILITY_NAMES.map((name) => `CAP_${name}`));
+const capabilitySet = list(text(TEXT_BYTES_MAX, judgeCapability), CAPABILITIES_MAX);
 
-const capabilitySet = list(
-  text(TEXT_BYTES_MAX, (name) =>
-    CAPABILITIES.has(name) ? undefined : `Linux has no capability ${show(name)}`,
-  ),
-  CAPABILITIES_MAX,
-);
+function judgeCapability(name: string): string | undefined {
+  const isKnown = name.startsWith("CAP_") && (CAPABILITY_NAMES as readonly string[]).includes(name.slice(4));
+  return isKnown ? undefined : `Linux has no capability ${show(name)}`;
+}
 
 const capabilities = record("config.md#linux-process", {
   bounding: capabilitySet,
@@ -50,14 +48,15 @@ const capabilities = record("config.md#linux-process", {
   ambient: capabilitySet,
 });
 
-const RLIMITS: readonly string[] = RLIMIT_NAMES.map((name) => `RLIMIT_${name}`);
+function judgeLimit(name: string): string | undefined {
+  const isKnown = name.startsWith("RLIMIT_") && (RLIMIT_NAMES as readonly string[]).includes(name.slice(7));
+  return isKnown ? undefined : `Linux has no limit ${show(name)}`;
+}
 
 const rlimit = record<Rlimit>(
   "config.md#posix-process",
   {
-    type: text(TEXT_BYTES_MAX, (name) =>
-      RLIMITS.includes(name) ? undefined : `Linux has no limit ${show(name)}`,
-    ),
+    type: text(TEXT_BYTES_MAX, judgeLimit),
     soft: uint64,
     hard: uint64,
   },
@@ -107,11 +106,12 @@ export const processSchema = record<Process>(
     rule({ rlimits }, report) {
       if (rlimits === undefined) return;
       const seen = new Set<string>();
-      rlimits.forEach(({ type }, index) => {
+      for (let index = 0; index < rlimits.length; index++) {
+        const { type } = rlimits[index] as Rlimit;
         if (seen.has(type))
           report(`rlimits[${index}].type`, `${type} is given twice`, "config.md#posix-process");
         seen.add(type);
-      });
+      }
     },
   },
 );

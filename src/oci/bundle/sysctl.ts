@@ -40,10 +40,19 @@ export const sysctl = map(text(PATH_BYTES_MAX), judgeName, SYSCTLS_MAX);
  * separator, and the other one is swapped. Undefined when a part is empty or leads elsewhere.
  */
 export function sysctlPath(name: string): string | undefined {
-  const [dot, slash] = [name.indexOf("."), name.indexOf("/")];
-  const isDotted = dot >= 0 && (slash < 0 || dot < slash);
-  const parts = isDotted ? name.split(".").map((part) => part.replaceAll("/", ".")) : name.split("/");
-  return parts.some((part) => part === "" || part === "." || part === "..") ? undefined : parts.join("/");
+  const dot = name.indexOf(".");
+  const slash = name.indexOf("/");
+  let path = name;
+  if (dot >= 0 && slash < 0) path = name.replaceAll(".", "/");
+  else if (dot >= 0 && dot < slash) path = name.replace(/[./]/g, swapSeparator);
+  for (const part of path.split("/")) {
+    if (part === "" || part === "." || part === "..") return undefined;
+  }
+  return path;
+}
+
+function swapSeparator(sign: string): string {
+  return sign === "." ? "/" : ".";
 }
 
 /** Namespace that a parameter belongs to, by its path below /proc/sys; undefined for those of the whole machine. */
