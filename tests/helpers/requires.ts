@@ -17,6 +17,8 @@ export type Need =
   | "cgroup v2"
   | "apparmor"
   | "systemd"
+  | "user systemd"
+  | "memfd_noexec"
   | "docker engine"
   | "the executable"
   | `program ${string}`;
@@ -68,6 +70,10 @@ const probes: Readonly<Record<Exclude<Need, `program ${string}`>, () => boolean>
     isRoot && existsSync("/sys/kernel/security/apparmor/.load") && isMet("program apparmor_parser"),
   // As sd_booted(3) asks; and the bus by which the first process is spoken to.
   systemd: () => existsSync("/run/systemd/system") && existsSync("/run/dbus/system_bus_socket"),
+  // That of the ordinary user whom tests run as.
+  "user systemd": () => existsSync("/run/user/1000/bus"),
+  // Since Linux 6.3.
+  memfd_noexec: () => existsSync("/proc/sys/vm/memfd_noexec"),
   "docker engine": () => isRoot && ["dockerd", "docker"].every((name) => isMet(`program ${name}`)),
   "the executable": () => existsSync(executable),
 };

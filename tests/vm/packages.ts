@@ -22,6 +22,7 @@ export const guestPackages = [
   // What is looked for on such a kernel.
   "systemd",
   "dbus",
+  "dbus-user-session",
   "apparmor",
   // What the tests use.
   "busybox-static",

@@ -40,7 +40,7 @@ export const machines: readonly Machine[] = [
       "systemd.firstboot=off",
       "systemd.show_status=off",
     ],
-    has: [...HAS, "systemd"],
+    has: [...HAS, "systemd", "user systemd"],
     suites: ["tests/kernel/run/limits.test.ts", "tests/kernel/cgroup"],
   },
 ];
