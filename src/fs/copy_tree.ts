@@ -4,7 +4,7 @@
  */
 import { AT_FDCWD, O_DIRECTORY, O_NOFOLLOW, O_RDONLY, S_IFCHR, S_IFMT } from "../linux/abi/fcntl.ts";
 import { DT_DIR } from "../linux/abi/file.ts";
-import { SyscallError } from "../linux/call.ts";
+import { call, SyscallError } from "../linux/call.ts";
 import {
   Fd,
   mkdirat,
@@ -50,6 +50,14 @@ export function copyTree(source: string, target: string, options: CopyOptions = 
   new TreeCopier({ ...options, whiteouts: undefined }).copyRoot(source, target);
 }
 
+/**
+ * Copies what is in one open directory into another, and its attributes.
+ * @param keepMode the target's own permissions stay
+ */
+export function copyTreeInto(source: number, target: number, { keepMode = false } = {}): void {
+  new TreeCopier({ whiteouts: undefined }).copyInto(source, target, keepMode);
+}
+
 class TreeCopier {
   readonly #options: CopyOptions & { readonly whiteouts: FlattenOptions["whiteouts"] | undefined };
   /** Where the first name of a file with several went, by the file's identity. */
@@ -64,15 +72,20 @@ class TreeCopier {
     using sourceFd = new Fd(openat(AT_FDCWD, source, READ));
     if (typeof tryStatx(AT_FDCWD, target) === "number") mkdirat(AT_FDCWD, target, 0o755);
     using targetFd = new Fd(openat(AT_FDCWD, target, READ));
-    this.#targetFd = targetFd.number;
     if (this.#isOpaque(sourceFd.number)) clearDirectory(targetFd.number);
-    this.#copyChildren(sourceFd.number, targetFd.number, "");
-    const stat = statOf(sourceFd.number, "");
+    this.copyInto(sourceFd.number, targetFd.number);
+  }
+
+  copyInto(source: number, target: number, keepMode = false): void {
+    const before = statOf(target, "");
+    this.#targetFd = target;
+    this.#copyChildren(source, target, "");
     copyAttributes(
-      { dirfd: sourceFd.number, name: "." },
-      { dirfd: targetFd.number, name: "." },
-      this.#with(stat),
+      { dirfd: source, name: "." },
+      { dirfd: target, name: "." },
+      this.#with(statOf(source, "")),
     );
+    if (keepMode) call("fchmod", target, before.mode & 0o7777);
   }
 
   /** @param path of the directory below the root, with a "/" at the end unless it is the root */

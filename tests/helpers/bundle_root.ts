@@ -62,13 +62,14 @@ export interface RootResult {
 
 /** Assembles the root and runs the script in it. @throws {UsageError} for what the plan refuses */
 export async function runInRoot({ config, bundle, script, request = {} }: RootRun): Promise<RootResult> {
-  using prepared = prepareBundleRoot(config, {
+  using prepared = await prepareBundleRoot(config, {
     bundle,
     mountNamespace: true,
     userNamespace: false,
     noPivot: false,
     cgroup: { kind: "none" },
     firstInherited: 1,
+    programFile: `${bundle}/program`,
     ...request,
   });
   const program = programWithReport();
@@ -101,4 +102,29 @@ export async function runInRoot({ config, bundle, script, request = {} }: RootRu
   } finally {
     started.release();
   }
+}
+
+/** A line of mountinfo: proc_pid_mountinfo(5). */
+export interface MountLine {
+  /** Path inside the filesystem. */
+  readonly root: string;
+  readonly options: string;
+  /** Optional fields: `shared:1`, `master:2`, `unbindable`. */
+  readonly propagation: string;
+  readonly type: string;
+  readonly source: string;
+  readonly superblock: string;
+}
+
+/** Lines of /proc/self/mountinfo by mount point; of several the last counts. */
+export function mountsOf(mountinfo: string): Readonly<Record<string, MountLine>> {
+  const lines: Record<string, MountLine> = {};
+  for (const line of mountinfo.split("\n")) {
+    const [own = "", filesystem = ""] = line.split(" - ");
+    const [, , , root = "", point = "", options = "", ...propagation] = own.split(" ");
+    const [type = "", source = "", superblock = ""] = filesystem.split(" ");
+    if (type !== "")
+      lines[point] = { root, options, propagation: propagation.join(" "), type, source, superblock };
+  }
+  return lines;
 }

@@ -12,7 +12,7 @@ import {
 import { callRaw } from "../../linux/call.ts";
 import { HOOK_KINDS, NAMESPACE_TYPES } from "../../oci/bundle/config.ts";
 import { MEMORY_POLICY_FLAGS, MEMORY_POLICY_MODES } from "../../oci/bundle/memory_policy.ts";
-import { MOUNT_OPTIONS } from "../../runtime/rootfs/mount_options.ts";
+import { mountOptionNames } from "../../runtime/rootfs/mount_options.ts";
 import { ALL_CAPABILITIES, capabilityNames } from "../../runtime/security/capability.ts";
 import { SECCOMP_ARCHES } from "../../runtime/security/seccomp_arch.ts";
 import { SECCOMP_ACTIONS, SECCOMP_OPERATORS } from "../../runtime/security/seccomp_profile.ts";
@@ -32,7 +32,7 @@ export function readFeatures(): object {
     ociVersionMin: VERSION_MIN,
     ociVersionMax: RUNTIME_SPEC_VERSION,
     hooks: HOOK_KINDS,
-    mountOptions: MOUNT_OPTIONS,
+    mountOptions: mountOptionNames(),
     linux: linuxFeatures(),
     annotations: {
       "org.opencontainers.runc.checkpoint.enabled": String(findCriu() !== undefined),

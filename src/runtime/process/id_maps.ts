@@ -24,9 +24,11 @@ export type IdMappings = Pick<Linux, "uidMappings" | "gidMappings">;
 /** Writes both maps of process `pid`. @throws {IdMapError} when the kernel or the helper refuses. */
 export function writeIdMaps(pid: number, { uidMappings, gidMappings }: IdMappings): void {
   const single = uidMappings.length === 1 && uidMappings[0]?.size === 1;
+  const root = process.geteuid?.() === 0;
   try {
-    if (single) {
-      writeSmallFile(`/proc/${pid}/setgroups`, "deny");
+    // Root needs neither subordinate ids nor the programs that check them.
+    if (single || root) {
+      if (!root) writeSmallFile(`/proc/${pid}/setgroups`, "deny");
       writeSmallFile(`/proc/${pid}/uid_map`, mapText(uidMappings));
       writeSmallFile(`/proc/${pid}/gid_map`, mapText(gidMappings));
     } else {

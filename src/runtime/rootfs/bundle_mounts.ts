@@ -49,7 +49,7 @@ function decideMount(
     mount,
     kind: kindOf(type, { options, prepared }),
     type,
-    source: bind ? absolute(host.bundle, mount.source ?? "") : (mount.source ?? type),
+    source: bind ? absoluteSource(host.bundle, mount.source ?? "") : (mount.source ?? type),
     destination: prepared.destination ?? cleanPath(mount.destination),
     options,
     prepared,
@@ -69,8 +69,13 @@ function kindOf(
   return type === "cgroup" || type === "cgroup2" ? "cgroup" : "filesystem";
 }
 
-const absolute = (bundle: string, source: string): string =>
+/** Sources of bind mounts, and the root, are relative to the bundle (config.md#mounts, #root). */
+export const absoluteSource = (bundle: string, source: string): string =>
   source.startsWith("/") ? source : `${bundle}/${source}`;
+
+/** Whether a bind mount takes what is mounted below its source too; the type alone, without an option, does. */
+export const isRecursive = ({ options = [] }: Mount): boolean =>
+  options.includes("rbind") || !options.includes("bind");
 
 /** A tmpfs has the permissions of what it covers, unless it is told others. */
 function withMode({ type, options = [] }: Mount, { mode }: PreparedMount): readonly string[] {
@@ -103,10 +108,8 @@ export function planSources(program: Program, mounts: readonly BundleMount[]): M
 }
 
 function openSource(program: Program, { mount, options, source }: BundleMount): Variable {
-  // Options may say `bind` without the type and the type without an option: config.md#mounts has both.
-  const recursive = options.actions.has("rbind") || mount.options?.includes("bind") !== true;
   const nofollow = options.actions.has("src-nofollow") ? AT_SYMLINK_NOFOLLOW : 0;
-  const flags = OPEN_TREE_CLONE | (recursive ? AT_RECURSIVE : 0) | nofollow;
+  const flags = OPEN_TREE_CLONE | (isRecursive(mount) ? AT_RECURSIVE : 0) | nofollow;
   return program.open_tree(AT_FDCWD, source, flags).result;
 }
 

@@ -91,14 +91,15 @@ export type MountAction = (typeof actions)[number];
 const neutral = new Set(["defaults", "silent", "loud"]);
 
 /** Names of all options that are no data of a filesystem, sorted: `features`. */
-export const MOUNT_OPTIONS: readonly string[] = [
-  ...Object.keys(attributes).flatMap((name) => [name, `r${name}`]),
-  ...Object.keys(propagations).flatMap((name) => [name, `r${name}`]),
-  ...superblockFlags,
-  ...Object.keys(classicFlags),
-  ...actions,
-  ...neutral,
-].sort();
+export const mountOptionNames = (): readonly string[] =>
+  [
+    ...Object.keys(attributes).flatMap((name) => [name, `r${name}`]),
+    ...Object.keys(propagations).flatMap((name) => [name, `r${name}`]),
+    ...superblockFlags,
+    ...Object.keys(classicFlags),
+    ...actions,
+    ...neutral,
+  ].sort();
 
 /** Parsed options of one mount. */
 export interface MountOptions {

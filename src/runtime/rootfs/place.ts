@@ -110,7 +110,7 @@ function coverOf({ mounted }: Assembly, path: string): string | undefined {
 }
 
 /** Paths that must not be reached through a link of the image, whatever is mounted there. */
-const isReal = (path: string): boolean => path === "/dev" || /^\/(proc|sys)(\/|$)/.test(path);
+export const isReal = (path: string): boolean => path === "/dev" || /^\/(proc|sys)(\/|$)/.test(path);
 
 /** Opens a directory of the root that must be real, and makes it with its parents where it is missing. */
 function ensureReal(program: Program, root: Variable, { path, kind }: Place): Variable {

@@ -3,12 +3,17 @@
  * plan (bundle_root.ts) what it has found. Nothing is changed on the host.
  */
 import { UsageError } from "../../errors.ts";
-import { AT_FDCWD, O_CLOEXEC, O_PATH, S_IFDIR, S_IFMT } from "../../linux/abi/fcntl.ts";
+import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_PATH } from "../../linux/abi/fcntl.ts";
 import { call, callRaw, cstr } from "../../linux/call.ts";
-import { exists } from "../../linux/small_file.ts";
-import { STAT_SIZE, statMode } from "../../linux/stat.ts";
+import { exists, readSmallText } from "../../linux/small_file.ts";
+import { inheritedFd } from "../../linux/spawn.ts";
 import type { Mount, RuntimeConfig } from "../../oci/bundle/config.ts";
 import type { BundleRootHost, CgroupView, PreparedMount } from "./bundle_host.ts";
+import { absoluteSource } from "./bundle_mounts.ts";
+import { canMakeDevices } from "./can_make_devices.ts";
+import { openDetached } from "./detached.ts";
+import { fullKernelMounts } from "./host_mounts.ts";
+import { prepareMount } from "./prepare_mount.ts";
 
 /** What the engine knows of the container. */
 export interface RootRequest {
@@ -18,10 +23,14 @@ export interface RootRequest {
   readonly mountNamespace: boolean;
   /** It is in a user namespace other than this process's. */
   readonly userNamespace: boolean;
+  /** Path of the user namespace that it joins; its maps are meant where config.json has none. */
+  readonly userNamespacePath?: string;
   readonly noPivot: boolean;
   readonly cgroup: CgroupView;
   /** Index of the first descriptor that the program inherits for its root (inheritedFd). */
   readonly firstInherited: number;
+  /** Path for a program where memfds may not be executed; it does not stay. */
+  readonly programFile: string;
 }
 
 /** What the plan needs, and what the program has to inherit for it. */
@@ -31,55 +40,64 @@ export interface PreparedRoot extends Disposable {
   readonly inherit: readonly number[];
 }
 
-const stat = new Uint8Array(new ArrayBuffer(STAT_SIZE));
+/** What is opened on the way. */
+export interface Preparation {
+  readonly config: RuntimeConfig;
+  readonly request: RootRequest;
+  readonly rootfs: string;
+  /** A descriptor of the root directory. */
+  readonly rootFd: number;
+  /** Keeps a descriptor for the program. @returns its number there */
+  readonly keep: (fd: number) => number;
+}
 
 /**
  * Prepares the root of a bundle.
- * @throws {UsageError} when the root directory or the source of a bind mount does not exist.
+ * @throws {UsageError} when the root directory or the source of a bind mount does not exist, or cannot be mapped.
  */
-export function prepareBundleRoot(config: RuntimeConfig, request: RootRequest): PreparedRoot {
+export async function prepareBundleRoot(config: RuntimeConfig, request: RootRequest): Promise<PreparedRoot> {
+  const rootfs = absoluteSource(request.bundle, config.root?.path ?? "rootfs");
+  const rootFd = callRaw("openat", AT_FDCWD, cstr(rootfs), O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (rootFd < 0) throw new UsageError(`Cannot use "${rootfs}" as root: it is no directory`);
+  const inherit: number[] = [];
+  const close = () => {
+    for (const fd of inherit) call("close", fd);
+    inherit.length = 0;
+  };
+  const keep = (fd: number) => inheritedFd(request.firstInherited + inherit.push(fd) - 1);
+  try {
+    const host = await lookAtHost({ config, request, rootfs, rootFd, keep });
+    return { host, inherit, [Symbol.dispose]: close };
+  } catch (error) {
+    close();
+    throw error;
+  } finally {
+    call("close", rootFd);
+  }
+}
+
+async function lookAtHost(preparation: Preparation): Promise<BundleRootHost> {
+  const { config, request, rootfs, keep } = preparation;
   const { bundle, mountNamespace, userNamespace, noPivot, cgroup } = request;
-  const rootfs = absolute(bundle, config.root?.path ?? "rootfs");
-  if (!isDirectoryAt(rootfs)) throw new UsageError(`Cannot use "${rootfs}" as root: it is no directory`);
+  const tree =
+    userNamespace && mountNamespace ? openDetached(rootfs, { recursive: true, nofollow: false }) : undefined;
   const mounts = new Map<Mount, PreparedMount>();
+  const hidden: string[] = [];
   for (const mount of config.mounts ?? []) {
-    const prepared = prepareMount(mount, bundle);
+    const prepared = await prepareMount(mount, preparation, hidden);
     if (prepared !== undefined) mounts.set(mount, prepared);
   }
-  const host = {
+  return {
     bundle,
     rootfs,
+    ...(tree === undefined ? {} : { rootFd: keep(tree) }),
     mountNamespace,
     userNamespace,
+    bindDevices: userNamespace || !canMakeDevices(),
     noPivot,
+    kernelMounts: noPivot ? fullKernelMounts(readSmallText("/proc/self/mountinfo") ?? "", rootfs) : [],
     cgroup,
+    selinux: config.linux?.mountLabel ? exists("/sys/fs/selinux/enforce") : false,
     mounts,
-    bindDevices: userNamespace,
-    kernelMounts: [],
-    selinux: exists("/sys/fs/selinux/enforce"),
   };
-  return { host, inherit: [], [Symbol.dispose]: () => undefined };
-}
-
-const absolute = (bundle: string, path: string): string =>
-  path.startsWith("/") ? path : `${bundle}/${path}`;
-
-function prepareMount(mount: Mount, bundle: string): PreparedMount | undefined {
-  const { options = [], source = "", destination } = mount;
-  if (mount.type !== "bind" && !options.includes("bind") && !options.includes("rbind")) return undefined;
-  const path = absolute(bundle, source);
-  const mode = modeOf(path);
-  if (mode === undefined)
-    throw new UsageError(`Cannot mount "${path}" on "${destination}": the source does not exist`);
-  return { sourceIsDirectory: (mode & S_IFMT) === S_IFDIR };
-}
-
-const isDirectoryAt = (path: string): boolean => ((modeOf(path) ?? 0) & S_IFMT) === S_IFDIR;
-
-function modeOf(path: string): number | undefined {
-  const fd = callRaw("openat", AT_FDCWD, cstr(path), O_PATH | O_CLOEXEC);
-  if (fd < 0) return undefined;
-  call("fstat", fd, stat);
-  call("close", fd);
-  return statMode(stat);
 }

@@ -1,0 +1,55 @@
+/**
+ * A path of an image that leads nowhere yet, as it will be once it is made: links on the way are followed inside the
+ * root, as far as there are any. /etc/resolv.conf of many images is such a link. Only a hint for the plan: the program
+ * looks the path up again, inside the root.
+ */
+import {
+  O_CLOEXEC,
+  O_NOFOLLOW,
+  O_PATH,
+  RESOLVE_IN_ROOT,
+  RESOLVE_NO_MAGICLINKS,
+  RESOLVE_NO_SYMLINKS,
+} from "../../linux/abi/fcntl.ts";
+import { callRaw } from "../../linux/call.ts";
+import { tryOpenat2, tryReadlinkat } from "../../linux/file.ts";
+
+/** The kernel follows 40 (path_resolution(7)). */
+const LINKS_MAX = 40;
+const itself = {
+  flags: O_PATH | O_NOFOLLOW | O_CLOEXEC,
+  resolve: RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS,
+};
+
+/** The path without links; as it was when there are too many. @param path absolute and clean */
+export function resolveMissing(rootFd: number, path: string): string {
+  let links = 0;
+  const done: string[] = [];
+  const left = path.split("/").slice(1).reverse();
+  for (let name = left.pop(); name !== undefined; name = left.pop()) {
+    if (name === "" || name === ".") continue;
+    if (name === "..") {
+      done.pop();
+      continue;
+    }
+    const target = readLink(rootFd, [...done, name].join("/"));
+    if (target === undefined) {
+      done.push(name);
+      continue;
+    }
+    links += 1;
+    if (links > LINKS_MAX) return path;
+    if (target.startsWith("/")) done.length = 0;
+    left.push(...target.split("/").reverse());
+  }
+  return `/${done.join("/")}`;
+}
+
+/** Target of a symbolic link in the root; undefined for anything else, and for nothing. */
+function readLink(rootFd: number, path: string): string | undefined {
+  const fd = tryOpenat2(rootFd, path, itself);
+  if (fd < 0) return undefined;
+  const target = tryReadlinkat(fd, "");
+  callRaw("close", fd);
+  return typeof target === "number" ? undefined : target.toString();
+}
