@@ -23,8 +23,8 @@ export const limit: Whole = whole(-1, I64_MAX);
 /** User and group numbers. The greatest uint32 is -1 to the kernel: "leave as it is" (setresuid(2)). */
 export const idNumber: Whole = whole(0, U32_MAX - 1);
 
-/** More processors or memory nodes than any kernel is built for (NR_CPUS, MAX_NUMNODES). */
-const LIST_NUMBER_MAX = 65_535;
+/** Last processor that a kernel can be built for (NR_CPUS); of memory nodes there are fewer (MAX_NUMNODES). */
+const LIST_NUMBER_MAX = 8191;
 
 /** A list of processors or memory nodes as the kernel reads it (cpuset(7), list format): `0-3,7`. */
 export const numberList: Judge = (text) => {

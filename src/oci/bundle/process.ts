@@ -1,11 +1,21 @@
 /** `process`: what is executed, as whom and with which limits (config.md#process and the sections below it). */
 
 import { show } from "../json.ts";
-import type { Process, Rlimit } from "./config.ts";
+import type { Capabilities, Process, Rlimit } from "./config.ts";
 import { CAPABILITY_NAMES, RLIMIT_NAMES } from "./names.ts";
 import { idNumber, numberList, uint16, uint64 } from "./numbers.ts";
 import { ioPriority, scheduler } from "./scheduling.ts";
-import { absolutePath, flag, list, record, type Schema, TEXT_BYTES_MAX, text, whole } from "./schema.ts";
+import {
+  absolutePath,
+  flag,
+  list,
+  type Report,
+  record,
+  type Schema,
+  TEXT_BYTES_MAX,
+  text,
+  whole,
+} from "./schema.ts";
 
 /** Far above what fits into the 6 MiB that the kernel takes for arguments and environment together. */
 const ARGUMENTS_MAX = 65_536;
@@ -40,13 +50,31 @@ function judgeCapability(name: string): string | undefined {
   return isKnown ? undefined : `Linux has no capability ${show(name)}`;
 }
 
-const capabilities = record("config.md#linux-process", {
-  bounding: capabilitySet,
-  effective: capabilitySet,
-  inheritable: capabilitySet,
-  permitted: capabilitySet,
-  ambient: capabilitySet,
-});
+const capabilities = record<Capabilities>(
+  "config.md#linux-process",
+  {
+    bounding: capabilitySet,
+    effective: capabilitySet,
+    inheritable: capabilitySet,
+    permitted: capabilitySet,
+    ambient: capabilitySet,
+  },
+  { rule: checkCapabilities },
+);
+
+/**
+ * What capset(2) refuses. An ambient capability that is neither permitted nor inheritable is left out when the process
+ * starts, as by runc, whose own template has such.
+ */
+function checkCapabilities(sets: Capabilities, report: Report): void {
+  const { bounding = [], permitted = [], effective = [], inheritable = [] } = sets;
+  for (const name of effective) {
+    if (!permitted.includes(name)) report("effective", `${name} is not in the permitted set`);
+  }
+  for (const name of inheritable) {
+    if (!bounding.includes(name)) report("inheritable", `${name} is not in the bounding set`);
+  }
+}
 
 function judgeLimit(name: string): string | undefined {
   const isKnown = name.startsWith("RLIMIT_") && (RLIMIT_NAMES as readonly string[]).includes(name.slice(7));

@@ -54,7 +54,7 @@ export const ioPriority = record<IoPriority>(
     class: oneOf("IOPRIO_CLASS_RT", "IOPRIO_CLASS_BE", "IOPRIO_CLASS_IDLE"),
     priority: whole(0, IO_PRIORITY_MAX),
   },
-  { required: ["class"] },
+  { required: ["class", "priority"] },
 );
 
 /** What belongs to another policy would be skipped silently by the kernel. */

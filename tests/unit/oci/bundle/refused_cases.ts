@@ -45,6 +45,12 @@ export const REFUSED_AT_TOP: Readonly<Record<string, readonly Case[]>> = {
       { "process.capabilities.bounding": ["KILL"] },
       "process.capabilities.bounding[0]",
     ],
+    ["more than is permitted", { "process.capabilities.permitted": [] }, "process.capabilities.effective"],
+    [
+      "more to inherit than is bounded",
+      { "process.capabilities.inheritable": ["CAP_KILL"] },
+      "process.capabilities.inheritable",
+    ],
     [
       "an unknown limit",
       { "process.rlimits": [{ type: "RLIMIT_FOO", soft: 1, hard: 1 }] },
@@ -127,6 +133,12 @@ export const REFUSED_AT_TOP: Readonly<Record<string, readonly Case[]>> = {
       { "process.scheduler": { policy: "SCHED_OTHER", flags: ["X"] } },
       "process.scheduler.flags[0]",
     ],
+    [
+      "an I/O class without a priority",
+      { "process.ioPriority": { class: "IOPRIO_CLASS_BE" } },
+      "process.ioPriority.priority",
+    ],
+    ["processor 8192", { "process.execCPUAffinity.initial": "8192" }, "process.execCPUAffinity.initial"],
     [
       "I/O priority 8",
       { "process.ioPriority": { class: "IOPRIO_CLASS_BE", priority: 8 } },

@@ -12,7 +12,7 @@ export function validConfig(): object {
       user: { uid: 0, gid: 0 },
       args: ["/bin/true"],
       env: ["PATH=/bin", "EMPTY="],
-      capabilities: { bounding: ["CAP_CHOWN"], effective: ["CAP_CHOWN"] },
+      capabilities: { bounding: ["CAP_CHOWN"], effective: ["CAP_CHOWN"], permitted: ["CAP_CHOWN"] },
       rlimits: [{ type: "RLIMIT_NOFILE", soft: 1024, hard: 4096 }],
       oomScoreAdj: -5,
     },
