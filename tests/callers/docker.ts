@@ -1,0 +1,65 @@
+/** Debian's dockerd, with data and a socket of its own, in a host of its own; the runtime is named in daemon.json. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { buildTar } from "../helpers/tar_builder.ts";
+import { Engine, IMAGE } from "./engine.ts";
+import { type CallerHost, startOnHost, until } from "./host.ts";
+import { imageEntries } from "./image.ts";
+import { installRuntime } from "./runtime.ts";
+
+/** The name of the runtime in daemon.json. */
+export const RUNTIME_NAME = "added";
+
+export interface DockerOptions {
+  readonly hostName: string;
+  /** Whether containers that name no runtime get this one, too. */
+  readonly isDefault: boolean;
+  /** Further settings of daemon.json. */
+  readonly settings?: Readonly<Record<string, unknown>>;
+}
+
+/** Starts a host with a dockerd in it, and imports the image. */
+export function startDocker(options: DockerOptions): Promise<Engine> {
+  return startOnHost(options.hostName, async (host) => {
+    const engine = await startDockerIn(host, options);
+    // The first containers make what stays: the parent of all control groups, a mount of the host's network namespace.
+    await engine.once([], ["true"]);
+    await engine.once(["--network=host"], ["true"]);
+    return engine;
+  });
+}
+
+/** Starts dockerd in a host. @throws {Error} with its log when it does not answer */
+export async function startDockerIn(host: CallerHost, options: DockerOptions): Promise<Engine> {
+  const archive = `${host.directory}/image.tar`;
+  writeFileSync(archive, buildTar(imageEntries()));
+  writeFileSync(`${host.directory}/daemon.json`, JSON.stringify(daemonSettings(host, options)));
+  const path = (name: string): string => `${host.directory}/${name}`;
+  const flags = [
+    ["--host", `unix://${path("socket")}`, "--config-file", path("daemon.json")],
+    ["--data-root", path("data"), "--exec-root", path("exec"), "--pidfile", path("docker.pid")],
+    // The default, -500, takes CAP_SYS_RESOURCE, which root may lack.
+    ["--oom-score-adjust=0", "--log-level=warn"],
+  ].flat();
+  host.daemon("dockerd", ["dockerd", ...flags]);
+  const command = host.script("docker", [
+    `export DOCKER_HOST=unix://${path("socket")} DOCKER_CONFIG=${host.makeDirectory("client")} DOCKER_BUILDKIT=0`,
+    `exec ${path("enter")} docker "$@"`,
+  ]);
+  const engine = new Engine({ kind: "docker", host, command });
+  await until("dockerd answers", async () => (await engine.run(["version"])).exitCode === 0).catch(
+    (cause) => {
+      throw new Error(readFileSync(path("dockerd.log"), "utf8"), { cause });
+    },
+  );
+  await engine.succeed(["import", "--change", 'CMD ["/bin/sh"]', archive, IMAGE]);
+  return engine;
+}
+
+function daemonSettings(host: CallerHost, { isDefault, settings }: DockerOptions): Record<string, unknown> {
+  const path = installRuntime(host.directory);
+  return {
+    runtimes: { [RUNTIME_NAME]: { path }, second: { path } },
+    ...(isDefault ? { "default-runtime": RUNTIME_NAME } : {}),
+    ...settings,
+  };
+}

@@ -1,0 +1,73 @@
+/** What podman and docker have in common: a command line, names of containers, and one image. */
+import { type PipedOptions, type PipedResult, runPiped } from "../helpers/pipes.ts";
+import { Screen } from "../helpers/screen.ts";
+import { type CallerHost, successOf } from "./host.ts";
+
+const COMMAND_MS_MAX = 15_000;
+
+/** The image that every row runs. */
+export const IMAGE = "busy";
+
+/** The container of a row that needs but one. */
+export const NAME = "box";
+
+/** podman or docker, started and with the image in it. */
+export class Engine {
+  readonly kind: "podman" | "docker";
+  readonly host: CallerHost;
+  /** A script that is the command line, from wherever it is called. */
+  readonly command: string;
+
+  constructor({ kind, host, command }: Pick<Engine, "kind" | "host" | "command">) {
+    this.kind = kind;
+    this.host = host;
+    this.command = command;
+  }
+
+  /** Runs `podman ARGS…` or `docker ARGS…` and gives whatever comes of it. */
+  run(args: readonly string[], options: PipedOptions = {}): Promise<PipedResult> {
+    return runPiped([this.command, ...args], {
+      timeoutMs: COMMAND_MS_MAX,
+      ...options,
+      env: this.host.env(options.env),
+    });
+  }
+
+  /** As {@link run}. @returns what it says, trimmed @throws {Error} when it fails */
+  async succeed(args: readonly string[], options: PipedOptions = {}): Promise<string> {
+    return successOf([this.kind, ...args], await this.run(args, options));
+  }
+
+  /** `run --rm OPTIONS… busy COMMAND…`. @returns its output, trimmed @throws {Error} when it fails */
+  once(options: readonly string[], command: readonly string[]): Promise<string> {
+    return this.succeed(["run", "--rm", ...options, IMAGE, ...command]);
+  }
+
+  /** Starts a container named {@link NAME} in the background. */
+  async background(options: readonly string[], command: readonly string[]): Promise<void> {
+    await this.succeed(["run", "-d", "--name", NAME, ...options, IMAGE, ...command]);
+  }
+
+  /** `exec box COMMAND…`. @returns its output, trimmed @throws {Error} when it fails */
+  exec(command: readonly string[]): Promise<string> {
+    return this.succeed(["exec", NAME, ...command]);
+  }
+
+  /** `inspect --format`. */
+  inspect(format: string, name = NAME): Promise<string> {
+    return this.succeed(["inspect", "--format", format, name]);
+  }
+
+  /** A terminal of 100 columns and 30 rows, with a shell of the machine in it; `$C` is the command line. */
+  screen(): Screen {
+    const socket = `${this.host.directory}/tmux-${crypto.randomUUID().slice(0, 8)}`;
+    const env = { PS1: "host> ", C: this.command, HOME: this.host.directory };
+    return new Screen(socket, { env, columns: 100, rows: 30 });
+  }
+
+  async reset(): Promise<void> {
+    const ids = (await this.succeed(["ps", "-aq"])).split("\n").filter(Boolean);
+    const grace = this.kind === "podman" ? ["-t", "0"] : [];
+    if (ids.length > 0) await this.succeed(["rm", "-f", ...grace, "-v", ...ids]);
+  }
+}
