@@ -90,12 +90,12 @@ export function sizeAt(value: unknown, path: string): number {
  * The value for a message, cut short; foreign text is quoted, and what a terminal would obey or not show is written
  * as its number, so that it can forge nothing.
  */
-export function show(value: unknown): string {
+export function show(value: unknown, lengthMax = SHOWN_LENGTH_MAX): string {
   if (value === undefined) return "nothing";
   // Never printed in full: a list nested a million deep parses, but cannot be written again.
   if (Array.isArray(value)) return "an array";
   if (typeof value === "object" && value !== null) return "an object";
   const quoted = typeof value === "bigint" ? String(value) : JSON.stringify(value);
   const text = quoted.replace(/\p{C}/gu, (sign) => `\\u{${sign.codePointAt(0)?.toString(16)}}`);
-  return text.length > SHOWN_LENGTH_MAX ? `${text.slice(0, SHOWN_LENGTH_MAX)}…` : text;
+  return text.length > lengthMax ? `${text.slice(0, lengthMax)}…` : text;
 }

@@ -11,6 +11,7 @@ import { ConfigError, type Fault, formatFault } from "../../oci/bundle/fault.ts"
 import { scanJson } from "../../oci/bundle/json_scan.ts";
 import { isBindMount } from "../../oci/bundle/mounts.ts";
 import { inspectConfig } from "../../oci/bundle/parse.ts";
+import { PATH_BYTES_MAX } from "../../oci/bundle/schema.ts";
 import { DOCUMENT_BYTES_MAX, show } from "../../oci/json.ts";
 import { bundleFilter } from "../../runtime/security/bundle_filter.ts";
 import { RuntimeError } from "./context.ts";
@@ -74,13 +75,13 @@ function rootFaults(bundle: string, { root }: Partial<RuntimeConfig>): readonly 
   if (root === undefined) return [];
   const path = resolve(bundle, root.path);
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return [];
-  return [{ path: "root.path", message: `${show(path)} is no directory`, section: "config.md#root" }];
+  return [{ path: "root.path", message: `${shown(path)} is no directory`, section: "config.md#root" }];
 }
 
 function mountFaults(bundle: string, { mounts = [] }: Partial<RuntimeConfig>): readonly Fault[] {
   return mounts.flatMap((mount, index) => {
     if (!isBindMount(mount) || exists(resolve(bundle, mount.source ?? ""))) return [];
-    const message = `${show(mount.source)} does not exist on this machine`;
+    const message = `${shown(mount.source)} does not exist on this machine`;
     return [{ path: `mounts[${index}].source`, message, section: "config.md#mounts" }];
   });
 }
@@ -101,7 +102,7 @@ function hookFault(hook: Hook, path: string): readonly Fault[] {
     return [];
   } catch {
     // Whatever the reason is, it will not run.
-    const message = `${show(hook.path)} cannot be executed on this machine`;
+    const message = `${shown(hook.path)} cannot be executed on this machine`;
     return [{ path, message, section: "config.md#posix-platform-hooks" }];
   }
 }
@@ -109,7 +110,7 @@ function hookFault(hook: Hook, path: string): readonly Fault[] {
 function namespaceFaults({ linux }: Partial<RuntimeConfig>): readonly Fault[] {
   return (linux?.namespaces ?? []).flatMap(({ path }, index) => {
     if (path === undefined || exists(path)) return [];
-    const message = `${show(path)} does not exist on this machine`;
+    const message = `${shown(path)} does not exist on this machine`;
     return [{ path: `linux.namespaces[${index}].path`, message, section: "config-linux.md#namespaces" }];
   });
 }
@@ -121,9 +122,13 @@ function seccompFaults({ linux }: Partial<RuntimeConfig>): readonly Fault[] {
     return [];
   } catch (error) {
     if (error instanceof ConfigError) return error.faults;
-    if (!(error instanceof RangeError)) throw error;
+    // A filter that is too long, and a number in a form that only the compiler knows.
+    if (!(error instanceof RangeError || error instanceof SyntaxError)) throw error;
     return [{ path: "linux.seccomp", message: error.message, section: "config-linux.md#seccomp" }];
   }
 }
+
+/** A path whole, and without anything that a terminal would obey. */
+const shown = (path: string | undefined): string => show(path, PATH_BYTES_MAX);
 
 const exists = (path: string): boolean => statSync(path, { throwIfNoEntry: false }) !== undefined;

@@ -58,6 +58,7 @@ export function bundleFilter(
 ): BundleFilter {
   const profile = parse(config);
   refuseForeignForm(profile);
+  refuseIdleErrno(profile);
   const policy = resolveBundleProfile(profile, native);
   const listener = listenerOf(profile);
   const flags = flagsOf(profile, "flags" in config, listener !== undefined);
@@ -72,6 +73,18 @@ function parse(config: object): SeccompProfile {
   } catch (error) {
     if (error instanceof JsonValueError) refuse(field(error.path), `it is not ${error.expected}`);
     throw error;
+  }
+}
+
+/** config-linux.md#seccomp: an error number is for the actions that return one. */
+function refuseIdleErrno({ defaultAction, defaultErrnoRet, syscalls }: SeccompProfile): void {
+  const takesErrno = (action: string): boolean => action === "SCMP_ACT_ERRNO" || action === "SCMP_ACT_TRACE";
+  if (defaultErrnoRet !== undefined && !takesErrno(defaultAction)) {
+    refuse(field("defaultErrnoRet"), `${defaultAction} returns no error number`);
+  }
+  for (const [index, { action, errnoRet }] of syscalls.entries()) {
+    if (errnoRet === undefined || takesErrno(action)) continue;
+    refuse(field(`syscalls[${index}].errnoRet`), `${action} returns no error number`);
   }
 }
 

@@ -78,6 +78,30 @@ describe("checkBundle()", () => {
     expect(faults.map(({ path }) => path)).toEqual(["hostname", "root.path"]);
   });
 
+  test.each([
+    [{ defaultAction: "SCMP_ACT_ALLOW", flags: ["X"] }, "linux.seccomp.flags[0]"],
+    [{ defaultAction: "SCMP_ACT_NOTIFY" }, "linux.seccomp.defaultAction"],
+    [{ defaultAction: "SCMP_ACT_KILL", defaultErrnoRet: 1 }, "linux.seccomp.defaultErrnoRet"],
+    [
+      {
+        defaultAction: "SCMP_ACT_ERRNO",
+        syscalls: [{ names: ["read"], action: "SCMP_ACT_ALLOW", errnoRet: 1 }],
+      },
+      "linux.seccomp.syscalls[0].errnoRet",
+    ],
+    [
+      { defaultAction: "SCMP_ACT_ALLOW", syscalls: [{ names: [], action: "SCMP_ACT_LOG" }] },
+      "linux.seccomp.syscalls[0].names",
+    ],
+  ])("compiles the filter %j", async (seccomp, path) => {
+    const starter = starterConfig(undefined) as { readonly linux: object };
+    using bundle = new Bundle({ ...starter, linux: { ...starter.linux, seccomp } });
+
+    const faults = await checkBundle(bundle.path);
+
+    expect(faults.map((fault) => fault.path)).toEqual([path]);
+  });
+
   test("names keys that stand twice", async () => {
     using bundle = new Bundle(starterConfig(undefined));
     const text = JSON.stringify(starterConfig(undefined)).replace('"cwd"', '"cwd":"x","cwd"');
