@@ -29,6 +29,8 @@ export interface EncodedProgram {
   readonly slots: ReadonlyMap<string, number>;
   /** The step at an address, as the report page names it. */
   stepAt(address: number): Step | undefined;
+  /** Address of the step at an index of the program. */
+  addressOfStep(index: number): number;
   /** Address of the step after a label. */
   addressOfLabel(label: Label): number;
   /** Address of a room, for the parent of a program that runs in this process. */
@@ -43,6 +45,7 @@ export function encodeProgram(program: ProgramCore, base: number): EncodedProgra
     bytes: encoder.finish(),
     slots: encoder.slots,
     stepAt: (address) => encoder.stepAt(address),
+    addressOfStep: (index) => encoder.addressOfStep(index),
     addressOfLabel: (label) => encoder.addressOfLabel(label),
     addressOfRoom: (room) => encoder.address(room),
   };
@@ -99,6 +102,10 @@ class Encoder {
 
   address(room: Room): number {
     return this.#base + this.#placeRoom(room.parent ?? room) + room.offset;
+  }
+
+  addressOfStep(index: number): number {
+    return this.#base + (this.#positions[index] as number) * STEP_SIZE;
   }
 
   addressOfLabel(label: Label): number {

@@ -11,6 +11,8 @@ export const report = {
   failure: 0,
   /** 1 when the program gave up because of that failure. */
   failed: 16,
+  /** Id of the second process, where a container takes two (runtime/namespaces.ts). */
+  second: 32,
   /** struct siginfo of the command, written by an init (128 bytes). */
   exit: 128,
   /** Values that the parent fills in while the program waits: from here to the end of the page. */

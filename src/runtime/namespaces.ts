@@ -39,9 +39,6 @@ export const NAMESPACE_FLAGS: Readonly<Record<NamespaceType, number>> = {
   network: CLONE_NEWNET,
 };
 
-/** Where in the report page the first process leaves the id of the second. */
-export const SECOND_PID = report.values;
-
 /** A namespace to be joined. */
 export interface Join {
   readonly flag: number;
@@ -147,18 +144,18 @@ function planEarlyJoins(
 }
 
 /** Ids of a process that enters a user namespace are unmapped until it takes others on. */
-function planNamespaceRoot(program: Program): void {
+export function planNamespaceRoot(program: Program): void {
   program.section("become root of the user namespace").setresgid(0, 0, 0);
   program.setresuid(0, 0, 0);
 }
 
 /** The runtime is the parent of both, since it is the one to wait for the container. */
-function planSecondProcess(program: Program): void {
+export function planSecondProcess(program: Program): void {
   const second = program.label();
   program.section("start the container's process");
   // Not stored at once: the page is shared, and the second process's result is 0.
   const pid = program.clone(CLONE_PARENT | SIGCHLD).onZero(second).result;
-  program.add(pid, 0).storeAt(reportAddress + SECOND_PID);
+  program.add(pid, 0).storeAt(reportAddress + report.second);
   program.exit_group(0);
   program.place(second);
 }

@@ -107,15 +107,20 @@ function lateIdentity(program: Program): IdentityArguments {
  * containers see the same. Root's permitted set is what the bounding set leaves.
  */
 function planCapabilitySets(program: Program, sets: CapabilitySets): void {
-  program.section("set capabilities");
-  const halves = [sets.effective, sets.permitted, sets.inheritable].map(capabilityWords);
-  const header = new Uint8Array(Uint32Array.of(CAPABILITY_VERSION, 0).buffer);
-  const data = Uint32Array.from([...halves.map(([low]) => low), ...halves.map(([, high]) => high)]);
-  program.capset(header, new Uint8Array(data.buffer));
+  planSets(program, sets);
   program.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL).ignoreErrors();
   for (let capability = 0; sets.ambient >> BigInt(capability) !== 0n; capability++) {
     if ((sets.ambient >> BigInt(capability)) & 1n) {
       program.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability);
     }
   }
+}
+
+/** capset(2): effective, permitted and inheritable set. */
+export function planSets(program: Program, sets: CapabilitySets): void {
+  program.section("set capabilities");
+  const halves = [sets.effective, sets.permitted, sets.inheritable].map(capabilityWords);
+  const header = new Uint8Array(Uint32Array.of(CAPABILITY_VERSION, 0).buffer);
+  const data = Uint32Array.from([...halves.map(([low]) => low), ...halves.map(([, high]) => high)]);
+  program.capset(header, new Uint8Array(data.buffer));
 }

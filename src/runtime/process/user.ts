@@ -5,7 +5,7 @@
 import type { Program } from "../../linux/program.ts";
 import type { Process } from "../../oci/bundle/config.ts";
 import { decideCapabilities } from "./capability_sets.ts";
-import { planBecome } from "./credentials.ts";
+import { planBecome, planSets } from "./credentials.ts";
 import { refuse } from "./refusal.ts";
 
 /** Umask of a process whose configuration says nothing, as with runc and crun. */
@@ -17,6 +17,8 @@ export interface UserHost {
   readonly hostBounding: bigint;
   /** False where a user namespace maps a single group without privilege: user_namespaces(7). */
   readonly setgroupsAllowed: boolean;
+  /** Capabilities that are held beyond the configured ones until {@link planFinalCapabilities} [none]. */
+  readonly kept?: bigint;
 }
 
 /**
@@ -31,7 +33,14 @@ export function planUserProcess(program: Program, process: Process, host: UserHo
     refuse(field, "this user namespace maps a single group, and has given up setgroups(2)");
   }
   const { sets, warnings } = decideCapabilities(process.capabilities, host.hostBounding);
-  planBecome(program, { ...host, sets, user });
+  const { kept = 0n } = host;
+  const held = { ...sets, permitted: sets.permitted | kept, effective: sets.effective | kept };
+  planBecome(program, { ...host, sets: held, user });
   program.section("set the umask").umask(user.umask ?? UMASK);
   return warnings.map((warning) => `process.capabilities: ${warning}`);
+}
+
+/** Gives up what was kept: nothing but capset(2) is called. */
+export function planFinalCapabilities(program: Program, process: Process, { hostBounding }: UserHost): void {
+  planSets(program, decideCapabilities(process.capabilities, hostBounding).sets);
 }

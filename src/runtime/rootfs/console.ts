@@ -42,12 +42,15 @@ export interface ConsolePlan {
   readonly size: { readonly height: number; readonly width: number } | undefined;
   /** The process's user, who owns the terminal. */
   readonly uid: number;
+  /** Data that goes along with the master [what runc sends]. */
+  readonly name?: string;
   /** For `exec`: /dev/console is the container's first terminal already. */
   readonly mountConsole: boolean;
 }
 
 /** Opens the terminal, hands out its master, and makes it the controlling terminal and the standard streams. */
-export function planConsole(program: Program, { root, socket, size, uid, mountConsole }: ConsolePlan): void {
+export function planConsole(program: Program, plan: ConsolePlan): void {
+  const { root, socket, size, uid, mountConsole } = plan;
   program.section("open a terminal in /dev/pts");
   const master = planMaster(program, root);
   const terminal = planPeer(program, master);
@@ -59,7 +62,7 @@ export function planConsole(program: Program, { root, socket, size, uid, mountCo
   if (uid !== 0) program.fchownat(terminal, "", uid, SAME_ID, AT_EMPTY_PATH);
   planSentMaster(program.section("send the terminal to the console socket"), master, {
     socket,
-    name: MASTER_NAME,
+    name: plan.name ?? MASTER_NAME,
   });
   if (mountConsole) {
     const dev = program

@@ -1,0 +1,76 @@
+/** From a bundle and what was found of the host to the executable of its program. */
+import { CLONE_NEWUSER } from "../../linux/abi/sched.ts";
+import { FIRST_ADDRESS, writeExecutable } from "../../linux/elf.ts";
+import { encodeProgram } from "../../linux/encode.ts";
+import { type Executable, finishProgram, programWithReport } from "../../linux/spawn.ts";
+import type { Linux } from "../../oci/bundle/config.ts";
+import { type BundleFds, type BundleHost, planBundle } from "../../runtime/bundle_plan.ts";
+import type { NamespacePlan } from "../../runtime/namespaces.ts";
+import type { BundleRootHost } from "../../runtime/rootfs/bundle_host.ts";
+import type { Launch } from "./launch.ts";
+import { processHostOf } from "./process_host.ts";
+import type { LateStep } from "./state_file.ts";
+
+/** What the program is planned from besides the launch. */
+export interface CompileInputs {
+  readonly fds: BundleFds;
+  readonly root: BundleRootHost;
+  readonly keptFds: readonly [first: number, last: number];
+  readonly engineJoinsCgroup: boolean;
+}
+
+/** A compiled program. */
+export interface CompiledBundle {
+  readonly executable: Executable;
+  readonly lateSteps: readonly LateStep[];
+}
+
+/** Plans and encodes the program of a container. @throws {UsageError} {ConfigError} for what cannot be honoured. */
+export async function compileBundle(launch: Launch, inputs: CompileInputs): Promise<CompiledBundle> {
+  const { config } = launch.bundle;
+  const program = programWithReport();
+  const released = planBundle(program, config, await hostOf(launch, inputs));
+  finishProgram(program);
+  const encoded = encodeProgram(program, FIRST_ADDRESS);
+  const lateSteps = program.steps.slice(released).map(({ name, purpose }, index) => ({
+    address: encoded.addressOfStep(released + index),
+    call: name,
+    purpose,
+  }));
+  return { executable: { file: writeExecutable(encoded.bytes), stepAt: encoded.stepAt }, lateSteps };
+}
+
+/** What of the host the program depends on. */
+export async function hostOf(launch: Launch, inputs: CompileInputs): Promise<BundleHost> {
+  const { config } = launch.bundle;
+  const { hooks = {}, linux = {} } = config;
+  const { namespaces } = launch;
+  const { fds, root, engineJoinsCgroup } = inputs;
+  return {
+    id: launch.id,
+    namespaces,
+    fds,
+    root,
+    process: await processHostOf({
+      process: config.process,
+      linux,
+      preserveFds: launch.options.preserveFds,
+      keptFds: inputs.keptFds,
+      userNamespace: launch.userNamespace,
+      setgroupsAllowed: setgroupsAllowed(linux, namespaces),
+    }),
+    noNewKeyring: launch.options.noNewKeyring,
+    engineJoinsCgroup,
+    asksForHooks:
+      (hooks.prestart ?? []).length > 0 ||
+      (hooks.createRuntime ?? []).length > 0 ||
+      (hooks.createContainer ?? []).length > 0 ||
+      Object.keys(linux.netDevices ?? {}).length > 0,
+  };
+}
+
+/** A single group that is mapped without privilege takes setgroups(2) away: user_namespaces(7). */
+const setgroupsAllowed = ({ gidMappings = [] }: Linux, { made }: NamespacePlan): boolean =>
+  (made & CLONE_NEWUSER) === 0 ||
+  process.geteuid?.() === 0 ||
+  !(gidMappings.length === 1 && gidMappings[0]?.size === 1);

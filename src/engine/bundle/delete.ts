@@ -1,0 +1,80 @@
+/**
+ * `delete`: takes away everything that the container has left: processes, control groups, its directory; then its poststop
+ * hooks run (runtime.md#delete). What an engine that was killed left half made goes the same way.
+ */
+import { SIGKILL } from "../../linux/abi/sched.ts";
+import { call } from "../../linux/call.ts";
+import { exists } from "../../linux/small_file.ts";
+import { checkId } from "./container_id.ts";
+import { type RuntimeContext, RuntimeError } from "./context.ts";
+import { openProcess, signalProcess } from "./kill.ts";
+import { statusOf } from "./state.ts";
+import { StateDirectory } from "./state_directory.ts";
+import { readStateFile, type StateFile } from "./state_file.ts";
+
+/** How long a killed process may take to end. */
+const END_MS_MAX = 10_000;
+const POLLIN = 1;
+
+/**
+ * Deletes container `id`. With `force` a missing one is no error, and one that runs is killed.
+ * @throws {RuntimeError} when it runs, or does not end.
+ */
+export async function deleteContainer(
+  id: string,
+  { force, context }: { readonly force: boolean; readonly context: RuntimeContext },
+): Promise<void> {
+  if (force && !exists(`${context.root}/${checkId(id)}`)) return;
+  using directory = await StateDirectory.open(context.root, checkId(id));
+  const file = readStateFile(directory.path);
+  if (file === undefined) return directory.remove();
+  const status = await statusOf(file, { directory: directory.path, context });
+  // The lock is ours, so nobody creates it any more.
+  if (!force && (status === "running" || status === "paused")) {
+    throw new RuntimeError(`cannot delete container ${id} that is not stopped: ${status}`, {
+      hint: "Stop it first, or delete --force",
+    });
+  }
+  await removeContainer(directory, file);
+}
+
+/** Removes the container that `directory` holds the lock of, whatever it is doing. */
+export async function removeContainer(directory: StateDirectory, file: StateFile): Promise<void> {
+  await endProcesses(file);
+  if (file.cgroup !== undefined) {
+    const { removeCgroup } = await import("../../runtime/cgroup/remove.ts");
+    await removeCgroup(file.cgroup);
+  }
+  try {
+    if (file.hooks.includes("poststop")) {
+      const { runStateHooks } = await import("./state_hooks.ts");
+      runStateHooks("poststop", { directory: directory.path, file, status: "stopped" });
+    }
+  } finally {
+    directory.remove();
+  }
+}
+
+async function endProcesses(file: StateFile): Promise<void> {
+  const pidfd = openProcess(file);
+  try {
+    if (pidfd !== undefined) signalProcess(file, SIGKILL);
+    // Others in the group: those of exec, and all where the PID namespace is shared.
+    if (file.cgroup !== undefined) {
+      const { killCgroup } = await import("../../runtime/cgroup/processes.ts");
+      killCgroup(file.cgroup, SIGKILL);
+    }
+    if (pidfd !== undefined) awaitEnd(pidfd);
+  } finally {
+    if (pidfd !== undefined) call("close", pidfd);
+  }
+}
+
+/** A pidfd can be read from once its process has ended (pidfd_open(2)). */
+function awaitEnd(pidfd: number): void {
+  const watched = new Uint8Array(Int32Array.of(pidfd, POLLIN).buffer);
+  const timeout = new Uint8Array(BigInt64Array.of(BigInt(END_MS_MAX / 1000), 0n).buffer);
+  if (call("ppoll", watched, 1, timeout, null, 8) === 0) {
+    throw new RuntimeError("container does not end: its process is still there after SIGKILL");
+  }
+}

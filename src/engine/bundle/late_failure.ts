@@ -1,0 +1,28 @@
+/**
+ * What went wrong after the program of a created container was let go: the page that it shared with the engine says at
+ * which step, and state.json what that step was.
+ */
+import { errnoName } from "../../linux/abi/errno.ts";
+import { call } from "../../linux/call.ts";
+import { openSharedPage } from "../../linux/memfd.ts";
+import { report } from "../../linux/program_core.ts";
+import { RuntimeError } from "./context.ts";
+import { stepError } from "./start_error.ts";
+import type { StateFile } from "./state_file.ts";
+
+/** Does nothing when all went well. @throws {RuntimeError} that names the step. */
+export async function lateFailure(directory: string, file: StateFile): Promise<void> {
+  const page = openSharedPage(`${directory}/report`, report.size);
+  try {
+    const view = new DataView(page.bytes.buffer);
+    if (view.getUint32(report.failed, true) === 0) return;
+    const address = view.getUint32(report.failure, true);
+    const errno = -view.getInt32(report.failure + 8, true);
+    const step = file.lateSteps.findLast((late) => late.address <= address);
+    if (step === undefined) throw new RuntimeError(`cannot start the container: ${errnoName(errno)}`);
+    throw stepError({ ...step, errno }, file.process);
+  } finally {
+    call("munmap", page.address, page.bytes.length);
+    call("close", page.fd);
+  }
+}

@@ -1,0 +1,40 @@
+/** What of the host the process of a container depends on: the same for `create` and `exec`. */
+import type { Linux, Process } from "../../oci/bundle/config.ts";
+import { readSecurityModules } from "../../runtime/process/labels.ts";
+import type { ProcessHost } from "../../runtime/process_plan.ts";
+import type { BundleFilter } from "../../runtime/security/bundle_filter.ts";
+import { ALL_CAPABILITIES } from "../../runtime/security/capability.ts";
+import { readHostStatus } from "../host.ts";
+
+/** What is asked about. */
+export interface ProcessRequest {
+  readonly process: Process;
+  readonly linux: Linux;
+  readonly preserveFds: number;
+  readonly keptFds: readonly [first: number, last: number];
+  /** The process is in a user namespace other than this one's. */
+  readonly userNamespace: boolean;
+  readonly setgroupsAllowed: boolean;
+}
+
+/** Looks at this process and at the kernel once. */
+export async function processHostOf(request: ProcessRequest): Promise<ProcessHost> {
+  const { process, linux, userNamespace } = request;
+  const status = readHostStatus();
+  const labelled = (process.apparmorProfile ?? "") !== "" || (process.selinuxLabel ?? "") !== "";
+  return {
+    preserveFds: request.preserveFds,
+    keptFds: request.keptFds,
+    ignoredSignals: status.ignoredSignals,
+    hostBounding: userNamespace ? ALL_CAPABILITIES : status.bounding,
+    setgroupsAllowed: request.setgroupsAllowed,
+    modules: labelled ? readSecurityModules() : { apparmor: false, selinux: false },
+    appliedFromHost: userNamespace,
+    filter: linux.seccomp === undefined ? undefined : await filterOf(linux.seccomp),
+  };
+}
+
+async function filterOf(seccomp: object): Promise<BundleFilter> {
+  const { bundleFilter } = await import("../../runtime/security/bundle_filter.ts");
+  return bundleFilter(seccomp);
+}

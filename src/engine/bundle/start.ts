@@ -1,0 +1,71 @@
+/**
+ * `start`: lets the waiting program of a created container execute its command (runtime.md#start). The program holds the
+ * fifo open until then, so the end of its last reader says that the command runs, or that the process is gone.
+ */
+import { ENXIO } from "../../linux/abi/errno.ts";
+import { AT_FDCWD, O_CLOEXEC, O_NOFOLLOW, O_NONBLOCK, O_WRONLY } from "../../linux/abi/fcntl.ts";
+import { SIGKILL } from "../../linux/abi/sched.ts";
+import { call, callRaw, cstr } from "../../linux/call.ts";
+import { checkId } from "./container_id.ts";
+import { type RuntimeContext, RuntimeError } from "./context.ts";
+import { signalProcess } from "./kill.ts";
+import { lateFailure } from "./late_failure.ts";
+import { type Status, statusOf } from "./state.ts";
+import { StateDirectory } from "./state_directory.ts";
+import { readStateFile, type StateFile } from "./state_file.ts";
+
+/** Starts the created container `id`. @throws {RuntimeError} when it is not created, or its command cannot run. */
+export async function startContainer(id: string, context: RuntimeContext): Promise<void> {
+  using directory = await StateDirectory.open(context.root, checkId(id));
+  const file = readStateFile(directory.path);
+  const status =
+    file === undefined ? "stopped" : await statusOf(file, { directory: directory.path, context });
+  if (file === undefined || status !== "created") throw notCreated(status);
+  release(directory.path);
+  await lateFailure(directory.path, file);
+  await runPoststart(directory.path, file);
+}
+
+function notCreated(status: Status): RuntimeError {
+  if (status === "stopped") return new RuntimeError("cannot start a container that has stopped");
+  if (status === "creating") return new RuntimeError("cannot start a container that is being created");
+  return new RuntimeError("cannot start an already running container");
+}
+
+function release(directory: string): void {
+  const path = `${directory}/exec.fifo`;
+  const flags = O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC;
+  const fifo = callRaw("openat", AT_FDCWD, cstr(path), flags);
+  // Nobody reads: the process has ended, or an earlier start died after its byte was taken.
+  if (fifo === -ENXIO) {
+    call("unlinkat", AT_FDCWD, cstr(path), 0);
+    throw notCreated("running");
+  }
+  if (fifo < 0) throw new RuntimeError(`cannot open "${path}"`);
+  try {
+    call("write", fifo, new Uint8Array([0x30]), 1);
+    call("unlinkat", AT_FDCWD, cstr(path), 0);
+    waitForLastReader(fifo);
+  } finally {
+    call("close", fifo);
+  }
+}
+
+/** struct pollfd without events: POLLERR is always reported, once a pipe has no reader left (poll(2)). */
+function waitForLastReader(fifo: number): void {
+  const watched = new Uint8Array(Int32Array.of(fifo, 0).buffer);
+  call("ppoll", watched, 1, null, null, 8);
+}
+
+/** Runs the hooks that follow a start. @throws {HookError} with the container ended. */
+export async function runPoststart(directory: string, file: StateFile): Promise<void> {
+  if (!file.hooks.includes("poststart")) return;
+  const { runStateHooks } = await import("./state_hooks.ts");
+  try {
+    runStateHooks("poststart", { directory, file, status: "running" });
+  } catch (error) {
+    // The container is ended, and it is the caller who deletes it: runtime.md#lifecycle.
+    signalProcess(file, SIGKILL);
+    throw error;
+  }
+}
