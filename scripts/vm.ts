@@ -1,5 +1,5 @@
 /**
- * Runs tests in a virtual machine and shows its console: control groups of version 2 and AppArmor, in `systemd` with that as
+ * Builds the executable, runs tests in a virtual machine, and shows its console: control groups of version 2 and AppArmor, in `systemd` with that as
  * first process. `npm test -- vm` runs the usual ones in both.
  *
  *     Usage: bun run scripts/vm.ts plain|systemd TEST…        e.g. plain tests/kernel/run/limits.test.ts
@@ -17,6 +17,10 @@ async function main([name, ...suites]: readonly string[]): Promise<number> {
     console.error("Usage: bun run scripts/vm.ts plain|systemd TEST…");
     return 2;
   }
+  const { exitCode } = Bun.spawnSync([process.execPath, `${import.meta.dir}/build.ts`], {
+    stderr: "inherit",
+  });
+  if (exitCode !== 0) return exitCode;
   const files = prepareGuestFiles();
   const directory = mkdtempSync(`${tmpdir()}/bunker-vm-`);
   try {

@@ -10,8 +10,13 @@ const NEEDS: readonly Need[] = [...RUN_NEEDS, version === 1 ? "cgroup v1" : "cgr
 /** Where the container reads its own limits. */
 const files =
   version === 1
-    ? { pids: "pids/pids.max", memory: "memory/memory.limit_in_bytes", cpu: "cpu/cpu.cfs_quota_us" }
-    : { pids: "pids.max", memory: "memory.max", cpu: "cpu.max" };
+    ? {
+        pids: "pids/pids.max",
+        memory: "memory/memory.limit_in_bytes",
+        cpu: "cpu/cpu.cfs_quota_us",
+        stat: "cpu/cpu.stat",
+      }
+    : { pids: "pids.max", memory: "memory.max", cpu: "cpu.max", stat: "cpu.stat" };
 
 describe("limits of a container", () => {
   kernelTest("are read back as they were given", NEEDS, async (sandbox) => {
@@ -51,6 +56,13 @@ describe("limits of a container", () => {
     );
 
     expect(exitCode).toBe(137);
+  });
+
+  kernelTest("throttle a container that takes too much processor time", NEEDS, async (sandbox) => {
+    const app = await App.install(sandbox);
+    const script = `while grep -q '^nr_throttled 0$' /sys/fs/cgroup/${files.stat}; do :; done; echo throttled`;
+
+    expect(await app.sh(script, ["--cpus", "0.1"])).toBe("throttled\n");
   });
 
   kernelTest("of files and cores are set by --ulimit", RUN_NEEDS, async (sandbox) => {
