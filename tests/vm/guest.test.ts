@@ -7,7 +7,7 @@ import { describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { titleOf, whyMissing } from "../helpers/requires.ts";
-import { type GuestFiles, prepareGuestFiles } from "./guest_files.ts";
+import { type GuestFiles, PackagesMissing, prepareGuestFiles } from "./guest_files.ts";
 import { consoleOfTest, isBroken, lastLines, type MachineReport, readReports } from "./report.ts";
 import { makeRepositoryDisk } from "./repository_disk.ts";
 import { type Machine, machines } from "./suites.ts";
@@ -36,8 +36,8 @@ function prepare(): GuestFiles | { readonly missing: string } {
   try {
     return prepareGuestFiles();
   } catch (error) {
-    const { message } = error as Error;
-    return { missing: `needs Debian's packages of the guest: ${message.replaceAll(/\s+/g, " ")}` };
+    if (!(error instanceof PackagesMissing)) throw error;
+    return { missing: `needs Debian's packages of the guest: ${error.message}` };
   }
 }
 

@@ -16,7 +16,9 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
+  utimesSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { Glob } from "bun";
@@ -34,6 +36,7 @@ const GUEST = `${import.meta.dir}/guest`;
 
 const APT_MS_MAX = 5 * 60_000;
 const UNPACK_MS_MAX = 3 * 60_000;
+const UNUSED_MS_MAX = 3 * 24 * 3_600_000;
 const ROOT_SIZE_MIB = 2048;
 
 /** Not needed by a test, and a third of the disk. */
@@ -65,11 +68,15 @@ const apt = (archives: string): readonly string[] => [
   ],
 ];
 
-/** The guest's files, from the cache or made. @throws {Error} when a package cannot be had */
+/** Packages cannot be had: no network, or a distribution without them. */
+export class PackagesMissing extends Error {}
+
+/** The guest's files, from the cache or made. @throws {PackagesMissing} */
 export function prepareGuestFiles(): GuestFiles {
   const cache = cacheDirectory();
   const directory = `${cache}/vm-${cacheKey()}`;
   if (!existsSync(directory)) {
+    removeUnused(cache);
     const building = mkdtempSync(`${cache}/building-`);
     try {
       buildGuestFiles(building);
@@ -78,6 +85,7 @@ export function prepareGuestFiles(): GuestFiles {
       rmSync(building, { recursive: true, force: true });
     }
   }
+  utimesSync(directory, new Date(), new Date());
   return { kernel: `${directory}/kernel`, root: `${directory}/root.ext4` };
 }
 
@@ -91,6 +99,14 @@ function cacheDirectory(): string {
   if (!stat.isDirectory() || stat.uid !== uid)
     throw new Error(`Cannot use the cache "${directory}": it is another user's`);
   return directory;
+}
+
+/** Files of other states of the repository, and what was not finished. */
+function removeUnused(cache: string): void {
+  for (const name of readdirSync(cache)) {
+    const path = `${cache}/${name}`;
+    if (statSync(path).mtimeMs < Date.now() - UNUSED_MS_MAX) rmSync(path, { recursive: true, force: true });
+  }
 }
 
 /** Changes with whatever the files are made from, save the packages' versions. */
@@ -116,8 +132,16 @@ function buildGuestFiles(building: string): void {
   for (const name of [root, archives]) rmSync(name, { recursive: true });
 }
 
-/** @returns the file of the kernel's package */
+/** @returns the file of the kernel's package @throws {PackagesMissing} */
 function download(building: string, archives: string): string {
+  try {
+    return downloadPackages(building, archives);
+  } catch (error) {
+    throw new PackagesMissing((error as Error).message.replaceAll(/\s+/g, " "), { cause: error });
+  }
+}
+
+function downloadPackages(building: string, archives: string): string {
   const options = { cwd: building, timeoutMs: APT_MS_MAX };
   const depends = runTool(["apt-cache", "depends", KERNEL_PACKAGE], options);
   const name = /Depends: (linux-image-\S+)/.exec(depends)?.[1];
@@ -148,10 +172,9 @@ function unpack(root: string, archives: string): void {
         tar -x -p --no-same-owner --keep-directory-symlink ${exclude} -C "$root"
     done`;
   runTool(["/bin/sh", "-c", script, "sh", root, ...packages], { cwd: archives, timeoutMs: UNPACK_MS_MAX });
-  if (!existsSync(`${root}/usr/bin/sh`)) symlinkSync("dash", `${root}/usr/bin/sh`);
-  // Debian's own wants an index in a form that busybox's depmod does not write.
-  rmSync(`${root}/usr/sbin/modprobe`, { force: true });
-  symlinkSync("../bin/busybox", `${root}/usr/sbin/modprobe`);
+  // What the script of the package would decide.
+  rmSync(`${root}/usr/bin/sh`, { force: true });
+  symlinkSync("dash", `${root}/usr/bin/sh`);
 }
 
 /** The kernel beside the disk, its modules on it, with the index by which they are found. */
@@ -166,9 +189,16 @@ function addKernel(building: string, file: string): void {
   const modules = ["usr/lib/modules", "lib/modules"].find((path) => existsSync(`${unpacked}/${path}`));
   renameSync(`${unpacked}/${modules}`, `${root}/usr/lib/modules`);
   const [version = ""] = readdirSync(`${root}/usr/lib/modules`);
-  runTool([`${root}/usr/bin/busybox`, "depmod", "-b", root, version], { timeoutMs: UNPACK_MS_MAX });
+  runTool([...guestProgram(root, "kmod", "depmod"), "-b", root, version], { timeoutMs: UNPACK_MS_MAX });
   rmSync(unpacked, { recursive: true });
   rmSync(file);
+}
+
+/** A program of the guest under another name, run here with the guest's libraries: ld.so(8). */
+function guestProgram(root: string, file: string, name: string): readonly string[] {
+  const libraries = `${root}/usr/lib/x86_64-linux-gnu`;
+  const loader = `${root}/usr/lib64/ld-linux-x86-64.so.2`;
+  return [loader, "--library-path", libraries, "--argv0", name, `${root}/usr/bin/${file}`];
 }
 
 /** Another run may have been faster. */

@@ -17,6 +17,7 @@ export const guestPackages = [
   "procps",
   "util-linux",
   "mount",
+  "kmod",
   "iproute2",
   "hostname",
   // What is looked for on such a kernel.

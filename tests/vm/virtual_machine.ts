@@ -73,6 +73,8 @@ export async function runMachine(machine: Machine, files: MachineFiles): Promise
 function hardware({ root, repository }: MachineFiles): readonly string[] {
   return [
     ...["-nodefaults", "-no-reboot", "-display", "none"],
+    // Tests in the guest are root there and attack what they can.
+    ...["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
     ...["-accel", "tcg,thread=multi", "-cpu", "max", "-smp", String(PROCESSORS), "-m", String(MEMORY_MIB)],
     // One controller: of two the kernel would number the disks in the order in which they answer.
     ...["-device", "nvme,id=nvme,serial=nvme", ...disk(root, 1), ...disk(repository, 2)],
