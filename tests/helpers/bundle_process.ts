@@ -18,6 +18,7 @@ import {
 import type { Variable } from "../../src/linux/step.ts";
 import { type Exit, waitForExit } from "../../src/linux/wait.ts";
 import type { Linux, Process } from "../../src/oci/bundle/config.ts";
+import { readSecurityModules } from "../../src/runtime/process/labels.ts";
 import { planPrivateProc } from "../../src/runtime/process/private_proc.ts";
 import { planPrivilegedProcess } from "../../src/runtime/process/privileged.ts";
 import { planFilter } from "../../src/runtime/process/seccomp.ts";
@@ -88,7 +89,7 @@ function planAll(program: Program, process: Process, run: ProcessRun): readonly 
   const proc = planPrivateProc(program, { full: linux?.sysctl !== undefined });
   run.before?.(program, proc);
   if (linux?.sysctl !== undefined) planSysctls(program, linux.sysctl, proc);
-  const modules = { apparmor: false, selinux: false };
+  const modules = readSecurityModules();
   planPrivilegedProcess(program, process, {
     proc,
     modules,

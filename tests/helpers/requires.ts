@@ -21,6 +21,9 @@ export type Need =
   | "memfd_noexec"
   | "docker engine"
   | "the executable"
+  | "a withheld capability"
+  | "memory nodes"
+  | "keyrings"
   | `program ${string}`;
 
 /** The executable that `scripts/build.ts` writes. */
@@ -76,6 +79,10 @@ const probes: Readonly<Record<Exclude<Need, `program ${string}`>, () => boolean>
   memfd_noexec: () => existsSync("/proc/sys/vm/memfd_noexec"),
   "docker engine": () => isRoot && ["dockerd", "docker"].every((name) => isMet(`program ${name}`)),
   "the executable": () => existsSync(executable),
+  // Capabilities up to Linux 5.9: 41 of them.
+  "a withheld capability": () => !/^CapBnd:\t0*1ffffffffff$/m.test(readFileSync("/proc/self/status", "utf8")),
+  "memory nodes": () => existsSync("/proc/self/numa_maps"),
+  keyrings: () => existsSync("/proc/keys"),
 };
 
 /** Directories of /sys/fs/cgroup that limit something, on a machine with version 1. */
