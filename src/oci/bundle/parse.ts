@@ -35,8 +35,8 @@ const ANNOTATIONS_MAX = 16_384;
 const HOST_NAME_MAX = 64;
 /** More digits than these are no number of 64 bits; reading a million of them would take minutes. */
 const DIGITS_MAX = 20;
-/** A number that a double may not hold. */
-const LONG_NUMBER = /\d{16}/;
+/** A number that a double may not hold; not the digits in a container's id. Reading exactly takes 2 ms more. */
+const LONG_NUMBER = /[:[,\s-]\d{16}/;
 
 const otherPlatform: Schema = {
   kind: "refused",

@@ -87,6 +87,17 @@ describe("parseConfig()", () => {
     expect(process?.rlimits?.[0]?.soft).toBe(18_446_744_073_709_551_615n);
   });
 
+  test.each([
+    [":", "9007199254740993"],
+    [": ", "9007199254740993"],
+    [":\n\t", "9007199254740993"],
+    [":", "-9007199254740993"],
+  ])("reads a long number exactly after %j", (colon, number) => {
+    const { pids } = parseResources(`{"pids":{"limit"${colon}${number}}}`);
+
+    expect(pids?.limit).toBe(BigInt(number));
+  });
+
   test.each(
     ["18446744073709551616", "9".repeat(100_000), "1e309", "-1", "0.5", "1e-3"].map((text) => [
       text.slice(0, 20),
