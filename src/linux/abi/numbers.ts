@@ -128,6 +128,7 @@ export const numbers = {
   socketpair: [53, 199],
   sendmsg: [46, 211],
   recvmsg: [47, 212],
+  bpf: [321, 280],
 } as const;
 
 /** Name of a system call that bunker makes, as its manual page has it. */

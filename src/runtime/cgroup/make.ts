@@ -81,5 +81,12 @@ async function makeUnified(place: CgroupPlace, resources: Resources, rootless: b
     import("./settings_v2.ts"),
     import("./make_v2.ts"),
   ]);
-  return makeV2(place, { settings: settingsV2(resources), lenient: rootless });
+  const settings = settingsV2(resources);
+  if (rootless) return makeV2(place, { settings, lenient: true });
+  const [{ setDeviceRules }, { deviceRules }] = await Promise.all([
+    import("./devices_v2.ts"),
+    import("./device_rules.ts"),
+  ]);
+  const rules = deviceRules(resources);
+  return makeV2(place, { settings, lenient: false, finish: (directory) => setDeviceRules(directory, rules) });
 }

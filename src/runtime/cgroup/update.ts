@@ -22,6 +22,11 @@ export async function applyResources(
   const before = rememberValues(settings, directoryOf);
   try {
     writeSettings(settings, directoryOf);
+    if (place.version === 2 && resources.devices !== undefined && !rootless) {
+      const { setDeviceRules } = await import("./devices_v2.ts");
+      const { deviceRules } = await import("./device_rules.ts");
+      setDeviceRules(directoryOf("devices") as string, deviceRules(resources));
+    }
   } catch (error) {
     restoreValues(before);
     throw error;
