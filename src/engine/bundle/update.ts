@@ -1,0 +1,27 @@
+/** `update`: other limits for a container that runs (runc update; config-linux.md#control-groups). */
+import type { Resources } from "../../oci/bundle/config.ts";
+import { applyResources } from "../../runtime/cgroup/update.ts";
+import { checkId } from "./container_id.ts";
+import { type RuntimeContext, RuntimeError } from "./context.ts";
+import { statusOf } from "./state.ts";
+import { StateDirectory } from "./state_directory.ts";
+import { readStateFile } from "./state_file.ts";
+
+/**
+ * Sets what `resources` has; everything else stays as it is.
+ * @throws {RuntimeError} when the container has ended
+ * @throws {CgroupError} for a limit that the kernel refuses; none is changed then
+ */
+export async function updateContainer(
+  id: string,
+  resources: Resources,
+  context: RuntimeContext,
+): Promise<void> {
+  using directory = await StateDirectory.open(context.root, checkId(id));
+  const file = readStateFile(directory.path);
+  if (file === undefined) throw new RuntimeError("container does not exist");
+  const status = await statusOf(file, { directory: directory.path, context });
+  if (status === "stopped") throw new RuntimeError("container not running");
+  if (file.cgroup === undefined) throw new RuntimeError("cannot update container: it has no control group");
+  await applyResources(file.cgroup, resources, { rootless: file.rootless });
+}
