@@ -72,8 +72,9 @@ export function planBundle(program: Program, config: RuntimeConfig, host: Bundle
   planSysctls(program, config.linux?.sysctl ?? {}, proc);
   const place = { linux: config.linux ?? {}, proc, joins: false };
   const path = planReady(program, process, { ...host.process, ...place });
-  ask(program, fds.socket, "s");
+  // First: an engine that has answered may be gone before the next step. One that ends sooner leaves no answer.
   planOutliveEngine(program);
+  ask(program, fds.socket, "s");
   if (fds.fifo !== undefined) {
     program.section("wait for start").read(fds.fifo, program.room(8), 1).onZero(program.giveUp);
   }

@@ -75,7 +75,8 @@ export function planExec(program: Program, process: Process, host: ExecHost): vo
   }
   const place = { linux: host.linux, proc, joins: true };
   const path = planReady(program, process, { ...host.process, ...place });
-  ask(program, fds.socket, "s");
+  // First: an engine that has answered may be gone before the next step. One that ends sooner leaves no answer.
   planOutliveEngine(program);
+  ask(program, fds.socket, "s");
   planRelease(program, process, { ...host.process, path });
 }

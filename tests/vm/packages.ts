@@ -20,6 +20,7 @@ export const guestPackages = [
   "kmod",
   "iproute2",
   "hostname",
+  "tar",
   // What is looked for on such a kernel.
   "systemd",
   "dbus",
@@ -36,4 +37,5 @@ export const guestPackages = [
   // Runtimes that the tests are tested with.
   "crun",
   "runc",
+  "criu",
 ] as const;

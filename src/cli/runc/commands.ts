@@ -6,6 +6,21 @@ type Load = () => Promise<{ readonly command: Command }>;
 
 /** In the order of `--help`. */
 const COMMANDS: ReadonlyMap<string, Load> = new Map<string, Load>([
+  ["create", () => import("./create.ts")],
+  ["start", () => import("./start.ts")],
+  ["run", () => import("./run.ts")],
+  ["exec", () => import("./exec.ts")],
+  ["state", () => import("./state.ts")],
+  ["kill", () => import("./kill.ts")],
+  ["delete", () => import("./delete.ts")],
+  ["list", () => import("./list.ts")],
+  ["ps", () => import("./ps.ts")],
+  ["pause", () => import("./pause.ts")],
+  ["resume", () => import("./resume.ts")],
+  ["update", () => import("./update.ts")],
+  ["events", () => import("./events.ts")],
+  ["checkpoint", () => import("./checkpoint.ts")],
+  ["restore", () => import("./restore.ts")],
   ["spec", () => import("./spec.ts")],
   ["check", () => import("./check.ts")],
   ["features", () => import("./features.ts")],

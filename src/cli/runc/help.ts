@@ -15,7 +15,9 @@ export async function printRuntimeHelp(program: string, [name]: readonly string[
   if (name !== undefined) {
     const command = await findCommand(name);
     if (command === undefined) throw unknownCommand(name);
-    return printHelp(command, program);
+    // Here, not in the tables: help alone needs the order.
+    const options = command.options.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+    return printHelp({ ...command, options }, program);
   }
   const found = await Promise.all(COMMAND_NAMES.map(findCommand));
   const commands = found.filter((command): command is Command => command !== undefined);

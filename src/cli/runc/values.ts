@@ -7,7 +7,7 @@ import type { ParsedOptions } from "../options.ts";
 /** A user of exec; without a group the container's own stays. */
 export interface ExecUser {
   readonly uid: number;
-  readonly gid: number | undefined;
+  readonly gid?: number;
 }
 
 /** The whole number that the option has; undefined when it was not given. @throws {CommandLineError} out of range. */
@@ -42,7 +42,7 @@ export function execUser(text: string): ExecUser {
   if (user.kind === "name" || group?.kind === "name") {
     throw new CommandLineError(`invalid value "${text}" for --user: expected UID or UID:GID in numbers`);
   }
-  return { uid: user.id, gid: group?.id };
+  return { uid: user.id, ...(group === undefined ? {} : { gid: group.id }) };
 }
 
 /** `--additional-gids`, each a number, several parted by commas. @throws {CommandLineError} for anything else. */

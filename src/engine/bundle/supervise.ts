@@ -11,7 +11,10 @@ import { type FailedProcess, programError } from "./start_error.ts";
 const SIGNAL_STATUS = 128;
 
 /** Waits for the command, which is a child of this process. @returns its status: 0 to 255. */
-export async function superviseCommand({ pidfd, master }: StartedBundle): Promise<number> {
+export async function superviseCommand({
+  pidfd,
+  master,
+}: Pick<StartedBundle, "pidfd" | "master">): Promise<number> {
   forwardSignals(pidfd);
   const relay = master === undefined ? undefined : await relayOf(master, pidfd);
   const exit = waitForExit(pidfd);

@@ -65,7 +65,7 @@ export function planBundleRoot(program: Program, config: RuntimeConfig, host: Bu
     }),
     late,
     readonly: config.root?.readonly === true,
-    entry: host.noPivot ? { kind: "move", kernelMounts: host.kernelMounts } : { kind: "pivot", shared },
+    entry: host.noPivot ? { kind: "move", kernelMounts: host.kernelMounts } : { kind: "pivot" },
     propagation: finalPropagation(linux.rootfsPropagation),
   };
 }

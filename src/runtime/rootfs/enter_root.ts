@@ -8,8 +8,7 @@ import { planChroot, planMove, planPivotOnly } from "./pivot.ts";
 
 /** How the root is entered. */
 export type RootEntry =
-  /** `shared`: mounts of the old root are peers of the host's. */
-  | { readonly kind: "pivot"; readonly shared: boolean }
+  | { readonly kind: "pivot" }
   /** `kernelMounts` of the host are hidden first. */
   | { readonly kind: "move"; readonly kernelMounts: readonly string[] }
   | { readonly kind: "chroot" };
@@ -36,7 +35,7 @@ export function planEnterRoot(program: Program, bundle: BundleRoot): void {
   if (bundle.late.length > 0) program.section("make mounts read-only");
   for (const mount of bundle.late) setAttributes(program, mount, readonly);
   if (bundle.readonly) setAttributes(program.section("make the root read-only"), root, readonly);
-  if (entry.kind === "pivot") planPivotOnly(program, root, entry.shared);
+  if (entry.kind === "pivot") planPivotOnly(program, root);
   else if (entry.kind === "move") planMove(program, root, entry.kernelMounts);
   else planChroot(program, root);
   if (propagation !== 0)
