@@ -154,8 +154,7 @@ function exactNumber(_key: string, value: unknown, context: { readonly source?: 
 
 function whyNotJson(document: string): string {
   const { fault } = scanJson(document);
-  // What only the exact reading refuses is nested too deep for it.
-  if (fault === undefined) return "it is nested too deep";
+  if (fault === undefined) return "it is not JSON";
   return `it is not JSON: line ${fault.line}, column ${fault.column}: ${fault.message}`;
 }
 

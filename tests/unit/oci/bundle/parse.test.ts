@@ -135,6 +135,12 @@ describe("parseConfig()", () => {
     expect(checkConfig(text).map(({ path }) => path)).toEqual([""]);
   });
 
+  test("says of a document that is too deep for exact numbers that it is deep", () => {
+    const text = `{"x":${"[".repeat(100_000)} 1234567890123456${"]".repeat(100_000)}}`;
+
+    expect(() => parseConfig(text)).toThrow("it is nested more than 256 deep");
+  });
+
   test("refuses bytes that are no UTF-8", () => {
     expect(() => parseConfig(new Uint8Array([0x22, 0xff, 0x22]))).toThrow("it is not UTF-8");
   });

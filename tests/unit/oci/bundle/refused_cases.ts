@@ -160,6 +160,8 @@ export const REFUSED_AT_TOP: Readonly<Record<string, readonly Case[]>> = {
       "domainname",
     ],
     ["an annotation that is no text", { annotations: { a: 1 } }, "annotations.a"],
+    ["annotations as a list", { annotations: ["x"] }, "annotations"],
+    ["annotations as text", { annotations: "x" }, "annotations"],
     ["an annotation without a key", { annotations: { "": "x" } }, 'annotations[""]'],
   ],
   hooks: [

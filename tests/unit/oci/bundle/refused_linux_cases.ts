@@ -38,6 +38,15 @@ export const REFUSED_IN_LINUX: Readonly<Record<string, readonly Case[]>> = {
       "linux.gidMappings[0].size",
     ],
     [
+      "a map beyond the last id of the container",
+      {
+        ...withNamespaces({ type: "user" }),
+        ...userNamespace,
+        "linux.uidMappings": [map(4_294_967_290, 0, 6)],
+      },
+      "linux.uidMappings[0].size",
+    ],
+    [
       "maps that overlap in the container",
       {
         ...withNamespaces({ type: "user" }),
@@ -234,6 +243,16 @@ export const REFUSED_IN_LINUX: Readonly<Record<string, readonly Case[]>> = {
           flags: ["MPOL_F_STATIC_NODES", "MPOL_F_RELATIVE_NODES"],
         },
       },
+      "linux.memoryPolicy.flags",
+    ],
+    [
+      "flags for nodes without nodes",
+      { "linux.memoryPolicy": { mode: "MPOL_PREFERRED", flags: ["MPOL_F_STATIC_NODES"] } },
+      "linux.memoryPolicy.flags",
+    ],
+    [
+      "balancing by another mode",
+      { "linux.memoryPolicy": { mode: "MPOL_PREFERRED", nodes: "0", flags: ["MPOL_F_NUMA_BALANCING"] } },
       "linux.memoryPolicy.flags",
     ],
     [

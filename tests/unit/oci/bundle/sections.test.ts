@@ -37,6 +37,15 @@ describe("checkConfig()", () => {
       { "mounts.1.options": ["bind", "idmap"], "mounts.1.uidMappings": MAP, "mounts.1.gidMappings": MAP },
     ],
     ["crun's idmap with its own map", { "mounts.1.options": ["bind", "idmap=uids=@0-1-2"] }],
+    ["a destination of one letter", { "mounts.0.destination": "/a" }],
+    [
+      "several maps side by side",
+      {
+        ...withNamespaces({ type: "user" }),
+        ...userNamespace,
+        "linux.uidMappings": [map(1, 100_000, 65_535), map(0, 1000, 1), map(65_536, 200_000, 1)],
+      },
+    ],
     [
       "a user namespace",
       { ...withNamespaces({ type: "user" }), ...userNamespace, "mounts.1.options": ["bind", "idmap"] },
