@@ -1,7 +1,7 @@
 /** `create [OPTIONS] ID`: makes a container whose process waits for start. */
 import { createContainer } from "../../engine/bundle/create.ts";
 import { type Command, idOf, ONE_CONTAINER } from "./command.ts";
-import { CREATE_OPTIONS, createOptionsOf } from "./create_options.ts";
+import { CREATE_OPTIONS, createOptionsOf, explain } from "./create_options.ts";
 
 /** The command. */
 export const command: Command = {
@@ -15,6 +15,7 @@ export const command: Command = {
     { line: "create --bundle /srv/web --pid-file /run/web.pid web", does: "Create and write the pid" },
   ],
   async execute(parsed, { context }) {
+    if (parsed.flag("explain")) return explain(parsed, { waits: true, context });
     await createContainer(idOf(parsed), createOptionsOf(parsed), context);
     return 0;
   },

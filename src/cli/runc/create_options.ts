@@ -1,14 +1,21 @@
 /** The options that create and run have, and what they are to the engine. */
+
+import type { Explanation } from "../../engine/bundle/explain.ts";
 import type { LaunchOptions } from "../../engine/bundle/launch.ts";
 import { HELP } from "../command_spec.ts";
 import type { OptionSpec, ParsedOptions } from "../options.ts";
-import { BUNDLE, CONFIG, HANDOVER } from "./command.ts";
+import { BUNDLE, CONFIG, HANDOVER, idOf } from "./command.ts";
 import { preservedFds } from "./values.ts";
 
 /** Options of create. */
 export const CREATE_OPTIONS: readonly OptionSpec[] = [
   BUNDLE,
   { ...CONFIG, alias: "f" },
+  {
+    name: "explain",
+    kind: "boolean",
+    help: "Print the system calls that would make the container, and stop",
+  },
   HELP,
   ...HANDOVER,
   { name: "no-new-keyring", kind: "boolean", help: "Keep the session keyring of the caller" },
@@ -33,4 +40,14 @@ export function createOptionsOf(parsed: ParsedOptions): LaunchOptions {
     ...(pidFile === undefined ? {} : { pidFile }),
     ...(configFile === undefined ? {} : { configFile }),
   };
+}
+
+/** `--explain`: prints the program of the container, which is loaded by it alone. @returns the exit code. */
+export async function explain(parsed: ParsedOptions, explanation: Explanation): Promise<number> {
+  const [{ explainBundle }, { writeOut }] = await Promise.all([
+    import("../../engine/bundle/explain.ts"),
+    import("../output.ts"),
+  ]);
+  writeOut(await explainBundle(idOf(parsed), createOptionsOf(parsed), explanation));
+  return 0;
 }

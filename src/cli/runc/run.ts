@@ -1,7 +1,7 @@
 /** `run [OPTIONS] ID`: create, start, and in the foreground wait and delete. */
 import { runBundle } from "../../engine/bundle/run.ts";
 import { type Command, DETACH, idOf, ONE_CONTAINER } from "./command.ts";
-import { CREATE_OPTIONS, createOptionsOf } from "./create_options.ts";
+import { CREATE_OPTIONS, createOptionsOf, explain } from "./create_options.ts";
 
 /** The command. */
 export const command: Command = {
@@ -21,6 +21,7 @@ export const command: Command = {
     { line: "run --detach --pid-file /run/web.pid web", does: "Run in the background" },
   ],
   async execute(parsed, { context }) {
+    if (parsed.flag("explain")) return explain(parsed, { waits: false, context });
     const options = {
       ...createOptionsOf(parsed),
       detach: parsed.flag("detach"),

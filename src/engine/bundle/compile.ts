@@ -40,8 +40,11 @@ export async function compileBundle(launch: Launch, inputs: CompileInputs): Prom
   return { executable: { file: writeExecutable(encoded.bytes), stepAt: encoded.stepAt }, lateSteps };
 }
 
+/** What of a launch the program depends on. */
+export type PlannedLaunch = Pick<Launch, "id" | "bundle" | "options" | "namespaces" | "userNamespace">;
+
 /** What of the host the program depends on. */
-export async function hostOf(launch: Launch, inputs: CompileInputs): Promise<BundleHost> {
+export async function hostOf(launch: PlannedLaunch, inputs: CompileInputs): Promise<BundleHost> {
   const { config } = launch.bundle;
   const { hooks = {}, linux = {} } = config;
   const { namespaces } = launch;

@@ -18,9 +18,9 @@ import { writeSmallFile } from "../../linux/small_file.ts";
 import type { HookKind } from "../../oci/bundle/config.ts";
 import { ProgramEndedError, type StartedBundle } from "../../runtime/bundle_start.ts";
 import { makeCgroup } from "../../runtime/cgroup/make.ts";
-import { locateCgroup } from "../../runtime/cgroup/place.ts";
 import { type NamespacePlan, namespacePlanOf, separateFlags } from "../../runtime/namespaces.ts";
 import { type Bundle, openBundle } from "./bundle.ts";
+import { cgroupPlaceOf } from "./cgroup_place.ts";
 import { checkId } from "./container_id.ts";
 import { type RuntimeContext, RuntimeError } from "./context.ts";
 import { removeContainer } from "./delete.ts";
@@ -112,14 +112,7 @@ function checkTerminal({ config }: Bundle, { consoleSocket }: LaunchOptions, { r
 async function build(launch: Launch, files: StateFiles): Promise<Launched> {
   const { bundle, context, directory } = launch;
   const { linux } = bundle.config;
-  const ownNamespace = (linux?.namespaces ?? []).some(({ type }) => type === "cgroup");
-  const place = locateCgroup({
-    id: launch.id,
-    cgroupsPath: linux?.cgroupsPath,
-    manager: context.cgroupManager,
-    rootless: context.rootless,
-    ownNamespace,
-  });
+  const place = cgroupPlaceOf(launch.id, bundle, context);
   files.write({ cgroup: place });
   writeSmallFile(`${directory.path}/config.json`, bundle.bytes, 0o600);
   using cgroup = await makeCgroup(place, linux?.resources ?? {}, { rootless: context.rootless });

@@ -9,9 +9,9 @@ import { call } from "../../linux/call.ts";
 import { replaceSmallFile } from "../../linux/small_file.ts";
 import { isBindMount } from "../../oci/bundle/mounts.ts";
 import { makeCgroup } from "../../runtime/cgroup/make.ts";
-import { locateCgroup } from "../../runtime/cgroup/place.ts";
 import { namespacePlanOf } from "../../runtime/namespaces.ts";
 import { type Bundle, openBundle } from "./bundle.ts";
+import { cgroupPlaceOf } from "./cgroup_place.ts";
 import { NULL_NAME, readDescriptors } from "./checkpoint.ts";
 import { checkId } from "./container_id.ts";
 import { type RuntimeContext, RuntimeError } from "./context.ts";
@@ -101,13 +101,7 @@ interface Restore {
 async function restore({ criu, launch, files, options }: Restore): Promise<number> {
   const { bundle, context, directory } = launch;
   const { linux } = bundle.config;
-  const place = locateCgroup({
-    id: launch.id,
-    cgroupsPath: linux?.cgroupsPath,
-    manager: context.cgroupManager,
-    rootless: context.rootless,
-    ownNamespace: (linux?.namespaces ?? []).some(({ type }) => type === "cgroup"),
-  });
+  const place = cgroupPlaceOf(launch.id, bundle, context);
   files.write({ cgroup: place });
   replaceSmallFile(`${directory.path}/config.json`, bundle.bytes);
   using cgroup = await makeCgroup(place, linux?.resources ?? {}, { rootless: false });
