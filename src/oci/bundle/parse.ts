@@ -18,6 +18,7 @@ import { resources } from "./resources.ts";
 import {
   checkValue,
   flag,
+  inSection,
   map,
   PATH_BYTES_MAX,
   type RecordSchema,
@@ -47,14 +48,17 @@ const otherPlatform: Schema = {
 const configSchema = record<RuntimeConfig>(
   "config.md",
   {
-    ociVersion: text(VERSION_MAX, judgeVersion),
+    ociVersion: inSection("config.md#specification-version", text(VERSION_MAX, judgeVersion)),
     root: record("config.md#root", { path: text(PATH_BYTES_MAX), readonly: flag }, { required: ["path"] }),
-    mounts: mountList,
+    mounts: inSection("config.md#mounts", mountList),
     process: processSchema,
-    hostname: text(HOST_NAME_MAX),
-    domainname: text(HOST_NAME_MAX),
+    hostname: inSection("config.md#hostname", text(HOST_NAME_MAX)),
+    domainname: inSection("config.md#domainname", text(HOST_NAME_MAX)),
     hooks,
-    annotations: map(text(DOCUMENT_BYTES_MAX), judgeAnnotation, ANNOTATIONS_MAX),
+    annotations: inSection(
+      "config.md#annotations",
+      map(text(DOCUMENT_BYTES_MAX), judgeAnnotation, ANNOTATIONS_MAX),
+    ),
     linux,
     freebsd: otherPlatform,
     solaris: otherPlatform,

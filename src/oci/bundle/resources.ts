@@ -9,6 +9,7 @@ import { int64, limit, numberList, U64_MAX, uint32, uint64 } from "./numbers.ts"
 import {
   type Dictionary,
   flag,
+  inSection,
   type Judge,
   LIST_COUNT_MAX,
   list,
@@ -200,13 +201,13 @@ const unified: Dictionary = map(
 
 /** config-linux.md#control-groups */
 export const resources = record<Resources>("config-linux.md#control-groups", {
-  devices: list(deviceRule, DEVICE_RULES_MAX),
+  devices: inSection("config-linux.md#allowed-device-list", list(deviceRule, DEVICE_RULES_MAX)),
   memory,
   cpu,
   blockIO,
-  hugepageLimits,
+  hugepageLimits: inSection("config-linux.md#huge-page-limits", hugepageLimits),
   network,
   pids: record("config-linux.md#pids", { limit: int64 }, { required: ["limit"] }),
-  rdma,
-  unified,
+  rdma: inSection("config-linux.md#rdma", rdma),
+  unified: inSection("config-linux.md#unified", unified),
 });

@@ -16,8 +16,14 @@ export type Judge = (text: string) => string | undefined;
 /** Reports a fault of a record, at a field (`limit`, `uidMappings[2]`; "" for the record itself). */
 export type Report = (field: string, message: string, section?: string) => void;
 
+/** What every shape may carry. */
+interface Described {
+  /** Clause of the specification, for this and what is in it; undefined: that of what it is in. */
+  readonly section?: string;
+}
+
 /** A string; never with a NUL, at which the kernel would cut it short. */
-export interface Text {
+export interface Text extends Described {
   readonly kind: "text";
   /** Most bytes of UTF-8. */
   readonly bytesMax: number;
@@ -25,7 +31,7 @@ export interface Text {
 }
 
 /** A whole number. */
-export interface Whole {
+export interface Whole extends Described {
   readonly kind: "whole";
   readonly min: Int64;
   readonly max: Int64;
@@ -34,14 +40,14 @@ export interface Whole {
 }
 
 /** An array. */
-export interface List {
+export interface List extends Described {
   readonly kind: "list";
   readonly of: Schema;
   readonly countMax: number;
 }
 
 /** An object whose keys are free. */
-export interface Dictionary {
+export interface Dictionary extends Described {
   readonly kind: "map";
   readonly of: Schema;
   readonly countMax: number;
@@ -49,9 +55,8 @@ export interface Dictionary {
 }
 
 /** An object with known fields. */
-export interface RecordSchema {
+export interface RecordSchema extends Described {
   readonly kind: "record";
-  /** Clause of the specification. */
   readonly section: string;
   readonly fields: Readonly<Record<string, Schema>>;
   readonly required: readonly string[];
@@ -68,9 +73,9 @@ export type Schema =
   | List
   | Dictionary
   | RecordSchema
-  | { readonly kind: "flag" }
-  | { readonly kind: "object" }
-  | { readonly kind: "refused"; readonly section: string; readonly reason: string };
+  | ({ readonly kind: "flag" } & Described)
+  | ({ readonly kind: "object" } & Described)
+  | ({ readonly kind: "refused"; readonly reason: string } & Described);
 
 /** Most bytes of a path for the kernel: PATH_MAX without the NUL. */
 export const PATH_BYTES_MAX = 4095;
@@ -120,6 +125,11 @@ export function map(of: Schema, judgeKey: Judge, countMax = LIST_COUNT_MAX): Dic
   return { kind: "map", of, judgeKey, countMax };
 }
 
+/** A shape that a section of the specification is about. */
+export function inSection(section: string, schema: Schema): Schema {
+  return { ...schema, section };
+}
+
 /** An object with known fields, described in a section of the specification. */
 export function record<Type>(
   section: string,
@@ -159,6 +169,14 @@ interface Walk {
 }
 
 function check(walk: Walk, value: unknown, schema: Schema): boolean {
+  const outer = walk.section;
+  if (schema.section !== undefined) walk.section = schema.section;
+  const isGood = checkKind(walk, value, schema);
+  walk.section = outer;
+  return isGood;
+}
+
+function checkKind(walk: Walk, value: unknown, schema: Schema): boolean {
   switch (schema.kind) {
     case "text":
       return checkText(walk, value, schema);
@@ -175,7 +193,7 @@ function check(walk: Walk, value: unknown, schema: Schema): boolean {
     case "object":
       return isObject(value) || refuse(walk, `expected an object, found ${show(value)}`);
     case "refused":
-      return refuse(walk, schema.reason, schema.section);
+      return refuse(walk, schema.reason);
   }
 }
 
@@ -231,16 +249,7 @@ function checkMap(walk: Walk, value: unknown, { of, countMax, judgeKey }: Dictio
 }
 
 function checkRecord(walk: Walk, value: unknown, schema: RecordSchema): boolean {
-  const outer = walk.section;
-  walk.section = schema.section;
-  const isGood = isObject(value)
-    ? checkFields(walk, value, schema)
-    : refuse(walk, `expected an object, found ${show(value)}`);
-  walk.section = outer;
-  return isGood;
-}
-
-function checkFields(walk: Walk, value: Record<string, unknown>, schema: RecordSchema): boolean {
+  if (!isObject(value)) return refuse(walk, `expected an object, found ${show(value)}`);
   const { fields, required, needs, rule } = schema;
   for (const name in fields) {
     const child = value[name];
@@ -254,7 +263,7 @@ function checkFields(walk: Walk, value: Record<string, unknown>, schema: RecordS
   for (const name of required) {
     if (value[name] !== undefined) continue;
     isGood = false;
-    report(walk, name, { message: "it is required" });
+    report(walk, name, { message: "it is required", section: fields[name]?.section });
   }
   if (isGood && rule !== undefined && !haveFaults(walk, needs)) {
     rule(value as never, (name, message, section) => report(walk, name, { message, section }));
@@ -277,8 +286,8 @@ function report(
   if (!walk.faults.has(path)) walk.faults.add({ path, message, section });
 }
 
-function refuse(walk: Walk, message: string, section = walk.section): false {
-  walk.faults.add({ path: pathOf(walk, ""), message, section });
+function refuse(walk: Walk, message: string): false {
+  walk.faults.add({ path: pathOf(walk, ""), message, section: walk.section });
   return false;
 }
 

@@ -27,7 +27,7 @@ describe("checkBundle()", () => {
     const faults = await checkBundle(bundle.path);
 
     expect(faults.map(({ path, section }) => [path, section])).toEqual([
-      ["hostname", "config.md"],
+      ["hostname", "config.md#hostname"],
       ["linux.resources.memory.limit", "config-linux.md#memory"],
     ]);
     expect(faults[1]?.line).toStartWith("linux.resources.memory.limit: ");

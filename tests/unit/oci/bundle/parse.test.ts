@@ -62,6 +62,27 @@ describe("parseConfig()", () => {
     );
   });
 
+  test.each([
+    [{ ociVersion: undefined }, "config.md#specification-version"],
+    [{ root: undefined }, "config.md#root"],
+    [{ hostname: 1 }, "config.md#hostname"],
+    [{ annotations: { a: 1 } }, "config.md#annotations"],
+    [{ mounts: {} }, "config.md#mounts"],
+    [{ "process.rlimits": [{}] }, "config.md#posix-process"],
+    [{ "hooks.poststop": [{ path: 1 }] }, "config.md#posix-platform-hooks"],
+    [{ "linux.namespaces": {} }, "config-linux.md#namespaces"],
+    [{ "linux.cgroupsPath": 1 }, "config-linux.md#cgroups-path"],
+    [{ "linux.sysctl": 1 }, "config-linux.md#sysctl"],
+    [{ "linux.rootfsPropagation": "x" }, "config-linux.md#rootfs-mount-propagation"],
+    [{ "linux.resources.unified": 1 }, "config-linux.md#unified"],
+    [{ "linux.resources.devices": 1 }, "config-linux.md#allowed-device-list"],
+    [{ vm: {} }, "config.md#platform-specific-configuration"],
+  ])("names the clause of %j", (changes, section) => {
+    const [fault] = checkConfig(JSON.stringify(changed(changes)));
+
+    expect(fault?.section).toBe(section);
+  });
+
   test("names every fault, not only the first", () => {
     const config = changed({
       "process.cwd": "tmp",
