@@ -1,0 +1,27 @@
+/** The caller's side of --console-socket: takes the terminal that a runtime sends and copies what is written to it. */
+import { existsSync } from "node:fs";
+
+const RECEIVER = new URL("console_receiver.py", import.meta.url).pathname;
+const PAUSE_MS = 2;
+const LISTEN_MS_MAX = 5000;
+
+/** What listens at a socket until its terminal is closed. */
+export interface ConsoleReceiver extends AsyncDisposable {
+  /** Everything that was written to the terminal, once its other side is closed by all. */
+  output(): Promise<string>;
+}
+
+/** Listens at `path`. @throws {Error} when it cannot */
+export async function receiveConsole(path: string): Promise<ConsoleReceiver> {
+  const child = Bun.spawn(["python3", RECEIVER, path], { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+  for (const end = Date.now() + LISTEN_MS_MAX; !existsSync(path); await Bun.sleep(PAUSE_MS)) {
+    if (Date.now() > end) throw new Error(`Nothing listens at "${path}": ${await child.stderr.text()}`);
+  }
+  return {
+    output: () => child.stdout.text(),
+    async [Symbol.asyncDispose](): Promise<void> {
+      child.kill("SIGKILL");
+      await child.exited;
+    },
+  };
+}
