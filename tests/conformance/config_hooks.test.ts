@@ -94,6 +94,16 @@ describe("config.md#posix-platform-hooks", () => {
     expect(written(runtime)).toBe(`/bin/sh|${path}|`);
   });
 
+  conformanceTest("hooks that do not read their state are no error", [], async (runtime) => {
+    // More than a pipe holds.
+    const annotations = { large: "x".repeat(200_000) };
+    const hooks = { createRuntime: [{ path: "/bin/true" }], poststop: [{ path: "/bin/true" }] };
+
+    const container = await runtime.start({ ...sleeper, annotations, hooks });
+
+    await container.remove();
+  });
+
   conformanceTest("hooks with a relative path are refused", [], async (runtime) => {
     await runtime.refusal({ ...sleeper, hooks: { createRuntime: [{ path: "bin/true" }] } });
   });

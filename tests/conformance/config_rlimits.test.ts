@@ -27,7 +27,7 @@ describe("config.md#posix-process: rlimits", () => {
     ).toEqual(["", "Max core file size 0 0", "Max open files 100 200", "Max stack size 8388608 16777216"]);
   });
 
-  conformanceTest("of a type that does not exist are refused", [], async (runtime) => {
+  conformanceTest("limits of a type that does not exist are refused", [], async (runtime) => {
     await runtime.refusal(limits({ type: "RLIMIT_NO_SUCH", soft: 1, hard: 1 }));
   });
 

@@ -55,7 +55,7 @@ describe("config-linux.md#devices", () => {
     await runtime.refusal(bundle);
   });
 
-  conformanceTest("of a type that does not exist are refused", [], async (runtime) => {
+  conformanceTest("devices of a type that does not exist are refused", [], async (runtime) => {
     await runtime.refusal({ ...sleeper, ...withDevices({ path: "/dev/x", type: "x", major: 1, minor: 3 }) });
   });
 

@@ -44,7 +44,7 @@ describe("config-linux.md#memory-policy", () => {
     await runtime.refusal({ ...sleeper, linux: { memoryPolicy: { mode: "MPOL_NO_SUCH", nodes: "0" } } });
   });
 
-  conformanceTest("with a flag that does not exist is refused", [], async (runtime) => {
+  conformanceTest("a memory policy with a flag that does not exist is refused", [], async (runtime) => {
     const memoryPolicy = { mode: "MPOL_BIND", nodes: "0", flags: ["MPOL_F_NO_SUCH"] };
 
     await runtime.refusal({ ...sleeper, linux: { memoryPolicy } });

@@ -164,7 +164,7 @@ describe("config-linux.md#namespaces", () => {
     await runtime.refusal({ ...sleeper, ...withNamespaces([...NAMESPACES, { type: "uts" }]) });
   });
 
-  conformanceTest("of a type that does not exist are refused", [], async (runtime) => {
+  conformanceTest("namespaces of a type that does not exist are refused", [], async (runtime) => {
     await runtime.refusal({ ...sleeper, ...withNamespaces([...NAMESPACES, { type: "no-such" }]) });
   });
 });

@@ -19,7 +19,7 @@ describe("config-linux.md#personality", () => {
     await runtime.refusal({ linux: { personality: { domain: "WINDOWS" } } });
   });
 
-  conformanceTest("with a flag that does not exist is refused", [], async (runtime) => {
+  conformanceTest("a personality with a flag that does not exist is refused", [], async (runtime) => {
     await runtime.refusal({ linux: { personality: { domain: "LINUX", flags: ["NO_SUCH_FLAG"] } } });
   });
 });

@@ -123,19 +123,19 @@ describe("config-linux.md#cpu", () => {
 describe("config-linux.md#pids", () => {
   const names = { 1: "pids.max", 2: "pids.max" } as const;
 
-  conformanceTest("limit is set", CGROUP, async (runtime) => {
+  conformanceTest("limit of processes is set", CGROUP, async (runtime) => {
     const { bundle } = await runtime.create(limited({ pids: { limit: 123 } }));
 
     expect(limitIn(bundle, "pids", names)).toBe("123");
   });
 
-  conformanceTest("limit of -1 is none", CGROUP, async (runtime) => {
+  conformanceTest("limit of -1 processes is none", CGROUP, async (runtime) => {
     const { bundle } = await runtime.create(limited({ pids: { limit: -1 } }));
 
     expect(limitIn(bundle, "pids", names)).toBe("max");
   });
 
-  conformanceTest("limit of 0 is one", CGROUP, async (runtime) => {
+  conformanceTest("limit of 0 processes is one", CGROUP, async (runtime) => {
     const { bundle } = await runtime.create(limited({ pids: { limit: 0 } }));
 
     expect(limitIn(bundle, "pids", names)).toMatch(/^[01]$/);

@@ -50,6 +50,11 @@ export class Sandbox implements AsyncDisposable {
     }
   }
 
+  /** Removes the directory without a look at what was left behind. */
+  discard(): void {
+    removeTree({ dirfd: AT_FDCWD, path: this.directory });
+  }
+
   #files(): readonly string[] {
     const directories = [...TRANSIENT.map((name) => `${this.root}/${name}`), this.state];
     return directories.flatMap((directory) =>
@@ -60,7 +65,7 @@ export class Sandbox implements AsyncDisposable {
   /** @throws {Error} that lists what was left behind; the directory is removed all the same. */
   async [Symbol.asyncDispose](): Promise<void> {
     const left = await this.leftBehind();
-    removeTree({ dirfd: AT_FDCWD, path: this.directory });
+    this.discard();
     if (left.length > 0) throw new Error(`The test has left behind:\n${left.join("\n")}`);
   }
 }
