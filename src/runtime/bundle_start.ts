@@ -9,6 +9,7 @@ import { report } from "../linux/program_core.ts";
 import { receiveMessage } from "../linux/socket_pair.ts";
 import { type Executable, type ProgramFailure, type SpawnedProgram, spawnProgram } from "../linux/spawn.ts";
 import { type Exit, waitForExit } from "../linux/wait.ts";
+import { type HookFailure, readHookFailure } from "./process/hook_report.ts";
 import type { Request } from "./requests.ts";
 
 /** What the engine does when the program asks; each gets the id of the process that the question is about. */
@@ -52,11 +53,14 @@ export class ProgramEndedError extends Error {
   readonly exit: Exit;
   /** Undefined when it was killed. */
   readonly failure: ProgramFailure | undefined;
+  /** The hook that has failed, if it was one. */
+  readonly hook: HookFailure | undefined;
 
-  constructor(exit: Exit, failure: ProgramFailure | undefined) {
+  constructor(exit: Exit, failure: ProgramFailure | undefined, page: Uint8Array) {
     super("Cannot complete the container: its process has ended");
     this.exit = exit;
     this.failure = failure;
+    this.hook = readHookFailure(page);
   }
 }
 
@@ -173,6 +177,7 @@ class StartingContainer {
     if (second !== undefined) call("close", second.pidfd);
     this.#second = undefined;
     new DataView(this.#spawned.report.bytes.buffer).setUint32(report.second, 0, true);
-    return new ProgramEndedError(exit ?? { code: 127 }, await this.#spawned.failure());
+    const failure = await this.#spawned.failure();
+    return new ProgramEndedError(exit ?? { code: 127 }, failure, this.#spawned.report.bytes);
   }
 }

@@ -4,14 +4,13 @@
  * reach, what a hook prints is bounded, and its timeout is kept without the event loop.
  */
 import { BunkerError } from "../errors.ts";
-import { errnoName } from "../linux/abi/errno.ts";
 import { call } from "../linux/call.ts";
 import { createMemfd, writeAll } from "../linux/memfd.ts";
 import { executableOf, finishProgram, inheritedFd, programWithReport, spawnProgram } from "../linux/spawn.ts";
 import { waitForExit } from "../linux/wait.ts";
 import type { Hook, HookKind } from "../oci/bundle/config.ts";
 import { planHook } from "./process/hook.ts";
-import { type HookFailure, readHookFailure } from "./process/hook_report.ts";
+import { formatHookFailure, type HookFailure, readHookFailure } from "./process/hook_report.ts";
 import { ignoredSignals } from "./process/signals.ts";
 
 /** A hook did not end with 0. */
@@ -97,17 +96,4 @@ function run(
   } finally {
     spawned.release();
   }
-}
-
-/** `error running createContainer hook #1: exit status 3, stderr: …`: the text that runc's callers know. */
-export function formatHookFailure({ kind, index, outcome, output }: HookFailure): string {
-  const shown = output.trim();
-  const tail = shown === "" ? "" : `, output: ${shown}`;
-  return `error running ${kind} hook #${index}: ${formatOutcome(outcome)}${tail}`;
-}
-
-function formatOutcome(outcome: HookFailure["outcome"]): string {
-  if ("timedOut" in outcome) return "timed out, and was killed";
-  if ("errno" in outcome) return `cannot be executed: ${errnoName(outcome.errno)}`;
-  return "signal" in outcome ? `signal ${outcome.signal}` : `exit status ${outcome.status}`;
 }

@@ -6,6 +6,7 @@ import { errnoName } from "../../linux/abi/errno.ts";
 import { call } from "../../linux/call.ts";
 import { openSharedPage } from "../../linux/memfd.ts";
 import { report } from "../../linux/program_core.ts";
+import { formatHookFailure, readHookFailure } from "../../runtime/process/hook_report.ts";
 import { RuntimeError } from "./context.ts";
 import { stepError } from "./start_error.ts";
 import type { StateFile } from "./state_file.ts";
@@ -16,6 +17,8 @@ export async function lateFailure(directory: string, file: StateFile): Promise<v
   try {
     const view = new DataView(page.bytes.buffer);
     if (view.getUint32(report.failed, true) === 0) return;
+    const hook = readHookFailure(page.bytes);
+    if (hook !== undefined) throw new RuntimeError(formatHookFailure(hook));
     const address = view.getUint32(report.failure, true);
     const errno = -view.getInt32(report.failure + 8, true);
     const step = file.lateSteps.findLast((late) => late.address <= address);

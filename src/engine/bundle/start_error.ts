@@ -8,6 +8,7 @@ import type { ProgramFailure } from "../../linux/spawn.ts";
 import type { ProgramEndedError } from "../../runtime/bundle_start.ts";
 import { SECTION_EXECUTE, SECTION_WORKDIR } from "../../runtime/process/execute.ts";
 import { SECTION_FIND } from "../../runtime/process/find_command.ts";
+import { formatHookFailure } from "../../runtime/process/hook_report.ts";
 import { RuntimeError } from "./context.ts";
 
 /** The step that failed, in words. */
@@ -25,7 +26,11 @@ export interface FailedProcess {
 }
 
 /** Why the program of a container has ended before it was complete. */
-export function programError({ failure, exit }: ProgramEndedError, process: FailedProcess): RuntimeError {
+export function programError(
+  { failure, hook, exit }: ProgramEndedError,
+  process: FailedProcess,
+): RuntimeError {
+  if (hook !== undefined) return new RuntimeError(formatHookFailure(hook));
   if (failure !== undefined) return stepError(stepOf(failure), process);
   if ("signal" in exit) {
     return new RuntimeError("container init was OOM-killed (memory limit too low?)", {

@@ -35,7 +35,8 @@ export async function awaitCommand(started: StartedBundle, process: FailedProces
   receiveMessage(started.socket);
   const failure = await started.failure();
   if (failure === undefined) return;
-  throw programError(new ProgramEndedError(waitForExit(started.pidfd), failure), process);
+  const { bytes } = started.page;
+  throw programError(new ProgramEndedError(waitForExit(started.pidfd), failure, bytes), process);
 }
 
 /** Closes what belongs to a command that is left to itself. */

@@ -2,6 +2,7 @@
  * Where in the report page a program says how its hook has failed, and the end of what the hook has printed. Both sides
  * of it: hook.ts plans what is written, the engine reads it.
  */
+import { errnoName } from "../../linux/abi/errno.ts";
 import { report } from "../../linux/program_core.ts";
 import { HOOK_KINDS, type HookKind } from "../../oci/bundle/config.ts";
 
@@ -69,4 +70,17 @@ function outputOf(page: Uint8Array, view: DataView): Uint8Array {
   const recent = place.slice(0, Math.min(position, OUTPUT_SIZE));
   if (view.getUint32(hookLayout.wrapped, true) === 0) return recent;
   return Buffer.concat([place.subarray(position), recent]);
+}
+
+/** `error running createContainer hook #1: exit status 3, stderr: …`: the text that runc's callers know. */
+export function formatHookFailure({ kind, index, outcome, output }: HookFailure): string {
+  const shown = output.trim();
+  const tail = shown === "" ? "" : `, output: ${shown}`;
+  return `error running ${kind} hook #${index}: ${formatOutcome(outcome)}${tail}`;
+}
+
+function formatOutcome(outcome: HookFailure["outcome"]): string {
+  if ("timedOut" in outcome) return "timed out, and was killed";
+  if ("errno" in outcome) return `cannot be executed: ${errnoName(outcome.errno)}`;
+  return "signal" in outcome ? `signal ${outcome.signal}` : `exit status ${outcome.status}`;
 }
