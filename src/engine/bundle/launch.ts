@@ -115,7 +115,10 @@ async function build(launch: Launch, files: StateFiles): Promise<Launched> {
   const place = cgroupPlaceOf(launch.id, bundle, context);
   files.write({ cgroup: place });
   writeSmallFile(`${directory.path}/config.json`, bundle.bytes, 0o600);
-  using cgroup = await makeCgroup(place, linux?.resources ?? {}, { rootless: context.rootless });
+  using cgroup = await makeCgroup(place, linux?.resources ?? {}, {
+    rootless: context.rootless,
+    annotations: bundle.config.annotations,
+  });
   if (cgroup.place !== place) files.write({ cgroup: cgroup.place });
   const started = await startProgram(launch, { cgroup, files });
   return { directory, file: files.current, started };

@@ -34,7 +34,7 @@ export function answersOf(launch: Launch, inputs: AnswerInputs): Answers {
   return {
     m: (pid) =>
       writeIdMaps(pid, { uidMappings: linux.uidMappings ?? [], gidMappings: linux.gidMappings ?? [] }),
-    c: () => undefined,
+    c: async (pid) => inputs.files.write({ cgroup: await inputs.cgroup.admit?.(pid) }),
     o: (pid) => writeSmallFile(`/proc/${pid}/timens_offsets`, timeOffsets(linux)),
     h: (pid) => runtimeWork(launch, { ...inputs, pid }),
     s: (pid) => complete(launch, { ...inputs, pid }),

@@ -43,7 +43,7 @@ export async function startProgram(launch: Launch, made: Made): Promise<StartedB
     },
     root: root.host,
     keptFds,
-    engineJoinsCgroup: false,
+    engineJoinsCgroup: made.cgroup.admit !== undefined,
   });
   made.files.write({ lateSteps: compiled.lateSteps });
   const page = openSharedPage(`${launch.directory.path}/report`, report.size);

@@ -168,3 +168,4 @@ export const ENOMEM = 12;
 export const EMFILE = 24;
 export const ETIMEDOUT = 110;
 export const ECANCELED = 125;
+export const ECONNREFUSED = 111;

@@ -123,6 +123,8 @@ export const numbers = {
   timerfd_create: [283, 85],
   timerfd_settime: [286, 86],
   connect: [42, 203],
+  sendto: [44, 206],
+  setsockopt: [54, 208],
   setdomainname: [171, 162],
   faccessat2: [439, 439],
   socketpair: [53, 199],

@@ -14,11 +14,14 @@ const ATTEMPTS_MAX = 20;
 /** The directories of one group while it is made. */
 export class GroupDirectories {
   readonly #place: CgroupPlace;
+  readonly #adopts: boolean;
   readonly #made = new Set<string>();
   readonly #parents: string[] = [];
 
-  constructor(place: CgroupPlace) {
+  /** @param adopts takes directories that exist whatever is in them: systemd has made them for us */
+  constructor(place: CgroupPlace, adopts = false) {
     this.#place = place;
+    this.#adopts = adopts;
   }
 
   /** Directories above that were made, the deepest first. */
@@ -39,7 +42,7 @@ export class GroupDirectories {
         return 0;
       }
       if (result === -EEXIST) {
-        this.#refuseUsed(path);
+        if (!this.#adopts) this.#refuseUsed(path);
         return 0;
       }
       if (result !== -ENOENT) return -result;

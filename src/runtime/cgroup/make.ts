@@ -16,12 +16,19 @@ import type { Setting } from "./settings.ts";
 export interface MakeOptions {
   /** An ordinary user: device rules are left to the user namespace, and a group that cannot be made is no error. */
   readonly rootless: boolean;
+  /** Of the container: `org.systemd.property.NAME` are properties of its unit. */
+  readonly annotations?: Readonly<Record<string, string>> | undefined;
 }
 
 /** A group that is ready to be joined. */
 export interface MadeCgroup extends MadeGroup, Disposable {
   /** On version 2: descriptor of the directory for CLONE_INTO_CGROUP of clone3(2), O_PATH, closed on exec. */
   readonly directoryFd: number | undefined;
+  /**
+   * With systemd there is no group before there is a process for it: makes it with process `pid` in it.
+   * @returns the place to write down
+   */
+  readonly admit: ((pid: number) => Promise<CgroupPlace>) | undefined;
 }
 
 /**
@@ -32,14 +39,31 @@ export interface MadeCgroup extends MadeGroup, Disposable {
 export async function makeCgroup(
   place: CgroupPlace,
   resources: Resources,
-  { rootless }: MakeOptions,
+  options: MakeOptions,
 ): Promise<MadeCgroup> {
   if (place.version === 0) {
-    refuseAll(resources, rootless);
+    refuseAll(resources, options.rootless);
     return opened({ place: NO_CGROUP, joinFds: [] });
   }
-  if (place.version === 2) return opened(await makeUnified(place, resources, rootless));
-  return opened(makeV1(place, { settings: await allSettingsV1(resources, rootless), lenient: rootless }));
+  const make = await makerOf(place, resources, options);
+  if (place.unit === undefined) return opened(make(place, false));
+  const { admitToUnit } = await import("./systemd/unit.ts");
+  const admit = async (pid: number) => admitToUnit(place, { pid, resources, make, ...options });
+  return { place, joinFds: [], directoryFd: undefined, admit, [Symbol.dispose]: () => undefined };
+}
+
+/** Makes the directories with everything in them; `adopts` those that systemd has made. */
+export type GroupMaker = (place: CgroupPlace, adopts: boolean) => MadeGroup;
+
+/** Decides everything beforehand: from here on only the kernel can refuse. */
+async function makerOf(
+  { version }: CgroupPlace,
+  resources: Resources,
+  { rootless }: MakeOptions,
+): Promise<GroupMaker> {
+  if (version === 2) return makerV2(resources, rootless);
+  const settings = await allSettingsV1(resources, rootless);
+  return (place, adopts) => makeV1(place, { settings, lenient: rootless, adopts });
 }
 
 function opened(group: MadeGroup): MadeCgroup {
@@ -52,7 +76,7 @@ function opened(group: MadeGroup): MadeCgroup {
     for (const fd of group.joinFds) call("close", fd);
     if (directoryFd !== undefined) call("close", directoryFd);
   };
-  return { ...group, directoryFd, [Symbol.dispose]: close };
+  return { ...group, directoryFd, admit: undefined, [Symbol.dispose]: close };
 }
 
 /** Where there are no control groups nothing may be asked of them; devices are guarded by the user namespace then. */
@@ -76,17 +100,18 @@ async function allSettingsV1(resources: Resources, rootless: boolean): Promise<S
   return [...settingsV1(resources), ...devicesV1(deviceRules(resources))];
 }
 
-async function makeUnified(place: CgroupPlace, resources: Resources, rootless: boolean): Promise<MadeGroup> {
+async function makerV2(resources: Resources, rootless: boolean): Promise<GroupMaker> {
   const [{ settingsV2 }, { makeV2 }] = await Promise.all([
     import("./settings_v2.ts"),
     import("./make_v2.ts"),
   ]);
   const settings = settingsV2(resources);
-  if (rootless) return makeV2(place, { settings, lenient: true });
+  if (rootless) return (place, adopts) => makeV2(place, { settings, lenient: true, adopts });
   const [{ setDeviceRules }, { deviceRules }] = await Promise.all([
     import("./devices_v2.ts"),
     import("./device_rules.ts"),
   ]);
   const rules = deviceRules(resources);
-  return makeV2(place, { settings, lenient: false, finish: (directory) => setDeviceRules(directory, rules) });
+  const finish = (directory: string) => setDeviceRules(directory, rules);
+  return (place, adopts) => makeV2(place, { settings, lenient: false, finish, adopts });
 }

@@ -24,14 +24,16 @@ export interface MakeV1 {
   readonly settings: readonly Setting[];
   /** Goes without that hierarchy: for ordinary users, who have none unless an administrator has given it to them. */
   readonly lenient: boolean;
+  /** Takes over what systemd has made [false]. */
+  readonly adopts?: boolean;
 }
 
 /**
  * Makes the directories and writes the settings; on an error nothing is left.
  * @throws {CgroupError | SyscallError}
  */
-export function makeV1(place: CgroupPlace, { settings, lenient }: MakeV1): MadeGroup {
-  const made = new GroupDirectories(place);
+export function makeV1(place: CgroupPlace, { settings, lenient, adopts }: MakeV1): MadeGroup {
+  const made = new GroupDirectories(place, adopts);
   const joinFds: number[] = [];
   try {
     const refused = new Set<string>();

@@ -14,6 +14,8 @@ export interface MakeV2 {
   readonly settings: readonly Setting[];
   /** Goes without a group where it may make none and nothing was asked of it: for ordinary users. */
   readonly lenient: boolean;
+  /** Takes over what systemd has made [false]. */
+  readonly adopts?: boolean;
   /** Does more to the new group, e.g. attaches its device rules, before a process can be in it. */
   readonly finish?: (directory: string) => void;
 }
@@ -22,9 +24,9 @@ export interface MakeV2 {
  * Makes the directory and writes the settings; on an error nothing is left.
  * @throws {CgroupError | SyscallError}
  */
-export function makeV2(place: CgroupPlace, { settings, lenient, finish }: MakeV2): MadeGroup {
+export function makeV2(place: CgroupPlace, { settings, lenient, finish, adopts }: MakeV2): MadeGroup {
   const directory = place.directories[""] as string;
-  const made = new GroupDirectories(place);
+  const made = new GroupDirectories(place, adopts);
   try {
     const errno = made.make(directory) || (lenient ? mayMoveInto(directory) : 0);
     if (errno !== 0) {

@@ -3,7 +3,8 @@ import { EBUSY, ENOENT } from "../../linux/abi/errno.ts";
 import { AT_FDCWD, AT_REMOVEDIR } from "../../linux/abi/fcntl.ts";
 import { callRaw, cstr, SyscallError } from "../../linux/call.ts";
 import { exists } from "../../linux/small_file.ts";
-import type { CgroupPlace } from "./place.ts";
+import { CgroupError } from "./cgroup_error.ts";
+import type { CgroupPlace, SystemdUnit } from "./place.ts";
 import { childGroups, GROUP_DEPTH_MAX } from "./processes.ts";
 
 /** A process that was just killed or reaped may hold its group for a moment longer: EBUSY. */
@@ -17,7 +18,18 @@ const LAST_PAUSE_MS = 20;
  * @throws {SyscallError} EBUSY
  */
 export async function removeCgroup(place: CgroupPlace): Promise<void> {
+  if (place.unit !== undefined) await stopUnit(place.unit);
   removeDirectories(place);
+}
+
+async function stopUnit(unit: SystemdUnit): Promise<void> {
+  const { stopUnit: stop } = await import("./systemd/unit.ts");
+  try {
+    stop(unit);
+  } catch (error) {
+    // A scope ends with its last process; what counts is that the directories can be removed.
+    if (!(error instanceof CgroupError)) throw error;
+  }
 }
 
 /**

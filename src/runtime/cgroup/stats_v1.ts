@@ -1,11 +1,12 @@
 /** Statistics of a group of version 1. */
+
+import { listOf } from "./cpu_list.ts";
 import type { CgroupPlace } from "./place.ts";
 import type { BlkioEntry, CgroupStats, Count, MemoryEntry } from "./stats.ts";
 import {
   blkioEntry,
   count,
   hugepageSizes,
-  listOf,
   numberOf,
   printedTable,
   readerOf,

@@ -1,10 +1,10 @@
 /** Statistics of a group of version 2: Documentation/admin-guide/cgroup-v2.rst. */
+import { listOf } from "./cpu_list.ts";
 import type { BlkioEntry, CgroupStats } from "./stats.ts";
 import {
   blkioEntry,
   count,
   hugepageSizes,
-  listOf,
   numberOf,
   pressureOf,
   printedTable,

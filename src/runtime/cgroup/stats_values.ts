@@ -35,18 +35,6 @@ export function printedTable(table: Readonly<Record<string, bigint>>): Record<st
   return Object.fromEntries(Object.entries(table).map(([key, value]) => [key, count(value)]));
 }
 
-/** `0-2,5` → 0 1 2 5 */
-export function listOf(text: string | undefined): number[] {
-  return (text ?? "")
-    .trim()
-    .split(",")
-    .filter(Boolean)
-    .flatMap((range) => {
-      const [first = 0, last = first] = range.split("-").map(Number);
-      return Array.from({ length: last - first + 1 }, (_, index) => first + index);
-    });
-}
-
 /** Leaves a zero out, as Go's omitempty does. */
 export const unlessZero = <K extends string>(key: K, value: bigint): { readonly [k in K]?: Count } =>
   value === 0n ? {} : ({ [key]: count(value) } as { readonly [k in K]: Count });

@@ -19,6 +19,7 @@ export async function applyResources(
     place.version === 2 ? await changesV2(place, resources) : await changesV1(resources, rootless);
   const directoryOf = (controller: string): string | undefined =>
     place.directories[place.version === 2 ? "" : controller];
+  if (place.unit !== undefined) (await import("./systemd/unit.ts")).updateUnit(place, resources);
   const before = rememberValues(settings, directoryOf);
   try {
     writeSettings(settings, directoryOf);
