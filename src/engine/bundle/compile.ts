@@ -7,6 +7,7 @@ import type { Linux } from "../../oci/bundle/config.ts";
 import { type BundleFds, type BundleHost, planBundle } from "../../runtime/bundle_plan.ts";
 import type { NamespacePlan } from "../../runtime/namespaces.ts";
 import type { BundleRootHost } from "../../runtime/rootfs/bundle_host.ts";
+import type { SeccompListener } from "../../runtime/security/bundle_filter.ts";
 import type { Launch } from "./launch.ts";
 import { processHostOf } from "./process_host.ts";
 import type { LateStep } from "./state_file.ts";
@@ -23,13 +24,16 @@ export interface CompileInputs {
 export interface CompiledBundle {
   readonly executable: Executable;
   readonly lateSteps: readonly LateStep[];
+  /** Where notifications of the filter go. */
+  readonly listener: SeccompListener | undefined;
 }
 
 /** Plans and encodes the program of a container. @throws {UsageError} {ConfigError} for what cannot be honoured. */
 export async function compileBundle(launch: Launch, inputs: CompileInputs): Promise<CompiledBundle> {
   const { config } = launch.bundle;
   const program = programWithReport();
-  const released = planBundle(program, config, await hostOf(launch, inputs));
+  const host = await hostOf(launch, inputs);
+  const released = planBundle(program, config, host);
   finishProgram(program);
   const encoded = encodeProgram(program, FIRST_ADDRESS);
   const lateSteps = program.steps.slice(released).map(({ name, purpose }, index) => ({
@@ -37,7 +41,8 @@ export async function compileBundle(launch: Launch, inputs: CompileInputs): Prom
     call: name,
     purpose,
   }));
-  return { executable: { file: writeExecutable(encoded.bytes), stepAt: encoded.stepAt }, lateSteps };
+  const executable = { file: writeExecutable(encoded.bytes), stepAt: encoded.stepAt };
+  return { executable, lateSteps, listener: host.process.filter?.listener };
 }
 
 /** What of a launch the program depends on. */

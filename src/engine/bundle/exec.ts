@@ -61,7 +61,11 @@ export async function execProcess(
   const process = processOf(config, options);
   checkConsole(process, options);
   const started = await startExec({ file, config, process }, options, context);
-  await awaitCommand(started, { args: process.args ?? [], cwd: process.cwd });
+  await awaitCommand(started, {
+    process: { args: process.args ?? [], cwd: process.cwd },
+    linux: config.linux ?? {},
+    file,
+  });
   if (options.detach) {
     letGo(started);
     return 0;

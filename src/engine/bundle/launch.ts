@@ -15,7 +15,7 @@
 import { CLONE_NEWPID, CLONE_NEWUSER } from "../../linux/abi/sched.ts";
 import { readProcessStat } from "../../linux/process_stat.ts";
 import { writeSmallFile } from "../../linux/small_file.ts";
-import type { HookKind } from "../../oci/bundle/config.ts";
+import type { HookKind, Linux } from "../../oci/bundle/config.ts";
 import { ProgramEndedError, type StartedBundle } from "../../runtime/bundle_start.ts";
 import { makeCgroup } from "../../runtime/cgroup/make.ts";
 import { type NamespacePlan, namespacePlanOf, separateFlags } from "../../runtime/namespaces.ts";
@@ -57,6 +57,7 @@ export interface LaunchMode {
 export interface Launched {
   readonly directory: StateDirectory;
   readonly file: StateFile;
+  readonly linux: Linux;
   readonly started: StartedBundle;
 }
 
@@ -121,7 +122,7 @@ async function build(launch: Launch, files: StateFiles): Promise<Launched> {
   });
   if (cgroup.place !== place) files.write({ cgroup: cgroup.place });
   const started = await startProgram(launch, { cgroup, files });
-  return { directory, file: files.current, started };
+  return { directory, file: files.current, linux: linux ?? {}, started };
 }
 
 /** state.json as it grows. */
@@ -149,7 +150,7 @@ export class StateFiles {
       cgroup: undefined,
       lateSteps: [],
       process: { args: config.process.args ?? [], cwd: config.process.cwd },
-      listener: false,
+      filtered: config.linux?.seccomp !== undefined,
       hooks: hooks.filter(([, list]) => list.length > 0).map(([kind]) => kind as HookKind),
     };
   }

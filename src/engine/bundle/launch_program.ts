@@ -45,7 +45,8 @@ export async function startProgram(launch: Launch, made: Made): Promise<StartedB
     keptFds,
     engineJoinsCgroup: made.cgroup.admit !== undefined,
   });
-  made.files.write({ lateSteps: compiled.lateSteps });
+  const { lateSteps, listener } = compiled;
+  made.files.write({ lateSteps, ...(listener === undefined ? {} : { listener }) });
   const page = openSharedPage(`${launch.directory.path}/report`, report.size);
   return await startBundle({
     executable: compiled.executable,

@@ -24,7 +24,8 @@ export async function runBundle(
   const mode = { waits: false, relays: !options.detach };
   const launched = await launchContainer(id, options, { mode, context });
   try {
-    await awaitCommand(launched.started, launched.file.process);
+    const { started, file, linux } = launched;
+    await awaitCommand(started, { process: file.process, linux, file });
     await runPoststart(launched.directory.path, launched.file);
     if (options.detach) {
       letGo(launched.started);

@@ -6,9 +6,11 @@ import { ENXIO } from "../../linux/abi/errno.ts";
 import { AT_FDCWD, O_CLOEXEC, O_NOFOLLOW, O_NONBLOCK, O_WRONLY } from "../../linux/abi/fcntl.ts";
 import { SIGKILL } from "../../linux/abi/sched.ts";
 import { call, callRaw, cstr } from "../../linux/call.ts";
+import { openSharedPage } from "../../linux/memfd.ts";
+import { report } from "../../linux/program_core.ts";
 import { checkId } from "./container_id.ts";
 import { type RuntimeContext, RuntimeError } from "./context.ts";
-import { signalProcess } from "./kill.ts";
+import { openProcess, signalProcess } from "./kill.ts";
 import { lateFailure } from "./late_failure.ts";
 import { type Status, statusOf } from "./state.ts";
 import { StateDirectory } from "./state_directory.ts";
@@ -21,7 +23,7 @@ export async function startContainer(id: string, context: RuntimeContext): Promi
   const status =
     file === undefined ? "stopped" : await statusOf(file, { directory: directory.path, context });
   if (file === undefined || status !== "created") throw notCreated(status);
-  release(directory.path);
+  await release(directory.path, file);
   await lateFailure(directory.path, file);
   await runPoststart(directory.path, file);
 }
@@ -32,7 +34,7 @@ function notCreated(status: Status): RuntimeError {
   return new RuntimeError("cannot start an already running container");
 }
 
-function release(directory: string): void {
+async function release(directory: string, file: StateFile): Promise<void> {
   const path = `${directory}/exec.fifo`;
   const flags = O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC;
   const fifo = callRaw("openat", AT_FDCWD, cstr(path), flags);
@@ -45,9 +47,25 @@ function release(directory: string): void {
   try {
     call("write", fifo, new Uint8Array([0x30]), 1);
     call("unlinkat", AT_FDCWD, cstr(path), 0);
+    if (file.listener !== undefined) await handOver(directory, file);
     waitForLastReader(fifo);
   } finally {
     call("close", fifo);
+  }
+}
+
+/** The filter's listener goes to its agent before the command runs. */
+async function handOver(directory: string, file: StateFile): Promise<void> {
+  const { deliverListener } = await import("./listener.ts");
+  const pidfd = openProcess(file);
+  if (pidfd === undefined) return;
+  const page = openSharedPage(`${directory}/report`, report.size);
+  try {
+    deliverListener(file, { pidfd, page: page.bytes, pid: file.pid });
+  } finally {
+    call("munmap", page.address, page.bytes.length);
+    call("close", page.fd);
+    call("close", pidfd);
   }
 }
 

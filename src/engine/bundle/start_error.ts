@@ -17,6 +17,8 @@ export interface FailedStep {
   /** The call, with its arguments where they are known. */
   readonly call: string;
   readonly errno: number;
+  /** What is behind it, in words: a filter. */
+  readonly reason?: string;
 }
 
 /** The process of a container whose step failed. */
@@ -31,7 +33,7 @@ export function programError(
   process: FailedProcess,
 ): RuntimeError {
   if (hook !== undefined) return new RuntimeError(formatHookFailure(hook));
-  if (failure !== undefined) return stepError(stepOf(failure), process);
+  if (failure !== undefined) return stepError(failedStepOf(failure), process);
   if ("signal" in exit) {
     return new RuntimeError("container init was OOM-killed (memory limit too low?)", {
       hint: `Its process was ended by signal ${exit.signal}: raise linux.resources.memory.limit`,
@@ -40,14 +42,20 @@ export function programError(
   return new RuntimeError(`container init exited with status ${exit.code} before the container was complete`);
 }
 
-const stepOf = ({ step, errno }: ProgramFailure): FailedStep => ({
+/** A failure of a program in words. */
+export const failedStepOf = ({ step, errno }: ProgramFailure): FailedStep => ({
   purpose: step.purpose,
   call: describeStep(step),
   errno,
 });
 
 /** The error for a step that failed. */
-export function stepError(step: FailedStep, { args, cwd }: FailedProcess): RuntimeError {
+export function stepError(step: FailedStep, process: FailedProcess): RuntimeError {
+  const error = errorOf(step, process);
+  return step.reason === undefined ? error : new RuntimeError(`${error.message}: ${step.reason}`);
+}
+
+function errorOf(step: FailedStep, { args, cwd }: FailedProcess): RuntimeError {
   const command = args[0] ?? "";
   if (step.purpose === SECTION_FIND) return notFound(command, step.errno);
   if (step.purpose === SECTION_EXECUTE) return notExecuted(command, step.errno);

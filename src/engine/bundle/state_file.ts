@@ -33,8 +33,10 @@ export interface StateFile {
   readonly lateSteps: readonly LateStep[];
   /** For messages about them. */
   readonly process: { readonly args: readonly string[]; readonly cwd: string };
-  /** The filter's listener is to be handed on when the container starts. */
-  readonly listener: boolean;
+  /** The command runs under a filter. */
+  readonly filtered: boolean;
+  /** Where the filter's listener goes when the container starts. */
+  readonly listener?: { readonly path: string; readonly metadata: string | undefined };
   /** Kinds of hooks that the configuration has, so that it is read again only where it must be. */
   readonly hooks: readonly HookKind[];
 }

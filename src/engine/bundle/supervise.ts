@@ -4,8 +4,10 @@ import { call } from "../../linux/call.ts";
 import { forwardSignals } from "../../linux/forward_signals.ts";
 import { receiveMessage } from "../../linux/socket_pair.ts";
 import { waitForExit } from "../../linux/wait.ts";
+import type { Linux } from "../../oci/bundle/config.ts";
 import { ProgramEndedError, type StartedBundle } from "../../runtime/bundle_start.ts";
-import { type FailedProcess, programError } from "./start_error.ts";
+import { type FailedProcess, failedStepOf, programError, stepError } from "./start_error.ts";
+import type { StateFile } from "./state_file.ts";
 
 /** A signal's share of a status, as in a shell. */
 const SIGNAL_STATUS = 128;
@@ -27,16 +29,33 @@ async function relayOf(master: number, pidfd: number) {
   return relayTerminal(master, { pidfd, input: true });
 }
 
+/** The command that is to be executed. */
+export interface AwaitedCommand {
+  readonly process: FailedProcess;
+  readonly linux: Linux;
+  readonly file: StateFile;
+}
+
 /**
  * Waits until the command is executed: the program's end of the socket closes then.
  * @throws {RuntimeError} when it cannot be.
  */
-export async function awaitCommand(started: StartedBundle, process: FailedProcess): Promise<void> {
+export async function awaitCommand(started: StartedBundle, awaited: AwaitedCommand): Promise<void> {
+  const { process, linux, file } = awaited;
+  const { bytes } = started.page;
+  if (file.listener !== undefined) {
+    const { deliverListener } = await import("./listener.ts");
+    deliverListener(file, { pidfd: started.pidfd, pid: started.pid, page: bytes });
+  }
   receiveMessage(started.socket);
   const failure = await started.failure();
   if (failure === undefined) return;
-  const { bytes } = started.page;
-  throw programError(new ProgramEndedError(waitForExit(started.pidfd), failure, bytes), process);
+  const exit = waitForExit(started.pidfd);
+  const { seccompReason } = await import("./seccomp_reason.ts");
+  const failed = failedStepOf(failure);
+  const reason = await seccompReason(linux, failed);
+  if (reason !== undefined) throw stepError({ ...failed, reason }, process);
+  throw programError(new ProgramEndedError(exit, failure, bytes), process);
 }
 
 /** Closes what belongs to a command that is left to itself. */

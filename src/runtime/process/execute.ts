@@ -32,11 +32,11 @@ export function planWorkingDirectory(program: Program, cwd: string): void {
   program.place(inside);
 }
 
-/** Loads the seccomp filter: an array of struct sock_filter, with SECCOMP_FILTER_FLAG_*. */
-export function planSeccomp(program: Program, filter: Uint8Array, flags = 0): void {
+/** Loads the seccomp filter: an array of struct sock_filter. */
+export function planSeccomp(program: Program, filter: Uint8Array): void {
   program.section("load the seccomp filter");
   // struct sock_fprog: a 16-bit count, padding, the address.
-  program.seccomp(SECCOMP_SET_MODE_FILTER, flags, program.words(filter.length / SOCK_FILTER_SIZE, filter));
+  program.seccomp(SECCOMP_SET_MODE_FILTER, 0, program.words(filter.length / SOCK_FILTER_SIZE, filter));
 }
 
 /** envp of the command; HOME comes from the report page when the parent looks the user up. */
