@@ -49,7 +49,6 @@ export function planBundleDevices(program: Program, { assembly, devices, bind }:
   const own = assembly.mounted.get("/dev");
   const fresh = own?.type === "tmpfs";
   const dev = fresh ? own.mount : openPlace(program, assembly, { path: "/dev", kind: "directory" });
-  program.umask(0);
   for (const device of merge(devices)) {
     const { directory, name } = split(device.path);
     const parent =

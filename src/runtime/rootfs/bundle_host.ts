@@ -27,7 +27,7 @@ export interface PreparedMount {
   readonly procfs?: boolean;
   /** Target of the symbolic link that the source is: `copy-symlink`. */
   readonly link?: string;
-  /** Destination after links of the image that lead nowhere yet. */
+  /** Destination after links of the image. */
   readonly destination?: string;
   /** Permissions of the directory that a tmpfs covers, octal. */
   readonly mode?: string;

@@ -39,6 +39,7 @@ import { type Assembly, cleanPath } from "./place.ts";
  * @throws {UsageError} for what must not or cannot be mounted.
  */
 export function planBundleRoot(program: Program, config: RuntimeConfig, host: BundleRootHost): BundleRoot {
+  program.section("make files with the modes that are asked for").umask(0);
   if (!host.mountNamespace) return planBareRoot(program, config, host);
   const { linux = {} } = config;
   const decided = decideMounts(config, host);

@@ -8,7 +8,7 @@ import { OPEN_TREE_CLONE } from "../../linux/abi/mount.ts";
 import type { Program } from "../../linux/program.ts";
 import type { Variable } from "../../linux/step.ts";
 import { attach } from "./mounts.ts";
-import { openTarget } from "./target.ts";
+import { openFollowed } from "./target.ts";
 
 /** A small file that the engine provides. */
 export interface ProvidedFile {
@@ -27,7 +27,8 @@ export function planFiles(
     const missing = program.label();
     const name = `.${path.slice(path.lastIndexOf("/") + 1)}`;
     program.section(`provide "${path}"`);
-    const target = openTarget(program, root, path).onError(missing).result;
+    const target = program.variable("target");
+    openFollowed(program, { root, found: target }, { path, failed: missing });
     const file = program.openat(dev, name, O_CREAT | O_EXCL | O_WRONLY, 0o644).result;
     program.write(file, program.slot(path, content), Buffer.byteLength(content));
     program.close(file);
@@ -44,7 +45,8 @@ export function planCopiedFiles(program: Program, files: readonly ProvidedFile[]
     const at = path.lastIndexOf("/");
     const [directory, name] = [path.slice(0, at), path.slice(at + 1)];
     program.section(`provide "${path}"`);
-    const parent = openTarget(program, root, directory).onError(skip).result;
+    const parent = program.variable("parent");
+    openFollowed(program, { root, found: parent }, { path: directory, failed: skip });
     // The image's own may be a device or a pipe, which are not to be opened.
     program.unlinkat(parent, name).ignoreErrors();
     const flags = O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW;

@@ -16,7 +16,7 @@ import {
 import type { Program } from "../../linux/program.ts";
 import type { Label, Variable } from "../../linux/step.ts";
 import { attach, planFilesystem, setAttributes } from "./mounts.ts";
-import { openTarget } from "./target.ts";
+import { compareError, isReal, openFollowed, openTarget } from "./target.ts";
 
 /** Descriptors that masking needs. */
 export interface MaskPlan {
@@ -101,11 +101,15 @@ function openIfThere(
   root: Variable,
   { path, done }: { readonly path: string; readonly done: Label },
 ): Variable {
+  const target = program.variable("target");
   const found = program.label();
-  const missing = program.label();
-  const target = openTarget(program, root, path).onError(missing).onSuccess(found).result;
-  // 0 for -ENOENT, more for what comes after it in errno.h; the report names the step that failed, which is the first.
-  program.place(missing).add(0, -ENOENT, target).onZero(done).onPositive(program.giveUp);
+  if (!isReal(path)) {
+    openFollowed(program, { root, found: target }, { path, missing: done });
+    return target;
+  }
+  // No path of a kernel's filesystem that is worth masking leads through a link.
+  openTarget(program, root, path).into(target).ignoreErrors().onSuccess(found);
+  compareError(program, target, ENOENT).onZero(done).onPositive(program.giveUp);
   program.place(found);
   return target;
 }

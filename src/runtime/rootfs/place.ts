@@ -1,7 +1,7 @@
 /**
- * Where a mount of config.json goes. The common case is one step: a path without symbolic links. Links of the image
- * are followed inside the root, but for /proc, /sys and /dev, and nothing is reached in a procfs that way: there a
- * mount could redirect what is written to /proc/self/attr later (CVE-2019-16884, CVE-2025-52881).
+ * Where a mount of config.json goes. The engine has followed the links of the image, so a path has none; only below
+ * an earlier mount it may, but for /proc and /sys, and nothing is reached in a procfs that way: there a mount could
+ * redirect what is written to /proc/self/attr later (CVE-2019-16884, CVE-2025-52881).
  */
 import {
   O_DIRECTORY,
@@ -19,7 +19,7 @@ import { openHow } from "../../linux/open_how.ts";
 import type { Program } from "../../linux/program.ts";
 import type { Variable } from "../../linux/step.ts";
 import { attach } from "./mounts.ts";
-import { ensureDirectory, ensureFile, relative } from "./target.ts";
+import { ensureDirectory, ensureFile, openFollowed, relative } from "./target.ts";
 
 const IN_ROOT = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
 const real = {
@@ -27,7 +27,7 @@ const real = {
   file: openHow(O_PATH, IN_ROOT | RESOLVE_NO_SYMLINKS),
 };
 const followed = { directory: openHow(O_PATH | O_DIRECTORY, IN_ROOT), file: openHow(O_PATH, IN_ROOT) };
-const itself = openHow(O_PATH | O_NOFOLLOW, IN_ROOT);
+const itself = openHow(O_PATH | O_NOFOLLOW, IN_ROOT | RESOLVE_NO_SYMLINKS);
 
 /** The path of a mount in the container, and what has to be there. */
 export interface Place {
@@ -90,13 +90,27 @@ function makeIn(
 export function openPlace(program: Program, assembly: Assembly, place: Place): Variable {
   const { root } = assembly;
   const path = relative(place.path);
-  if (place.nofollow === true) return program.openat2(root, path, itself, OPEN_HOW_SIZE).result;
+  if (place.nofollow === true) return ensureItself(program, root, place);
   const cover = coverOf(assembly, place.path);
   // Nothing can be made in there, and there are no links that a mount may follow.
   if (cover === "proc" || cover === "sysfs")
     return program.openat2(root, path, real[place.kind], OPEN_HOW_SIZE).result;
-  if (isReal(place.path)) return ensureReal(program, root, place);
-  return ensurePlace(program, root, place);
+  // Links of the image have been followed by the engine already (resolve_links.ts).
+  return cover === undefined ? ensureReal(program, root, place) : ensureCovered(program, root, place);
+}
+
+/** The last name is taken as it is: what is mounted on a link hides the link. */
+function ensureItself(program: Program, root: Variable, place: Place): Variable {
+  const found = program.variable("place");
+  const done = program.label();
+  program
+    .openat2(root, relative(place.path), itself, OPEN_HOW_SIZE)
+    .into(found)
+    .ignoreErrors()
+    .onSuccess(done);
+  program.add(ensureReal(program, root, place), 0).into(found);
+  program.place(done);
+  return found;
 }
 
 /** Type of the filesystem that has been mounted over the nearest directory above `path`. */
@@ -109,40 +123,35 @@ function coverOf({ mounted }: Assembly, path: string): string | undefined {
   return undefined;
 }
 
-/** Paths that must not be reached through a link of the image, whatever is mounted there. */
-export const isReal = (path: string): boolean => path === "/dev" || /^\/(proc|sys)(\/|$)/.test(path);
-
-/** Opens a directory of the root that must be real, and makes it with its parents where it is missing. */
+/** Opens a path without links, and makes what is missing of it. */
 function ensureReal(program: Program, root: Variable, { path, kind }: Place): Variable {
   const found = program.variable("place");
   const done = program.label();
-  const how = real[kind];
-  program.openat2(root, relative(path), how, OPEN_HOW_SIZE).into(found).ignoreErrors().onSuccess(done);
+  program.openat2(root, relative(path), real[kind], OPEN_HOW_SIZE).into(found).ignoreErrors().onSuccess(done);
   const names = relative(path).split("/");
+  const name = names.pop() ?? "";
   let parent = root;
-  for (const [depth, name] of names.entries()) {
-    program.mkdirat(parent, name, 0o755).ignoreErrors();
+  for (const [depth, above] of names.entries()) {
+    makeIn(program, parent, { name: above, kind: "directory" });
     const prefix = names.slice(0, depth + 1).join("/");
-    const opened = program.openat2(
-      root,
-      prefix,
-      depth + 1 === names.length ? how : real.directory,
-      OPEN_HOW_SIZE,
-    );
-    parent = depth + 1 === names.length ? opened.into(found).result : opened.result;
+    parent = program.openat2(root, prefix, real.directory, OPEN_HOW_SIZE).result;
   }
+  makeIn(program, parent, { name, kind });
+  program.openat2(root, relative(path), real[kind], OPEN_HOW_SIZE).into(found);
   program.place(done);
   return found;
 }
 
-/** The general case: without links at once, with links unless they lead into a procfs, missing directories made. */
-function ensurePlace(program: Program, root: Variable, { path, kind }: Place): Variable {
+/** In another mount than the image's: without links at once, with links unless they lead into a procfs. */
+function ensureCovered(program: Program, root: Variable, { path, kind }: Place): Variable {
   const found = program.variable("place");
   const done = program.label();
+  const open = program.label();
   const missing = program.label();
   const at = relative(path);
   program.openat2(root, at, real[kind], OPEN_HOW_SIZE).into(found).ignoreErrors().onSuccess(done);
-  program.openat2(root, at, followed[kind], OPEN_HOW_SIZE).into(found).onError(missing);
+  openFollowed(program, { root, found }, { path, how: followed[kind], done: open, failed: missing });
+  program.place(open);
   const statfs = program.room(STATFS_SIZE);
   program.step("fstatfs", found, statfs);
   program.field(statfs, 0, -1, PROC_SUPER_MAGIC).onPositive(done);

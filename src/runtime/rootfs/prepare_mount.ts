@@ -1,6 +1,6 @@
 /** What the engine finds out about one mount of config.json, and opens for it. */
 import { UsageError } from "../../errors.ts";
-import { ENOENT, errnoName } from "../../linux/abi/errno.ts";
+import { ELOOP, ENOENT, errnoName } from "../../linux/abi/errno.ts";
 import {
   AT_FDCWD,
   O_CLOEXEC,
@@ -8,6 +8,7 @@ import {
   O_PATH,
   RESOLVE_IN_ROOT,
   RESOLVE_NO_MAGICLINKS,
+  RESOLVE_NO_SYMLINKS,
   S_IFDIR,
   S_IFMT,
 } from "../../linux/abi/fcntl.ts";
@@ -21,13 +22,16 @@ import { isBindMount } from "../../oci/bundle/mounts.ts";
 import type { PreparedMount } from "./bundle_host.ts";
 import { absoluteSource, isRecursive } from "./bundle_mounts.ts";
 import { openDetached } from "./detached.ts";
-import { resolveMissing } from "./missing_path.ts";
-import { cleanPath, isReal } from "./place.ts";
+import { cleanPath } from "./place.ts";
 import type { Preparation } from "./prepare_root.ts";
-import { relative } from "./target.ts";
+import { resolveLinks } from "./resolve_links.ts";
+import { isReal, relative } from "./target.ts";
 
 const stat = new Uint8Array(new ArrayBuffer(STAT_SIZE));
-const followed = { flags: O_PATH | O_CLOEXEC, resolve: RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
+const real = {
+  flags: O_PATH | O_CLOEXEC,
+  resolve: RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS,
+};
 
 /**
  * Looks at source and destination.
@@ -56,16 +60,20 @@ export async function prepareMount(
 
 /** What the image has where the mount goes. */
 function lookAtPlace({ type, options = [] }: Mount, path: string, rootFd: number): PreparedMount | undefined {
-  const fd = tryOpenat2(rootFd, relative(path), followed);
-  if (fd === -ENOENT) {
-    const destination = resolveMissing(rootFd, path);
-    return destination === path ? undefined : { destination };
+  const needsMode = type === "tmpfs" && !options.some((option) => /(^|,)mode=/.test(option));
+  const fixed = isReal(path) || options.includes("dest-nofollow");
+  if (fixed && !needsMode) return undefined;
+  let destination = path;
+  let fd = tryOpenat2(rootFd, relative(path), real);
+  if ((fd === -ELOOP || fd === -ENOENT) && !fixed) {
+    destination = resolveLinks(rootFd, path);
+    if (destination !== path) fd = tryOpenat2(rootFd, relative(destination), real);
   }
-  if (fd < 0) return undefined;
+  const moved = destination === path ? {} : { destination };
+  if (fd < 0) return moved;
   call("fstat", fd, stat);
   call("close", fd);
-  if (type !== "tmpfs" || options.some((option) => /(^|,)mode=/.test(option))) return undefined;
-  return { mode: (statMode(stat) & 0o7777).toString(8) };
+  return needsMode ? { ...moved, mode: (statMode(stat) & 0o7777).toString(8) } : moved;
 }
 
 async function prepareBind(mount: Mount, preparation: Preparation): Promise<PreparedMount> {

@@ -1,7 +1,7 @@
 /**
- * A path of an image that leads nowhere yet, as it will be once it is made: links on the way are followed inside the
- * root, as far as there are any. /etc/resolv.conf of many images is such a link. Only a hint for the plan: the program
- * looks the path up again, inside the root.
+ * A path of an image without its symbolic links, which are followed inside the root as far as there are any: the last
+ * names may not be there yet, as with the /etc/resolv.conf of many images. Only a hint for the plan, whose steps look
+ * the path up again and follow nothing.
  */
 import {
   O_CLOEXEC,
@@ -22,7 +22,7 @@ const itself = {
 };
 
 /** The path without links; as it was when there are too many. @param path absolute and clean */
-export function resolveMissing(rootFd: number, path: string): string {
+export function resolveLinks(rootFd: number, path: string): string {
   let links = 0;
   const done: string[] = [];
   const left = path.split("/").slice(1).reverse();
