@@ -21,6 +21,7 @@ export const guestPackages = [
   "iproute2",
   "hostname",
   "tar",
+  "gzip",
   // What is looked for on such a kernel.
   "systemd",
   "dbus",
