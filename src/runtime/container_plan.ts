@@ -14,9 +14,10 @@ import type { Argument, Variable } from "../linux/step.ts";
 import { planEndWithEngine, planStillEndWithEngine } from "./end_with_engine.ts";
 import { planLoopback } from "./network_none.ts";
 import { planCredentials } from "./process/credentials.ts";
-import { planSeccomp, planWorkingDirectory } from "./process/execute.ts";
+import { planWorkingDirectory } from "./process/execute.ts";
 import { planInit } from "./process/init.ts";
 import { planLimits } from "./process/limits.ts";
+import { planFilter } from "./process/seccomp.ts";
 import { planSignals } from "./process/signals.ts";
 import { planStandardStreams, planTerminal } from "./process/terminal.ts";
 import { planDev, planDevNodes } from "./rootfs/devices.ts";
@@ -169,8 +170,9 @@ function planCommand(
   planLimits(program, process.rlimits);
   program.section("close all other descriptors").close_range(3, 0xffffffff, 0);
   const filter = host.seccompFilter;
+  const plan = filter === undefined ? undefined : { filter, flags: 0, listener: undefined };
   // Without no_new_privs a filter may be loaded only while CAP_SYS_ADMIN is held (seccomp(2)).
-  if (filter !== undefined && !process.noNewPrivileges) planSeccomp(program, filter);
+  if (plan !== undefined && !process.noNewPrivileges) planFilter(program, plan);
   planCredentials(program, { ...host, process });
   planStillEndWithEngine(program);
   planWorkingDirectory(program, process.cwd);
@@ -180,5 +182,5 @@ function planCommand(
     planInit(program, process);
     planSignals(program, []);
   }
-  if (filter !== undefined && process.noNewPrivileges) planSeccomp(program, filter);
+  if (plan !== undefined && process.noNewPrivileges) planFilter(program, plan);
 }

@@ -18,7 +18,7 @@ import { planPrivilegedProcess } from "./process/privileged.ts";
 import { planFilter } from "./process/seccomp.ts";
 import { planSignals } from "./process/signals.ts";
 import { planFinalCapabilities, planUserProcess } from "./process/user.ts";
-import type { BundleFilter } from "./security/bundle_filter.ts";
+import type { CompiledFilter } from "./security/bundle_filter.ts";
 
 const FD_MAX = 0xffffffff;
 /** CLOSE_RANGE_CLOEXEC of close_range(2). */
@@ -38,7 +38,7 @@ export interface ProcessHost {
   readonly modules: SecurityModules;
   /** The process is in a user namespace, so the engine sets what takes rights of the host: process/from_host.ts. */
   readonly appliedFromHost: boolean;
-  readonly filter: BundleFilter | undefined;
+  readonly filter: CompiledFilter | undefined;
 }
 
 /** What the process finds when its root has been entered. */

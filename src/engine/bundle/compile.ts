@@ -62,6 +62,7 @@ export async function hostOf(launch: PlannedLaunch, inputs: CompileInputs): Prom
     process: await processHostOf({
       process: config.process,
       linux,
+      root: launch.context.root,
       preserveFds: launch.options.preserveFds,
       keptFds: inputs.keptFds,
       userNamespace: launch.userNamespace,

@@ -53,6 +53,7 @@ export async function startExec(
   const host = await processHostOf({
     process,
     linux,
+    root: context.root,
     preserveFds: options.preserveFds,
     keptFds: [fds.socket, fds.socket],
     userNamespace,

@@ -2,14 +2,16 @@
 import type { Linux, Process } from "../../oci/bundle/config.ts";
 import { readSecurityModules } from "../../runtime/process/labels.ts";
 import type { ProcessHost } from "../../runtime/process_plan.ts";
-import type { BundleFilter } from "../../runtime/security/bundle_filter.ts";
 import { ALL_CAPABILITIES } from "../../runtime/security/capability.ts";
 import { readHostStatus } from "../host.ts";
+import { filterOf } from "./filter_cache.ts";
 
 /** What is asked about. */
 export interface ProcessRequest {
   readonly process: Process;
   readonly linux: Linux;
+  /** The runtime's root: compiled filters are kept there. */
+  readonly root: string;
   readonly preserveFds: number;
   readonly keptFds: readonly [first: number, last: number];
   /** The process is in a user namespace other than this one's. */
@@ -30,11 +32,6 @@ export async function processHostOf(request: ProcessRequest): Promise<ProcessHos
     setgroupsAllowed: request.setgroupsAllowed,
     modules: labelled ? readSecurityModules() : { apparmor: false, selinux: false },
     appliedFromHost: userNamespace,
-    filter: linux.seccomp === undefined ? undefined : await filterOf(linux.seccomp),
+    filter: linux.seccomp === undefined ? undefined : await filterOf(linux.seccomp, request.root),
   };
-}
-
-async function filterOf(seccomp: object): Promise<BundleFilter> {
-  const { bundleFilter } = await import("../../runtime/security/bundle_filter.ts");
-  return bundleFilter(seccomp);
 }

@@ -3,7 +3,6 @@
  * PATH of the container's environment as execvp(3) does. After the filter nothing but execve and exit is called.
  */
 import { EACCES, ENOENT, ENOTDIR } from "../../linux/abi/errno.ts";
-import { SECCOMP_SET_MODE_FILTER } from "../../linux/abi/seccomp.ts";
 import type { Program } from "../../linux/program.ts";
 import { reportAddress } from "../../linux/program_core.ts";
 import type { Argument, Words } from "../../linux/step.ts";
@@ -13,7 +12,6 @@ import { identityLayout } from "./identity.ts";
 /** Names of the sections whose failure has an exit code of its own: engine/container_error.ts. */
 export const SECTION_EXECUTE = "execute the command";
 export const SECTION_WORKDIR = "enter the working directory";
-const SOCK_FILTER_SIZE = 8;
 /** Longest path of the kernel (limits.h), for getcwd(2). */
 const PATH_MAX = 4096;
 
@@ -30,13 +28,6 @@ export function planWorkingDirectory(program: Program, cwd: string): void {
   program.field(buffer, 0, 0xff, "/".charCodeAt(0)).onZero(inside);
   program.jump(program.giveUp);
   program.place(inside);
-}
-
-/** Loads the seccomp filter: an array of struct sock_filter. */
-export function planSeccomp(program: Program, filter: Uint8Array): void {
-  program.section("load the seccomp filter");
-  // struct sock_fprog: a 16-bit count, padding, the address.
-  program.seccomp(SECCOMP_SET_MODE_FILTER, 0, program.words(filter.length / SOCK_FILTER_SIZE, filter));
 }
 
 /** envp of the command; HOME comes from the report page when the parent looks the user up. */

@@ -5,8 +5,9 @@
 import { errnoName } from "../../linux/abi/errno.ts";
 import { report } from "../../linux/program_core.ts";
 import { HOOK_KINDS, type HookKind } from "../../oci/bundle/config.ts";
+import { HOME_SIZE_MAX, identityLayout } from "./identity.ts";
 
-/** Offsets into the page. The status is `report.exit`, a struct siginfo. */
+/** Offsets into the page, before and behind what identity.ts has there. The status is `report.exit`, a struct siginfo. */
 export const hookLayout = {
   /** 1 and up: position of the kind in {@link HOOK_KINDS}; 0: no hook has failed. */
   kind: report.values,
@@ -19,7 +20,7 @@ export const hookLayout = {
   position: report.values + 32,
   /** 1 when the output has been longer than its place. */
   wrapped: report.values + 40,
-  output: 2048,
+  output: identityLayout.home + HOME_SIZE_MAX,
 } as const;
 
 /** Bytes of a hook's output that are kept: the last ones. */

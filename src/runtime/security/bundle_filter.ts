@@ -25,14 +25,17 @@ export interface SeccompListener {
 }
 
 /** A filter to be loaded. */
-export interface BundleFilter {
+export interface CompiledFilter {
   /** Array of struct sock_filter. */
   readonly filter: Uint8Array;
   /** SECCOMP_FILTER_FLAG_* */
   readonly flags: number;
   /** Set when some rule notifies. */
   readonly listener: SeccompListener | undefined;
-  /** What has been compiled: for explanations. */
+}
+
+/** The same, with what has been compiled. */
+export interface BundleFilter extends CompiledFilter {
   readonly policy: Policy;
 }
 
