@@ -46,7 +46,9 @@ export async function compileBundle(launch: Launch, inputs: CompileInputs): Prom
 }
 
 /** What of a launch the program depends on. */
-export type PlannedLaunch = Pick<Launch, "id" | "bundle" | "options" | "namespaces" | "userNamespace">;
+export type PlannedLaunch = Pick<Launch, "id" | "bundle" | "options" | "namespaces" | "userNamespace"> &
+  // Without it nothing is kept.
+  Partial<Pick<Launch, "context">>;
 
 /** What of the host the program depends on. */
 export async function hostOf(launch: PlannedLaunch, inputs: CompileInputs): Promise<BundleHost> {
@@ -62,7 +64,7 @@ export async function hostOf(launch: PlannedLaunch, inputs: CompileInputs): Prom
     process: await processHostOf({
       process: config.process,
       linux,
-      root: launch.context.root,
+      root: launch.context?.root,
       preserveFds: launch.options.preserveFds,
       keptFds: inputs.keptFds,
       userNamespace: launch.userNamespace,

@@ -22,16 +22,17 @@ const NEWLINE = 0x0a;
 
 /**
  * The filter of `linux.seccomp`, compiled unless it is known.
- * @param root the runtime's root.
+ * @param root the runtime's root; undefined: nothing is kept.
  * @throws {ConfigError} {RangeError} as bundleFilter() does.
  */
 export async function filterOf(
   seccomp: object,
-  root: string,
+  root: string | undefined,
   version: string | undefined = build,
 ): Promise<CompiledFilter> {
   const directory = `${root}/~seccomp`;
-  const path = version === undefined ? undefined : `${directory}/${nameOf(seccomp, version)}`;
+  const path =
+    version === undefined || root === undefined ? undefined : `${directory}/${nameOf(seccomp, version)}`;
   const known = path === undefined ? undefined : read(path);
   if (known !== undefined) return known;
   const { bundleFilter } = await import("../../runtime/security/bundle_filter.ts");

@@ -10,8 +10,8 @@ import { filterOf } from "./filter_cache.ts";
 export interface ProcessRequest {
   readonly process: Process;
   readonly linux: Linux;
-  /** The runtime's root: compiled filters are kept there. */
-  readonly root: string;
+  /** The runtime's root, where compiled filters are kept; undefined: nowhere. */
+  readonly root: string | undefined;
   readonly preserveFds: number;
   readonly keptFds: readonly [first: number, last: number];
   /** The process is in a user namespace other than this one's. */

@@ -27,13 +27,10 @@ export interface Identity {
   readonly home: string;
 }
 
-/** Bytes up to what hooks print (hook_report.ts). */
-const HOME_ALONE_MAX = 448;
-
 /** Writes the home directory alone; one that does not fit is "/", as one that the container does not know. */
 export function writeHome(page: Uint8Array, home: string): void {
   const entry = new TextEncoder().encode(`HOME=${home}\0`);
-  page.set(entry.length > HOME_ALONE_MAX ? new TextEncoder().encode("HOME=/\0") : entry, identityLayout.home);
+  page.set(entry.length > HOME_SIZE_MAX ? new TextEncoder().encode("HOME=/\0") : entry, identityLayout.home);
 }
 
 /** Writes the identity for the waiting program. @throws {RangeError} when it does not fit. */
