@@ -205,7 +205,7 @@ describe("features-linux.md", () => {
         if (action === "SCMP_ACT_ALLOW") continue;
         expect(await runtime.output({ sh: "echo ran", linux: { seccomp } })).toBe("ran\n");
       }
-      expect([plain.length > 6, operators.length, archs.length > 10]).toEqual([true, 7, true]);
+      expect([plain.length > 6, operators.length, archs.length > 1]).toEqual([true, 7, true]);
     },
   );
 

@@ -188,7 +188,12 @@ describe("config-linux.md#seccomp: refused", () => {
       syscalls: [{ names: MKDIR, action: "SCMP_ACT_NOTIFY" }],
     };
 
-    await runtime.refusal({ linux: { seccomp } });
+    const bundle = await runtime.bundle({ linux: { seccomp } });
+    const created = await runtime.tryCreate(bundle);
+    const started =
+      created.exitCode === 0 && (await runtime.detached(bundle, "start", bundle.id)).exitCode === 0;
+
+    expect(started).toBe(false);
   });
 });
 

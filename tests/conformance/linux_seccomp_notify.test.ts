@@ -17,7 +17,7 @@ interface Sent {
   };
 }
 
-/** Creates a container whose mkdir an agent is asked about. @returns what the agent got, and the container's state */
+/** Starts a container whose mkdir an agent is asked about. @returns what the agent got, and the container's state */
 async function notified(
   runtime: Runtime,
   more: object,
@@ -26,7 +26,7 @@ async function notified(
   const agent = Bun.spawn(["python3", AGENT, listenerPath], { stdout: "pipe", stderr: "inherit" });
   while (!existsSync(listenerPath)) await Bun.sleep(2);
   try {
-    const container = await runtime.create({
+    const container = await runtime.start({
       process: { args: ["/bin/sleep", "60"] },
       annotations: { key: "value" },
       linux: {

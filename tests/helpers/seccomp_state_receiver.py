@@ -8,6 +8,7 @@ with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
     temporary = sys.argv[1] + ".new"
     listener.bind(temporary)
     listener.listen(4)
+    listener.settimeout(10)
     os.rename(temporary, sys.argv[1])
     connection, _ = listener.accept()
     data, descriptors, _, _ = socket.recv_fds(connection, 1 << 16, 4)
