@@ -52,9 +52,12 @@ export class CallerHost implements AsyncDisposable {
     stack.defer(() => cgroups.remove());
     const script = [
       "set -e",
+      // As systemd leaves it, and as podman wants it.
+      "mount --make-rshared /",
       "mount -t tmpfs -o mode=755 tmpfs /run",
       "mount -t sysfs sysfs /sys",
       ...cgroups.mountCommands(),
+      ...accountCommands(),
       "ip link set lo up",
       `hostname ${name}`,
       "echo ready",
@@ -183,6 +186,23 @@ export async function until(
     if (Date.now() > end) throw new Error(`not in time: ${what}`);
     await Bun.sleep(POLL_MS);
   }
+}
+
+/** An ordinary user of the host, with ids for containers of its own. */
+export const USER = { name: "rootless", uid: 4711 } as const;
+
+/** The host's own lists of users, in place of the machine's. */
+function accountCommands(): readonly string[] {
+  const { name, uid } = USER;
+  const ids = `containers:200000:100000\\n${name}:400000:65536\\n`;
+  const replaced = (path: string, command: string): string =>
+    `if [ -e ${path} ]; then (${command}) > /run/list; n=/run/host-$(basename ${path}); mv /run/list $n; mount --bind $n ${path}; fi`;
+  return [
+    replaced("/etc/subuid", `printf '${ids}'`),
+    replaced("/etc/subgid", `printf '${ids}'`),
+    replaced("/etc/passwd", `cat /etc/passwd; echo ${name}:x:${uid}:${uid}::/:/bin/sh`),
+    replaced("/etc/group", `cat /etc/group; echo ${name}:x:${uid}:`),
+  ];
 }
 
 function subtract(after: readonly string[], before: readonly string[]): readonly string[] {

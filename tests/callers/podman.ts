@@ -43,39 +43,59 @@ async function startPodmanIn(host: CallerHost): Promise<Engine> {
     host,
     command: podmanCommand(host, installRuntime(host.directory)),
   });
-  await engine.succeed(["import", "-q", "--change", "CMD=/bin/sh", archive, IMAGE]);
+  await importImages(engine, archive);
   // The first container makes what stays: the bridge, the parent of all control groups.
   await engine.once([], ["true"]);
   return engine;
 }
 
+/** What the first container of a pod runs. */
+const PAUSE_IMAGE = "pause";
+
+/** Makes the image of every row, and that of pods, from an archive of their root. */
+export async function importImages(podman: Engine, archive: string): Promise<void> {
+  await podman.succeed(["import", "-q", "--change", "CMD=/bin/sh", archive, IMAGE]);
+  const pause = 'ENTRYPOINT=["/bin/sleep","1000"]';
+  await podman.succeed(["import", "-q", "--change", pause, archive, PAUSE_IMAGE]);
+}
+
 function podmanCommand(host: CallerHost, runtime: string): string {
   const configuration = `${host.directory}/containers.conf`;
   writeFileSync(configuration, podmanConfiguration(host));
-  const flags = [
-    ["--root", host.makeDirectory("store/root")],
-    ["--runroot", host.makeDirectory("store/run")],
-    ["--tmpdir", host.makeDirectory("store/tmp")],
-    ["--runtime", runtime],
-    ["--storage-driver=overlay", "--cgroup-manager=cgroupfs", "--events-backend=file"],
-  ].flat();
   return host.script("podman", [
     `export CONTAINERS_CONF=${configuration} HOME=${host.directory}`,
-    `exec ${host.directory}/enter podman ${flags.join(" ")} "$@"`,
+    `exec ${host.directory}/enter podman ${podmanFlags(host.makeDirectory("store"), runtime)} "$@"`,
   ]);
 }
 
+/** Options before the command: a store below `directory`, the runtime, and nothing of systemd. */
+export function podmanFlags(directory: string, runtime: string): string {
+  const places = [
+    "--root",
+    `${directory}/root`,
+    "--runroot",
+    `${directory}/run`,
+    "--tmpdir",
+    `${directory}/tmp`,
+  ];
+  const drivers = ["--storage-driver=overlay", "--cgroup-manager=cgroupfs", "--events-backend=file"];
+  return [...places, "--runtime", runtime, ...drivers].join(" ");
+}
+
 /** Root may lack CAP_SYS_RESOURCE, so that podman's own limits, above those of this process, are refused. */
-export function podmanConfiguration(host: CallerHost): string {
+export function podmanConfiguration(host: CallerHost, containers: readonly string[] = []): string {
   return [
     "[containers]",
+    ...containers,
     'default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]',
+    // podman's own, catatonit, is a package that docker's does without; both take the same arguments.
     'init_path = "/usr/bin/docker-init"',
     "[network]",
     'network_backend = "cni"',
     `network_config_dir = "${host.directory}/networks"`,
     "[engine]",
     'runtime_supports_json = ["crun", "runc", "bunker-oci"]',
+    `infra_image = "localhost/${PAUSE_IMAGE}"`,
     "",
   ].join("\n");
 }

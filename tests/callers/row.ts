@@ -12,7 +12,7 @@ export type Rows<Caller> = Readonly<Record<string, (caller: Caller) => Promise<v
 
 /** What the runner of rows needs of a caller. */
 export interface AnyCaller {
-  readonly host: CallerHost;
+  readonly host: Pick<CallerHost, "state" | "leftBehind"> & AsyncDisposable;
   /** Removes all containers, running or not. */
   reset(): Promise<void>;
 }
@@ -29,7 +29,7 @@ export interface CallerTests<Caller extends AnyCaller> {
 
 const START_MS_MAX = 90_000;
 const STOP_MS_MAX = 30_000;
-const ROW_MS_MAX = 40_000;
+const ROW_MS_MAX = 60_000;
 
 /** Defines one test a row. */
 export function defineRows<Caller extends AnyCaller>(tests: CallerTests<Caller>): void {
