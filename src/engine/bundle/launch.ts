@@ -17,6 +17,7 @@ import { readProcessStat } from "../../linux/process_stat.ts";
 import { writeSmallFile } from "../../linux/small_file.ts";
 import type { HookKind, Linux } from "../../oci/bundle/config.ts";
 import { ProgramEndedError, type StartedBundle } from "../../runtime/bundle_start.ts";
+import { subtreeOwner } from "../../runtime/cgroup/delegate.ts";
 import { makeCgroup } from "../../runtime/cgroup/make.ts";
 import { type NamespacePlan, namespacePlanOf, separateFlags } from "../../runtime/namespaces.ts";
 import { type Bundle, openBundle } from "./bundle.ts";
@@ -119,6 +120,7 @@ async function build(launch: Launch, files: StateFiles): Promise<Launched> {
   using cgroup = await makeCgroup(place, linux?.resources ?? {}, {
     rootless: context.rootless,
     annotations: bundle.config.annotations,
+    owner: subtreeOwner(bundle.config),
   });
   if (cgroup.place !== place) files.write({ cgroup: cgroup.place });
   const started = await startProgram(launch, { cgroup, files });

@@ -18,6 +18,8 @@ export interface MakeOptions {
   readonly rootless: boolean;
   /** Of the container: `org.systemd.property.NAME` are properties of its unit. */
   readonly annotations?: Readonly<Record<string, string>> | undefined;
+  /** Who gets the subtree on version 2, as a user of the host: `subtreeOwner()` of delegate.ts [nobody]. */
+  readonly owner?: number | undefined;
 }
 
 /** A group that is ready to be joined. */
@@ -59,9 +61,10 @@ export type GroupMaker = (place: CgroupPlace, adopts: boolean) => MadeGroup;
 async function makerOf(
   { version }: CgroupPlace,
   resources: Resources,
-  { rootless }: MakeOptions,
+  options: MakeOptions,
 ): Promise<GroupMaker> {
-  if (version === 2) return makerV2(resources, rootless);
+  if (version === 2) return makerV2(resources, options);
+  const { rootless } = options;
   const settings = await allSettingsV1(resources, rootless);
   return (place, adopts) => makeV1(place, { settings, lenient: rootless, adopts });
 }
@@ -100,18 +103,25 @@ async function allSettingsV1(resources: Resources, rootless: boolean): Promise<S
   return [...settingsV1(resources), ...devicesV1(deviceRules(resources))];
 }
 
-async function makerV2(resources: Resources, rootless: boolean): Promise<GroupMaker> {
+async function makerV2(resources: Resources, { rootless, owner }: MakeOptions): Promise<GroupMaker> {
   const [{ settingsV2 }, { makeV2 }] = await Promise.all([
     import("./settings_v2.ts"),
     import("./make_v2.ts"),
   ]);
   const settings = settingsV2(resources);
-  if (rootless) return (place, adopts) => makeV2(place, { settings, lenient: true, adopts });
-  const [{ setDeviceRules }, { deviceRules }] = await Promise.all([
-    import("./devices_v2.ts"),
-    import("./device_rules.ts"),
-  ]);
-  const rules = deviceRules(resources);
-  const finish = (directory: string) => setDeviceRules(directory, rules);
-  return (place, adopts) => makeV2(place, { settings, lenient: false, finish, adopts });
+  const work: ((directory: string) => void)[] = [];
+  if (!rootless) {
+    const { setDeviceRules } = await import("./devices_v2.ts");
+    const { deviceRules } = await import("./device_rules.ts");
+    const rules = deviceRules(resources);
+    work.push((directory) => setDeviceRules(directory, rules));
+  }
+  if (owner !== undefined && owner !== process.geteuid?.()) {
+    const { delegateTo } = await import("./delegate.ts");
+    work.push((directory) => delegateTo(directory, owner));
+  }
+  const finish = (directory: string) => {
+    for (const each of work) each(directory);
+  };
+  return (place, adopts) => makeV2(place, { settings, lenient: rootless, finish, adopts });
 }

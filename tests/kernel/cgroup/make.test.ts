@@ -1,6 +1,6 @@
 /** Making and removing the control group of a container. */
 import { describe, expect } from "bun:test";
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from "node:fs";
 import { makeCgroup } from "../../../src/runtime/cgroup/make.ts";
 import { processesIn } from "../../../src/runtime/cgroup/processes.ts";
 import { removeCgroup } from "../../../src/runtime/cgroup/remove.ts";
@@ -95,6 +95,18 @@ describe("makeCgroup()", () => {
     const made = makeCgroup(testPlace(), { rdma: { mlx: { hcaHandles: 1 } } }, { rootless: false });
 
     await expect(made).rejects.toThrow('linux.resources.rdma.mlx: there is no "rdma" controller');
+  });
+});
+
+describe("makeCgroup() with an owner", () => {
+  kernelTest("gives the subtree away and keeps the limits", ["root", "cgroup v2"], async () => {
+    using made = await makeCgroup(testPlace(), { pids: { limit: 5 } }, { rootless: false, owner: 4321 });
+    const uid = (name: string): number => statSync(`${paths(made.place)[0]}/${name}`).uid;
+
+    const owners = ["", "cgroup.procs", "cgroup.subtree_control", "pids.max", "memory.max"].map(uid);
+    await removeCgroup(made.place);
+
+    expect(owners).toEqual([4321, 4321, 4321, 0, 0]);
   });
 });
 
