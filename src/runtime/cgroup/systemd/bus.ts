@@ -145,9 +145,13 @@ export class Bus implements Disposable {
     if (message.type === SIGNAL && this.#signals.length < SIGNALS_MAX) this.#signals.push(message);
   }
 
-  /** EXTERNAL without a name: in a user namespace the own number of the user is not the one that systemd sees. */
+  /**
+   * EXTERNAL without a name: in a user namespace the own number of the user is not the one that systemd sees. BEGIN goes with
+   * the rest, as libsystemd sends it: systemd 252 does not look at a first message that it reads together with BEGIN until
+   * another one comes (seen as a call without an answer).
+   */
   #authenticate(): void {
-    this.#write(new TextEncoder().encode("\0AUTH EXTERNAL\r\nDATA\r\n"));
+    this.#write(new TextEncoder().encode("\0AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n"));
     let text = "";
     while (!/^(OK|REJECTED|ERROR).*\r\n/m.test(text)) {
       if (text.length > GREETING_SIZE_MAX) break;
@@ -156,7 +160,6 @@ export class Bus implements Disposable {
     }
     if (!/^OK /m.test(text)) throw new CgroupError("Cannot use systemd: it does not let this user in");
     this.#received = new Uint8Array(0);
-    this.#write(new TextEncoder().encode("BEGIN\r\n"));
   }
 
   #write(bytes: Uint8Array): void {
