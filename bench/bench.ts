@@ -2,15 +2,16 @@
  * Compares bunker with the engines that are installed: whole processes, in turn, medians with spread and ratios. Needs
  * root and dist/bunker; whatever it starts and makes is gone at its end.
  *
- *     Usage: bun run bench [--only=start|pull] [--runs=N] [--readme]
+ *     Usage: bun run bench [--only=start|oci|pull] [--runs=N] [--readme]
  *
- *     --only     one part instead of both
- *     --runs     rounds that count [15 of start, 5 of pull]
- *     --readme   put the result of both parts into README.md
+ *     --only     one part instead of all
+ *     --runs     rounds that count [15 of start and oci, 5 of pull]
+ *     --readme   put the result of all parts into README.md
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describeMachine } from "./machine.ts";
+import { benchOci } from "./oci.ts";
 import { benchPull } from "./pull.ts";
 import { type BenchSettings, benchStart } from "./start.ts";
 import { enterNamespace, openWorkspace } from "./workspace.ts";
@@ -24,6 +25,7 @@ const MARKS = ["<!-- bench: start -->", "<!-- bench: end -->"] as const;
 /** The parts by name: what measures them, and how often. */
 const parts: Readonly<Record<string, readonly [(settings: BenchSettings) => Promise<string>, number]>> = {
   start: [benchStart, ROUNDS_START],
+  oci: [benchOci, ROUNDS_START],
   pull: [benchPull, ROUNDS_PULL],
 };
 
@@ -33,7 +35,7 @@ const option = (name: string): string | undefined =>
 async function main(): Promise<number> {
   const bunker = `${REPOSITORY}/dist/bunker`;
   const names = wantedParts();
-  if (names === undefined) return fail(`Cannot bench "${option("only")}": expected start or pull`);
+  if (names === undefined) return fail(`Cannot bench "${option("only")}": expected start, oci or pull`);
   if (names.length === 1 && process.argv.includes("--readme")) return fail("Cannot use --readme with --only");
   if (process.getuid?.() !== 0) return fail("Cannot bench as an ordinary user: run it as root");
   if (!existsSync(bunker)) return fail("Cannot find dist/bunker: run bun run build first");
