@@ -6,6 +6,9 @@ import { type Instruction, readProgram } from "./bpf_program.ts";
 
 const SCRIPT = new URL("libseccomp_export.py", import.meta.url).pathname;
 
+/** The library's own token: x86-64 without the mark of 64 bits. */
+const SCMP_ARCH_X32 = 0x4000_003e;
+
 /** libseccomp 2.5.4 never comes back from some overlapping rules. */
 const ORACLE_MS = 60_000;
 
@@ -39,7 +42,7 @@ export async function compileWithLibseccomp(policies: readonly OraclePolicy[]): 
 
 function encode({ arch, defaultReturn, rules }: OraclePolicy): unknown {
   return {
-    arch: SECCOMP_ARCHES[arch].auditArch,
+    arch: arch === "X32" ? SCMP_ARCH_X32 : SECCOMP_ARCHES[arch].auditArch,
     default: defaultReturn,
     rules: rules.flatMap(({ names, ret, conditions }) =>
       names.map((name) => ({

@@ -66,7 +66,7 @@ export function planBundleRoot(program: Program, config: RuntimeConfig, host: Bu
     }),
     late,
     readonly: config.root?.readonly === true,
-    entry: host.noPivot ? { kind: "move", kernelMounts: host.kernelMounts } : { kind: "pivot" },
+    entry: host.noPivot ? { kind: "move", kernelMounts: host.kernelMounts } : { kind: "pivot", shared },
     propagation: finalPropagation(linux.rootfsPropagation),
   };
 }

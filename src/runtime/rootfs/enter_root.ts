@@ -8,7 +8,8 @@ import { planChroot, planMove, planPivotOnly } from "./pivot.ts";
 
 /** How the root is entered. */
 export type RootEntry =
-  | { readonly kind: "pivot" }
+  /** `shared`: mounts of the old root are peers of the host's. */
+  | { readonly kind: "pivot"; readonly shared: boolean }
   /** `kernelMounts` of the host are hidden first. */
   | { readonly kind: "move"; readonly kernelMounts: readonly string[] }
   | { readonly kind: "chroot" };
@@ -35,7 +36,7 @@ export function planEnterRoot(program: Program, bundle: BundleRoot): void {
   if (bundle.late.length > 0) program.section("make mounts read-only");
   for (const mount of bundle.late) setAttributes(program, mount, readonly);
   if (bundle.readonly) setAttributes(program.section("make the root read-only"), root, readonly);
-  if (entry.kind === "pivot") planPivotOnly(program, root);
+  if (entry.kind === "pivot") planPivotOnly(program, root, entry.shared);
   else if (entry.kind === "move") planMove(program, root, entry.kernelMounts);
   else planChroot(program, root);
   if (propagation !== 0)

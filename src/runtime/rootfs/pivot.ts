@@ -1,4 +1,5 @@
 /** Makes the assembled root the process's root, and leaves nothing of the host behind it. */
+import { AT_FDCWD, O_DIRECTORY, O_PATH } from "../../linux/abi/fcntl.ts";
 import { MNT_DETACH, MS_MOVE, MS_REC, MS_SLAVE } from "../../linux/abi/mount.ts";
 import type { Program } from "../../linux/program.ts";
 import type { Variable } from "../../linux/step.ts";
@@ -19,12 +20,20 @@ export function planPivot(program: Program, root: Variable): void {
   program.place(entered).chdir("/");
 }
 
-/** Enters `root` by pivot_root(2) alone, whatever propagates between the old root and the host. */
-export function planPivotOnly(program: Program, root: Variable): void {
-  program.section("enter the root directory").fchdir(root);
+/**
+ * Enters `root` by pivot_root(2) alone.
+ * @param shared the old root's mounts are peers of the host's, where they would be unmounted too
+ */
+export function planPivotOnly(program: Program, root: Variable, shared: boolean): void {
+  program.section("enter the root directory");
+  const old = shared ? program.openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY).result : undefined;
+  program.fchdir(root);
   program.pivot_root(".", ".");
-  // A shared mount would be unmounted on the host too.
-  program.mount(null, ".", null, MS_SLAVE | MS_REC);
+  if (old !== undefined) {
+    // "." alone would be the new root, below the old one.
+    program.fchdir(old);
+    program.mount(null, ".", null, MS_SLAVE | MS_REC);
+  }
   program.umount2(".", MNT_DETACH);
   program.chdir("/");
 }

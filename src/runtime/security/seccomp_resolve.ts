@@ -5,6 +5,8 @@
  * - A rule whose action is the default action is dropped.
  * - Several conditions on the SAME argument index make every condition of the rule one of its own: OR, not AND. So
  *   "not 38" and "not 40" in one rule lets both through. Conditions on different indexes must all hold.
+ * - Of two rules without conditions for one call the first counts: podman's profile allows setns(2) and later refuses
+ *   it, and podman in podman needs it. A stricter rule with conditions counts all the same, which libseccomp drops.
  * - Names that no architecture has are skipped.
  * - This machine's architecture is always confined, whatever `architectures` says.
  */
@@ -117,7 +119,18 @@ function policyOf(
 ): Policy {
   const defaultReturn = returnOf(defaultAction, defaultErrnoRet);
   const rules = syscalls.flatMap(policyRules).filter(({ ret }) => ret !== defaultReturn);
-  return { defaultReturn, rules, architectures };
+  return { defaultReturn, rules: firstOf(rules), architectures };
+}
+
+/** Leaves out names that an earlier rule decides whatever the arguments, where a later one does so too. */
+function firstOf(rules: readonly PolicyRule[]): PolicyRule[] {
+  const decided = new Set<string>();
+  return rules.map((rule) => {
+    if (rule.conditions.length > 0) return rule;
+    const names = rule.names.filter((name) => !decided.has(name));
+    for (const name of names) decided.add(name);
+    return { ...rule, names };
+  });
 }
 
 /**

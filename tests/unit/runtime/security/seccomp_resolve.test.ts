@@ -90,6 +90,21 @@ describe("resolveProfile()", () => {
     expect(resolve(changes, { arch }).architectures).toEqual([...architectures]);
   });
 
+  test("counts the first of two rules without conditions for one call, as libseccomp does", () => {
+    const { rules } = resolve({
+      defaultAction: "SCMP_ACT_KILL",
+      syscalls: [
+        { names: ["setns"], action: "SCMP_ACT_ALLOW" },
+        { names: ["setns", "bpf"], action: "SCMP_ACT_ERRNO" },
+      ],
+    });
+
+    expect(rules.map(({ names, ret }) => [ret, names])).toEqual([
+      [ALLOW, ["setns"]],
+      [EPERM, ["bpf"]],
+    ]);
+  });
+
   test("keeps an allowing rule apart from a refusing default", () => {
     const { defaultReturn, rules } = resolve({
       defaultAction: "SCMP_ACT_ERRNO",
