@@ -187,10 +187,9 @@ function planTimeout(
 ): void {
   const expired = program.label();
   program.read(timer, program.room(8), 8).onPositive(expired).onZero(wait).onError(wait);
-  program
-    .place(expired)
-    .kill(program.add(0, 0, pid).result, SIGKILL)
-    .ignoreErrors();
+  // The negative of a low process id, as those of a container are, is an error number too.
+  const group = program.place(expired).add(0, 0, pid).ignoreErrors().result;
+  program.kill(group, SIGKILL).ignoreErrors();
   program.kill(pid, SIGKILL).ignoreErrors();
   program.waitid(P_PID, pid, PUBLISHED, WEXITED);
   program.add(1, 0).storeAt(reportAddress + hookLayout.timedOut);

@@ -1,8 +1,19 @@
 /** Hooks of the runtime and of a container: what they are given, how they end, and what is said of their failures. */
 import { describe, expect } from "bun:test";
-import { readFileSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { CLONE_NEWPID } from "../../../src/linux/abi/sched.ts";
+import {
+  executableOf,
+  finishProgram,
+  inheritedFd,
+  programWithReport,
+  spawnProgram,
+} from "../../../src/linux/spawn.ts";
+import { pollForExit } from "../../../src/linux/wait.ts";
 import type { Hook } from "../../../src/oci/bundle/config.ts";
 import { HookError, runHooks, runLateHooks } from "../../../src/runtime/hooks.ts";
+import { planHook } from "../../../src/runtime/process/hook.ts";
+import { readHookFailure } from "../../../src/runtime/process/hook_report.ts";
 import { kernelTest } from "../../helpers/sandbox.ts";
 
 const shell = (script: string, more: Partial<Hook> = {}): Hook => ({
@@ -75,6 +86,24 @@ describe("runHooks()", () => {
 
     expect(failure).toBe("error running poststart hook #0: timed out, and was killed");
     expect(Bun.spawnSync(["pgrep", "-f", "sleep 31[.]4159"]).stdout.toString()).toBe("");
+  });
+
+  kernelTest("kills one in a PID namespace, where process ids are low", ["root"], async () => {
+    const program = programWithReport();
+    const hook = shell("sleep 31.4159 & sleep 31.4159", { timeout: 1 });
+    const state = inheritedFd(0);
+    planHook(program, hook, { kind: "createContainer", index: 0, state, ignoredSignals: [] });
+    program.exit_group(0);
+
+    const stdin = openSync("/dev/null", "r");
+    const options = { namespaces: CLONE_NEWPID, inherit: [stdin] };
+    const spawned = spawnProgram(executableOf(finishProgram(program)), options);
+    closeSync(stdin);
+    await pollForExit(spawned.pidfd);
+    const failure = readHookFailure(spawned.report.bytes);
+    spawned.release();
+
+    expect(failure?.outcome).toEqual({ timedOut: true });
   });
 
   kernelTest("keeps the timeout of a hook that never stops printing", [], () => {
