@@ -5,6 +5,7 @@ import { CLONE_NEWNS } from "../../../src/linux/abi/sched.ts";
 import type { Process } from "../../../src/oci/bundle/config.ts";
 import { planSessionKeyring } from "../../../src/runtime/process/keyring.ts";
 import { ALL_CAPABILITIES, capabilityNames } from "../../../src/runtime/security/capability.ts";
+import { AppArmorProfile } from "../../helpers/apparmor_profile.ts";
 import { hostBounding, type ProcessRun, runProcess, statusOf } from "../../helpers/bundle_process.ts";
 import { kernelTest } from "../../helpers/sandbox.ts";
 
@@ -193,19 +194,26 @@ describe("the attributes of a process", () => {
 });
 
 describe("the AppArmor profile of a process", () => {
-  kernelTest("confines the command", ["root", "apparmor"], async ({ directory }) => {
-    const file = `${directory}/profile`;
-    await Bun.write(file, APPARMOR_PROFILE);
-    Bun.spawnSync(["apparmor_parser", "-r", "-K", file]);
+  kernelTest("confines the command", ["root", "apparmor"], async () => {
+    using profile = new AppArmorProfile("deny /etc/hostname r,");
 
     const { stdout, failure } = await runProcess({
-      process: { apparmorProfile: "bunker-test" },
+      process: { apparmorProfile: profile.name },
       script: "cat /proc/self/attr/current; cat /etc/hostname 2>/dev/null || echo refused",
     });
-    Bun.spawnSync(["apparmor_parser", "-R", file]);
 
     expect(failure).toBeUndefined();
-    expect(stdout).toBe("bunker-test (enforce)\nrefused\n");
+    expect(stdout).toBe(`${profile.name} (enforce)\nrefused\n`);
+  });
+
+  kernelTest("is left by a process that asks to be unconfined", ["root", "apparmor"], async () => {
+    const { stdout, failure } = await runProcess({
+      process: { apparmorProfile: "unconfined" },
+      script: "cat /proc/self/attr/current",
+    });
+
+    expect(failure).toBeUndefined();
+    expect(stdout).toBe("unconfined\n");
   });
 
   kernelTest("is named when the kernel has none of that name", ["root", "apparmor"], async () => {
@@ -246,12 +254,3 @@ function bindTo(processor: number): NonNullable<ProcessRun["before"]> {
   mask[0] = 1 << processor;
   return (program) => void program.step("sched_setaffinity", 0, 8, mask);
 }
-
-const APPARMOR_PROFILE = `
-profile bunker-test flags=(attach_disconnected,mediate_deleted) {
-  file,
-  capability,
-  signal,
-  deny /etc/hostname r,
-}
-`;
