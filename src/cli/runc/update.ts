@@ -1,10 +1,10 @@
 /** `update [OPTIONS] ID`: changes limits of a container, from a file or by options. */
 import { checkResources, readResources } from "../../engine/bundle/resources_file.ts";
-import { updateContainer } from "../../engine/bundle/update.ts";
+import { updateContainer, updateContainerRdt } from "../../engine/bundle/update.ts";
 import { HELP } from "../command_spec.ts";
 import type { ParsedOptions } from "../options.ts";
 import { type Command, idOf, ONE_CONTAINER } from "./command.ts";
-import { resourcesOf, UPDATE_OPTIONS } from "./update_options.ts";
+import { rdtOf, resourcesOf, UPDATE_OPTIONS } from "./update_options.ts";
 
 /** The command. */
 export const command: Command = {
@@ -19,7 +19,10 @@ export const command: Command = {
     { line: "update --resources limits.json web", does: "Set what the file has; - is standard input" },
   ],
   async execute(parsed, { context }) {
-    await updateContainer(idOf(parsed), resources(parsed), context);
+    const wanted = resources(parsed);
+    const rdt = rdtOf(parsed);
+    if (Object.keys(wanted).length > 0) await updateContainer(idOf(parsed), wanted, context);
+    if (rdt !== undefined) await updateContainerRdt(idOf(parsed), rdt, context);
     return 0;
   },
 };

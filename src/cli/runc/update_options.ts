@@ -1,4 +1,6 @@
 /** The options of update, and the resources that they mean. */
+
+import type { RdtSchemas } from "../../engine/bundle/update.ts";
 import { parseBytes } from "../../engine/options/bytes.ts";
 import { CommandLineError } from "../command_line_error.ts";
 import type { OptionSpec, ParsedOptions } from "../options.ts";
@@ -41,8 +43,11 @@ const LIMITS: readonly Limit[] = Object.entries({
   return { option, section: section as Section, member, kind: kind as Kind, help: help.join(" ") };
 });
 
-/** Options of runc that change what is shared by processors, and cannot be set here. */
-const REFUSED = ["l3-cache-schema", "mem-bw-schema"] as const;
+/** Options for shares of caches and memory bandwidth. */
+const RDT = {
+  l3CacheSchema: ["l3-cache-schema", "Share of caches, as L3:0=ff;1=f"],
+  memBwSchema: ["mem-bw-schema", "Share of memory bandwidth, as MB:0=50"],
+} as const;
 
 const WORDS: Readonly<Record<Kind, string>> = { number: "n", bytes: "bytes", text: "list" };
 
@@ -63,25 +68,27 @@ export const UPDATE_OPTIONS: readonly OptionSpec[] = [
       help,
     }),
   ),
-  ...REFUSED.map((name): OptionSpec => ({ name, kind: "string", help: "Not supported", hidden: true })),
+  ...Object.values(RDT).map(([name, help]): OptionSpec => ({ name, kind: "string", value: "schema", help })),
 ];
 
 /** The resources that the options mean. @throws {CommandLineError} for none, or a value that is none. */
 export function resourcesOf(parsed: ParsedOptions): Readonly<Record<string, object>> {
-  for (const name of REFUSED) {
-    if (parsed.text(name) !== undefined) {
-      throw new CommandLineError(
-        `--${name} is not supported: change linux.intelRdt before the container is created`,
-      );
-    }
-  }
   const resources: Record<string, Record<string, number | string>> = {};
   for (const { option, section, member, kind } of LIMITS) {
     const value = valueFor(parsed, option, kind);
     if (value !== undefined) resources[section] = { ...resources[section], [member]: value };
   }
-  if (Object.keys(resources).length > 0) return resources;
+  if (Object.keys(resources).length > 0 || rdtOf(parsed) !== undefined) return resources;
   throw new CommandLineError("update needs a limit: give --resources, or an option such as --memory");
+}
+
+/** The shares that the options mean; undefined for none. */
+export function rdtOf(parsed: ParsedOptions): RdtSchemas | undefined {
+  const given = Object.entries(RDT).flatMap(([member, [name]]) => {
+    const text = parsed.text(name);
+    return text === undefined ? [] : [[member, text] as const];
+  });
+  return given.length === 0 ? undefined : (Object.fromEntries(given) as RdtSchemas);
 }
 
 const NUMBERS = { min: -1, max: Number.MAX_SAFE_INTEGER } as const;

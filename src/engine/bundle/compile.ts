@@ -76,7 +76,8 @@ export async function hostOf(launch: PlannedLaunch, inputs: CompileInputs): Prom
       (hooks.prestart ?? []).length > 0 ||
       (hooks.createRuntime ?? []).length > 0 ||
       (hooks.createContainer ?? []).length > 0 ||
-      Object.keys(linux.netDevices ?? {}).length > 0,
+      Object.keys(linux.netDevices ?? {}).length > 0 ||
+      linux.intelRdt !== undefined,
   };
 }
 

@@ -45,6 +45,10 @@ export async function removeContainer(directory: StateDirectory, file: StateFile
     const { removeCgroup } = await import("../../runtime/cgroup/remove.ts");
     await removeCgroup(file.cgroup);
   }
+  if (file.rdt !== undefined) {
+    const { removeRdt } = await import("../../runtime/intel_rdt.ts");
+    removeRdt(file.rdt);
+  }
   try {
     if (file.hooks.includes("poststop")) {
       const { runStateHooks } = await import("./state_hooks.ts");

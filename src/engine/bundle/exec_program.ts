@@ -137,7 +137,7 @@ interface AnswerInputs {
   readonly page: SharedPage;
 }
 
-function answersOf({ process }: ExecTarget, { options, userNamespace, page }: AnswerInputs): Answers {
+function answersOf({ file, process }: ExecTarget, { options, userNamespace, page }: AnswerInputs): Answers {
   const never = (): never => {
     throw new Error("Cannot answer: exec makes no namespaces");
   };
@@ -148,6 +148,10 @@ function answersOf({ process }: ExecTarget, { options, userNamespace, page }: An
     c: () => undefined,
     s: async (pid) => {
       await prepareProcess(pid, { process, userNamespace, page });
+      if (file.rdt !== undefined) {
+        const { joinRdt } = await import("../../runtime/intel_rdt.ts");
+        joinRdt(file.rdt, pid);
+      }
       if (options.pidFile !== undefined) replaceSmallFile(options.pidFile, String(pid), 0o644);
     },
   };

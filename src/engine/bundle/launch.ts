@@ -117,6 +117,10 @@ async function build(launch: Launch, files: StateFiles): Promise<Launched> {
   const place = cgroupPlaceOf(launch.id, bundle, context);
   files.write({ cgroup: place });
   writeSmallFile(`${directory.path}/config.json`, bundle.bytes, 0o600);
+  if (linux?.intelRdt !== undefined) {
+    const { makeRdt } = await import("../../runtime/intel_rdt.ts");
+    files.write({ rdt: makeRdt(linux.intelRdt, launch.id) });
+  }
   using cgroup = await makeCgroup(place, linux?.resources ?? {}, {
     rootless: context.rootless,
     annotations: bundle.config.annotations,

@@ -52,16 +52,28 @@ function timeOffsets({ timeOffsets: offsets = {} }: Linux): string {
 
 type Waiting = AnswerInputs & { readonly pid: number };
 
-/** Hooks that run in the runtime's namespaces, and what is handed to the container's. */
+/**
+ * Hooks that run in the runtime's namespaces, what is handed to the container's, and network devices: after the hooks,
+ * which may make them, and before those of the container, which find them.
+ */
 async function runtimeWork({ bundle, directory }: Launch, { files, documents, pid }: Waiting): Promise<void> {
-  const { hooks = {} } = bundle.config;
+  const { hooks = {}, linux = {} } = bundle.config;
+  const programFile = `${directory.path}/program`;
+  if (files.current.rdt !== undefined) {
+    const { joinRdt } = await import("../../runtime/intel_rdt.ts");
+    joinRdt(files.current.rdt, pid);
+  }
   const { hookState } = await import("./state_hooks.ts");
   const { runHooks } = await import("../../runtime/hooks.ts");
   const state = hookState(files.current, "creating", pid);
-  const context = { state, cwd: bundle.directory, programFile: `${directory.path}/program` };
+  const context = { state, cwd: bundle.directory, programFile };
   runHooks("prestart", hooks.prestart ?? [], context);
   runHooks("createRuntime", hooks.createRuntime ?? [], context);
   if (documents.create !== undefined) writeDocument(documents.create.own, state);
+  if (Object.keys(linux.netDevices ?? {}).length > 0) {
+    const { moveNetDevices } = await import("../../runtime/net_devices.ts");
+    await moveNetDevices(linux.netDevices ?? {}, { pid, programFile });
+  }
 }
 
 function writeDocument(fd: number, state: unknown): void {

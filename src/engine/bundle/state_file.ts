@@ -2,6 +2,7 @@
 import { readSmallFile, readSmallText, replaceSmallFile } from "../../linux/small_file.ts";
 import type { HookKind } from "../../oci/bundle/config.ts";
 import type { CgroupPlace } from "../../runtime/cgroup/place.ts";
+import type { RdtPlace } from "../../runtime/intel_rdt.ts";
 import { RuntimeError } from "./context.ts";
 
 /** A step after the program has been let go, so that a failure of it can be named by another process. */
@@ -30,6 +31,8 @@ export interface StateFile {
   /** Has processes of its own only: a PID namespace was made for it. */
   readonly ownsPids: boolean;
   readonly cgroup: CgroupPlace | undefined;
+  /** Its class in resctrl, where it has one. */
+  readonly rdt?: RdtPlace;
   readonly lateSteps: readonly LateStep[];
   /** For messages about them. */
   readonly process: { readonly args: readonly string[]; readonly cwd: string };

@@ -15,3 +15,9 @@ export const interfaceName: Judge = (name) => {
   }
   return undefined;
 };
+
+/** The same, and `%d` at its end, for which the kernel puts a free number. */
+export const newInterfaceName: Judge = (name) => {
+  const stem = name.replace(/%d$/, "");
+  return interfaceName(stem === name ? name : `${stem}00`);
+};

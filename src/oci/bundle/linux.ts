@@ -4,7 +4,7 @@ import { show } from "../json.ts";
 import { type Linux, NAMESPACE_TYPES, type Namespace, type NamespaceType } from "./config.ts";
 import { devices } from "./devices.ts";
 import { intelRdt } from "./intel_rdt.ts";
-import { interfaceName } from "./interface_name.ts";
+import { interfaceName, newInterfaceName } from "./interface_name.ts";
 import { judgeMappings, mappings } from "./mappings.ts";
 import { memoryPolicy } from "./memory_policy.ts";
 import { LABEL_BYTES_MAX, oneLine } from "./process.ts";
@@ -62,7 +62,7 @@ const personality = record(
 );
 
 const netDevices: Schema = map(
-  record("config-linux.md#network-devices", { name: text(TEXT_BYTES_MAX, interfaceName) }),
+  record("config-linux.md#network-devices", { name: text(TEXT_BYTES_MAX, newInterfaceName) }),
   interfaceName,
   NET_DEVICES_MAX,
 );
@@ -160,7 +160,7 @@ function checkNetDevices(linux: Linux, report: Report): void {
   const targets = new Set<string>();
   for (const name of names) {
     const target = netDevices[name]?.name ?? name;
-    if (targets.has(target))
+    if (targets.has(target) && !target.endsWith("%d"))
       report(entryPath("netDevices", name), `two interfaces get the name ${show(target)}`, section);
     targets.add(target);
   }
