@@ -2,7 +2,7 @@
  * Builds the executable, runs tests in a virtual machine, and shows its console: control groups of version 2 and AppArmor, in `systemd` with that as
  * first process. `npm test -- vm` runs the usual ones in both.
  *
- *     Usage: bun run scripts/vm.ts plain|systemd TEST…        e.g. plain tests/kernel/run/limits.test.ts
+ *     Usage: bun run scripts/vm.ts plain|systemd TEST…        e.g. plain "tests/conformance/features.test.ts RUNTIME=crun"
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -24,7 +24,7 @@ export function makeRepositoryDisk(directory: string, machines: readonly Machine
   cpSync(process.execPath, `${from}/bin/bun`);
   mkdirSync(`${from}/suites`);
   for (const { name, suites } of machines) {
-    const present = suites.filter((suite) => existsSync(`${REPOSITORY}/${suite}`));
+    const present = suites.filter((suite) => existsSync(`${REPOSITORY}/${suite.split(" ")[0]}`));
     writeFileSync(`${from}/suites/${name}`, present.map((suite) => `${suite}\n`).join(""));
   }
   const path = `${directory}/repository.ext4`;

@@ -8,7 +8,7 @@ export interface Machine {
   readonly kernel: readonly string[];
   /** What it is for: a test that is skipped in it because it lacks one of these has failed. */
   readonly has: readonly Need[];
-  /** Test files or folders, from the repository's root; those that are not there are left out. */
+  /** Test files or folders, from the repository's root, and variables of their environment: `tests/a A=b`. */
   readonly suites: readonly string[];
 }
 

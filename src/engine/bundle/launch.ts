@@ -125,6 +125,10 @@ async function build(launch: Launch, files: StateFiles): Promise<Launched> {
     rootless: context.rootless,
     annotations: bundle.config.annotations,
     owner: subtreeOwner(bundle.config),
+  }).catch((error: unknown) => {
+    // A group that was not made here may hold processes of others: it is not this container's to kill and remove.
+    files.write({ cgroup: undefined });
+    throw error;
   });
   if (cgroup.place !== place) files.write({ cgroup: cgroup.place });
   const started = await startProgram(launch, { cgroup, files });
