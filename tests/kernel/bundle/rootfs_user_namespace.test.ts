@@ -130,11 +130,10 @@ describe("prepareBundleRoot() with mapped mounts", () => {
       const none = { destination: "/volume", source: "volume", options: ["rbind", "idmap"] };
       const wrong = { destination: "/tmp", type: "tmpfs", ...own };
 
-      const runNone = runInRoot({ config: configWith([none]), bundle, script: "true" });
-      const runWrong = runInRoot({ config: configWith([wrong]), bundle, script: "true" });
+      const run = (mount: Mount) => runInRoot({ config: configWith([mount]), bundle, script: "true" });
 
-      await expect(runNone).rejects.toThrow("neither it nor the container has a map");
-      await expect(runWrong).rejects.toThrow('Cannot mount on "/tmp": only bind mounts can map ids');
+      await expect(run(none)).rejects.toThrow("neither it nor the container has a map");
+      await expect(run(wrong)).rejects.toThrow('Cannot mount on "/tmp": only bind mounts can map ids');
     },
   );
 });
