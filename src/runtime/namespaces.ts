@@ -78,10 +78,6 @@ export function namespacePlanOf({ namespaces = [] }: Linux): NamespacePlan {
 export const separateFlags = ({ made, joins }: NamespacePlan): number =>
   joins.reduce((flags, { flag }) => flags | flag, made);
 
-/** Whether the container's groups are named from its own group on, by a namespace that it makes or joins. */
-export const seesOwnCgroup = ({ cgroup, joins }: NamespacePlan): boolean =>
-  cgroup || joins.some(({ flag }) => flag === CLONE_NEWCGROUP);
-
 /** Joins namespaces by descriptors, for a container of a single process. */
 export function planJoins(program: Program, joins: ReadonlyArray<readonly [flag: number, fd: number]>): void {
   program.section("join namespaces");

@@ -4,7 +4,7 @@
  */
 import { describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
-import { type Container, Runtime, type RuntimeName } from "../helpers/oci_runtime.ts";
+import { type Bundle, type Container, Runtime, type RuntimeName } from "../helpers/oci_runtime.ts";
 import { type Need, titleOf, whyMissing } from "../helpers/requires.ts";
 import { Sandbox } from "../helpers/sandbox.ts";
 
@@ -139,6 +139,42 @@ describe("create", () => {
     await runtime.tryCreate(await runtime.bundle({ process: { args: ["/bin"] } }));
 
     expect(runtime.messages()).toMatch(/permission denied|operation not permitted/i);
+  });
+});
+
+describe("run in the foreground", () => {
+  runtimeTest("lets other commands work on the container, and removes it at its end", async (runtime) => {
+    const bundle = await runtime.bundle({ sh: "until [ -e /srv/end ]; do sleep 0.1; done; exit 4" });
+    const running = await runningInForeground(runtime, bundle);
+
+    for (const words of [["pause"], ["resume"], ["update", "--pids-limit", "50"]]) {
+      expect(await runtime.command(...words, bundle.id)).toMatchObject({ exitCode: 0, stderr: "" });
+    }
+    writeFileSync(`${bundle.root}/srv/end`, "");
+
+    expect(await running.exited).toBe(4);
+    expect(await runtime.findState(bundle.id)).toBeUndefined();
+  });
+
+  runtimeTest("ends with the container when another command deletes it", async (runtime) => {
+    const bundle = await runtime.bundle(SLEEP);
+    const running = await runningInForeground(runtime, bundle);
+
+    expect(await runtime.command("delete", "--force", bundle.id)).toMatchObject({ exitCode: 0 });
+
+    expect(await running.exited).toBe(137);
+  });
+
+  runtimeTest("leaves nothing of a command that cannot be executed, detached or not", async (runtime) => {
+    const bundle = await runtime.bundle({ process: { args: ["/bin/script"] } });
+    writeFileSync(`${bundle.root}/bin/script`, "#!/nonexistent\n", { mode: 0o755 });
+
+    for (const flags of [[], ["--detach"]]) {
+      const { exitCode } = await runtime.run(bundle, ...flags);
+
+      expect(exitCode).toBe(1);
+      expect(await runtime.findState(bundle.id)).toBeUndefined();
+    }
   });
 });
 
@@ -324,6 +360,16 @@ async function complaint(runtime: Runtime, ...words: readonly string[]): Promise
   expect([words, exitCode === 0, stdout]).toEqual([words, false, ""]);
   expect(stderr.trimEnd().split("\n").length).toBe(1);
   return stderr.trimEnd();
+}
+
+/** Not through pipes, whose readers would keep those of other commands waiting. */
+async function runningInForeground(runtime: Runtime, { id, directory }: Bundle): Promise<Bun.Subprocess> {
+  const child = Bun.spawn(runtime.words("run", "--bundle", directory, id), {
+    stdio: ["ignore", "ignore", "ignore"],
+    timeout: 20_000,
+  });
+  while ((await runtime.findState(id))?.status !== "running" && child.exitCode === null) await Bun.sleep(20);
+  return child;
 }
 
 async function ended(runtime: Runtime): Promise<Container> {

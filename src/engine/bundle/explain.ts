@@ -8,7 +8,7 @@ import { explainProgram } from "../../linux/explain.ts";
 import { inheritedFd, programWithReport } from "../../linux/spawn.ts";
 import { type BundleFds, planBundle } from "../../runtime/bundle_plan.ts";
 import { cgroupViewOf } from "../../runtime/cgroup/view.ts";
-import { NAMESPACE_FLAGS, namespacePlanOf, seesOwnCgroup, separateFlags } from "../../runtime/namespaces.ts";
+import { NAMESPACE_FLAGS, namespacePlanOf, separateFlags } from "../../runtime/namespaces.ts";
 import { type PreparedRoot, prepareBundleRoot } from "../../runtime/rootfs/prepare_root.ts";
 import { type Bundle, openBundle } from "./bundle.ts";
 import { cgroupPlaceOf } from "./cgroup_place.ts";
@@ -44,10 +44,7 @@ export async function explainBundle(
   const numbers = new Numbers();
   const fds = numberFds(bundle, { numbers, waits, joins: namespaces.joins.length, options });
   const keptFds = [fds.socket, fds.fifo ?? fds.socket] as const;
-  const view = cgroupViewOf(place, {
-    ownNamespace: seesOwnCgroup(namespaces),
-    unprivileged: launch.userNamespace,
-  });
+  const view = cgroupViewOf(place);
   using root = await prepareRoot(launch, { view, numbers });
   for (const _ of root.inherit) numbers.next();
   const cgroup = [...new Set(Object.values(place.directories))].map(() => numbers.next());

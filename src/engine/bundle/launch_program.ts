@@ -11,7 +11,7 @@ import type { BundleFds } from "../../runtime/bundle_plan.ts";
 import { type StartedBundle, startBundle } from "../../runtime/bundle_start.ts";
 import type { MadeCgroup } from "../../runtime/cgroup/make.ts";
 import { cgroupViewOf } from "../../runtime/cgroup/view.ts";
-import { type NamespacePlan, seesOwnCgroup, separateFlags } from "../../runtime/namespaces.ts";
+import { type NamespacePlan, separateFlags } from "../../runtime/namespaces.ts";
 import { type PreparedRoot, prepareBundleRoot } from "../../runtime/rootfs/prepare_root.ts";
 import { compileBundle } from "./compile.ts";
 import { RuntimeError } from "./context.ts";
@@ -128,10 +128,7 @@ function prepareRoot(launch: Launch, { inheritance, made }: RootInputs): Promise
     mountNamespace: (separateFlags(namespaces) & CLONE_NEWNS) !== 0,
     userNamespace,
     noPivot: options.noPivot,
-    cgroup: cgroupViewOf(made.cgroup.place, {
-      ownNamespace: seesOwnCgroup(namespaces),
-      unprivileged: userNamespace,
-    }),
+    cgroup: cgroupViewOf(made.cgroup.place),
     firstInherited: inheritance.fds.length + 1,
     programFile: `${launch.directory.path}/program`,
     ...(user?.path === undefined ? {} : { userNamespacePath: user.path }),

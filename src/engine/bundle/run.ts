@@ -1,8 +1,12 @@
 /** `run`: create and start in one, in the foreground or detached. */
+
+import { exists } from "../../linux/small_file.ts";
 import type { RuntimeContext } from "./context.ts";
 import { removeContainer } from "./delete.ts";
 import { type LaunchOptions, launchContainer } from "./launch.ts";
 import { runPoststart } from "./start.ts";
+import { StateDirectory } from "./state_directory.ts";
+import { readStateFile, type StateFile } from "./state_file.ts";
 import { awaitCommand, letGo, superviseCommand } from "./supervise.ts";
 
 /** The flags of runc's `run` beyond those of `create`. */
@@ -23,19 +27,36 @@ export async function runBundle(
 ): Promise<number> {
   const mode = { waits: false, relays: !options.detach };
   const launched = await launchContainer(id, options, { mode, context });
+  const { directory, started, file, linux } = launched;
   try {
-    const { started, file, linux } = launched;
     await awaitCommand(started, { process: file.process, linux, file });
-    await runPoststart(launched.directory.path, launched.file);
-    if (options.detach) {
-      letGo(launched.started);
-      return 0;
-    }
-    return await superviseCommand(launched.started);
+    await runPoststart(directory.path, file);
+  } catch (error) {
+    await removeContainer(directory, file);
+    throw error;
   } finally {
-    if (!options.detach && !options.keep) {
-      await removeContainer(launched.directory, launched.file);
-    }
-    launched.directory[Symbol.dispose]();
+    // Other commands work on the container while this one waits for its end.
+    directory[Symbol.dispose]();
+  }
+  if (options.detach) {
+    letGo(started);
+    return 0;
+  }
+  try {
+    return await superviseCommand(started);
+  } finally {
+    if (!options.keep) await removeIfThere(file, context);
+  }
+}
+
+/** Removes the container unless somebody else has, and has perhaps made another of its name. */
+async function removeIfThere(file: StateFile, { root }: RuntimeContext): Promise<void> {
+  try {
+    using directory = await StateDirectory.open(root, file.id);
+    const found = readStateFile(directory.path);
+    if (found?.pid === file.pid && found.startTime === file.startTime)
+      await removeContainer(directory, found);
+  } catch (error) {
+    if (exists(`${root}/${file.id}`)) throw error;
   }
 }

@@ -8,8 +8,9 @@ import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_PATH } from "../../linux/abi/fcntl.
 import { call, cstr } from "../../linux/call.ts";
 import type { Resources } from "../../oci/bundle/config.ts";
 import { CgroupError } from "./cgroup_error.ts";
-import type { MadeGroup } from "./make_v1.ts";
+import { type MadeGroup, makeV1 } from "./make_v1.ts";
 import { type CgroupPlace, NO_CGROUP } from "./place.ts";
+import type { Setting } from "./settings.ts";
 
 /** Everything beside the place and the limits. */
 export interface MakeOptions {
@@ -62,8 +63,10 @@ async function makerOf(
   resources: Resources,
   options: MakeOptions,
 ): Promise<GroupMaker> {
-  if (version === 2) return (await import("./maker_v2.ts")).makerV2(resources, options);
-  return (await import("./maker_v1.ts")).makerV1(resources, options);
+  if (version === 2) return makerV2(resources, options);
+  const { rootless } = options;
+  const settings = await allSettingsV1(resources, rootless);
+  return (place, adopts) => makeV1(place, { settings, lenient: rootless, adopts });
 }
 
 function opened(group: MadeGroup): MadeCgroup {
@@ -88,4 +91,37 @@ function refuseAll({ devices, ...limits }: Resources, rootless: boolean): void {
   throw new CgroupError(`Cannot set linux.resources.${asked[0]}: there are no control groups to be had`, {
     hint: "Leave out the limit, or run bunker where it may write to /sys/fs/cgroup",
   });
+}
+
+async function allSettingsV1(resources: Resources, rootless: boolean): Promise<Setting[]> {
+  const { settingsV1 } = await import("./settings_v1.ts");
+  if (rootless) return settingsV1(resources);
+  const [{ devicesV1 }, { deviceRules }] = await Promise.all([
+    import("./devices_v1.ts"),
+    import("./device_rules.ts"),
+  ]);
+  return [...settingsV1(resources), ...devicesV1(deviceRules(resources))];
+}
+
+async function makerV2(resources: Resources, { rootless, owner }: MakeOptions): Promise<GroupMaker> {
+  const [{ settingsV2 }, { makeV2 }] = await Promise.all([
+    import("./settings_v2.ts"),
+    import("./make_v2.ts"),
+  ]);
+  const settings = settingsV2(resources);
+  const work: ((directory: string) => void)[] = [];
+  if (!rootless) {
+    const { setDeviceRules } = await import("./devices_v2.ts");
+    const { deviceRules } = await import("./device_rules.ts");
+    const rules = deviceRules(resources);
+    work.push((directory) => setDeviceRules(directory, rules));
+  }
+  if (owner !== undefined && owner !== process.geteuid?.()) {
+    const { delegateTo } = await import("./delegate.ts");
+    work.push((directory) => delegateTo(directory, owner));
+  }
+  const finish = (directory: string) => {
+    for (const each of work) each(directory);
+  };
+  return (place, adopts) => makeV2(place, { settings, lenient: rootless, finish, adopts });
 }

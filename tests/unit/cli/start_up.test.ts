@@ -47,6 +47,18 @@ describe("src/cli/runc/main.ts", () => {
   });
 });
 
+describe("src/cli/runc/", () => {
+  // Loading node:fs takes 1 ms of each start (src/linux/small_file.ts).
+  test.each(["create", "start", "run", "exec", "state", "kill", "delete", "pause", "resume"])(
+    "%s loads no module of Node",
+    (command) => {
+      const loaded = loadedWith(`src/cli/runc/${command}.ts`);
+
+      expect(loaded.filter((path) => !path.startsWith("src/") && path !== "bun:ffi")).toEqual([]);
+    },
+  );
+});
+
 describe("src/cli/run_values.ts", () => {
   test("loads no module of Bun or Node", () => {
     expect(loadedWith("src/cli/run_values.ts").filter((path) => !path.startsWith("src/"))).toEqual([]);

@@ -1,7 +1,7 @@
 /** Which control groups a container sees. */
 import { describe, expect, test } from "bun:test";
 import type { CgroupPlace } from "../../../../src/runtime/cgroup/place.ts";
-import { cgroupViewOf } from "../../../../src/runtime/cgroup/view.ts";
+import { cgroupViewOf } from "../../../../src/runtime/rootfs/cgroup_view.ts";
 
 describe("cgroupViewOf()", () => {
   test("shows the own group of version 2 with a namespace, or to who is not root", () => {
