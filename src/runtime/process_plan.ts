@@ -39,6 +39,8 @@ export interface ProcessHost {
   /** The process is in a user namespace, so the engine sets what takes rights of the host: process/from_host.ts. */
   readonly appliedFromHost: boolean;
   readonly filter: CompiledFilter | undefined;
+  /** Is told what of the configuration is left out [nobody]. */
+  readonly warn?: ((message: string) => void) | undefined;
 }
 
 /** What the process finds when its root has been entered. */
@@ -72,7 +74,8 @@ export const needsProc = ({ oomScoreAdj, apparmorProfile, selinuxLabel }: Proces
 export function planReady(program: Program, process: Process, place: ProcessHost & ProcessPlace): Variable {
   planPrivilegedProcess(program, process, place);
   planCloseOthers(program, place);
-  planUserProcess(program, process, { ...place, kept: keptOf(process, place) });
+  const warnings = planUserProcess(program, process, { ...place, kept: keptOf(process, place) });
+  for (const warning of warnings) place.warn?.(warning);
   planStillEndWithEngine(program);
   planWorkingDirectory(program, process.cwd);
   return planFindCommand(program, { args: process.args ?? [], env: process.env ?? [] });

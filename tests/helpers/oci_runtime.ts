@@ -2,7 +2,7 @@
  * A runtime with runc's command line, whichever it is: bunker, runc, crun. It has a root of its own in the sandbox, and
  * containers whose names begin with "bunker-", so that what they leave behind is seen.
  */
-import { chmodSync, closeSync, existsSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { callRaw } from "../../src/linux/call.ts";
 import { removeGroup } from "./cgroup_files.ts";
 import { type PipedResult, runPiped } from "./pipes.ts";
@@ -79,12 +79,13 @@ export class Runtime implements AsyncDisposable {
 
   /** The words of a command. */
   words(...args: readonly string[]): string[] {
-    const log = ["--log", this.#log, "--log-format", "json"];
+    // As text: in JSON bunker writes errors alone, since podman reads the file as one value.
+    const log = ["--log", this.#log];
     return [...this.#prefix, ...PROGRAMS[this.name], "--root", this.#root, ...log, ...args];
   }
 
   get #log(): string {
-    return `${this.directory}/log.json`;
+    return `${this.directory}/log`;
   }
 
   /** Makes a bundle, with an id that nothing else has. */
@@ -181,8 +182,9 @@ export class Runtime implements AsyncDisposable {
     return readOr(this.#log, "");
   }
 
-  /** Removes what a test has made and left. */
+  /** Removes what a test has made and left, and the compiled filters that bunker keeps. */
   async [Symbol.asyncDispose](): Promise<void> {
+    rmSync(`${this.#root}/~seccomp`, { recursive: true, force: true });
     for (const id of this.#ids) {
       const pid = (await this.findState(id))?.pid ?? 0;
       await this.command("delete", "--force", id);

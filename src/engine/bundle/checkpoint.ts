@@ -53,7 +53,7 @@ export async function checkpointContainer(
   const places = openPlaces(options);
   const target = dumpTarget(file, parseConfig(readConfigFile(directory.path)));
   dump(criu, places, target);
-  if (!options.leaveRunning && !options.preDump) await removeContainer(directory, file);
+  if (!options.leaveRunning && !options.preDump) await removeContainer(directory, file, context);
 }
 
 /** The same options with absolute paths of directories that exist. */

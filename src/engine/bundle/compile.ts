@@ -69,6 +69,7 @@ export async function hostOf(launch: PlannedLaunch, inputs: CompileInputs): Prom
       keptFds: inputs.keptFds,
       userNamespace: launch.userNamespace,
       setgroupsAllowed: setgroupsAllowed(linux, namespaces),
+      warn: (message) => launch.context?.log("warning", message),
     }),
     noNewKeyring: launch.options.noNewKeyring,
     engineJoinsCgroup,

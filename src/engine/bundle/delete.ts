@@ -35,11 +35,15 @@ export async function deleteContainer(
       hint: "Stop it first, or delete --force",
     });
   }
-  await removeContainer(directory, file);
+  await removeContainer(directory, file, context);
 }
 
-/** Removes the container that `directory` holds the lock of, whatever it is doing. */
-export async function removeContainer(directory: StateDirectory, file: StateFile): Promise<void> {
+/** Removes the container that `directory` holds the lock of, whatever it is doing. Hooks that fail are warned of. */
+export async function removeContainer(
+  directory: StateDirectory,
+  file: StateFile,
+  { log, root }: Pick<RuntimeContext, "log" | "root">,
+): Promise<void> {
   await endProcesses(file);
   if (file.cgroup !== undefined) {
     const { removeCgroup } = await import("../../runtime/cgroup/remove.ts");
@@ -49,14 +53,11 @@ export async function removeContainer(directory: StateDirectory, file: StateFile
     const { removeRdt } = await import("../../runtime/intel_rdt.ts");
     removeRdt(file.rdt);
   }
-  try {
-    if (file.hooks.includes("poststop")) {
-      const { runStateHooks } = await import("./state_hooks.ts");
-      runStateHooks("poststop", { directory: directory.path, file, status: "stopped" });
-    }
-  } finally {
-    directory.remove();
-  }
+  // They run after the container is deleted, so what they are is read before: config.md#poststop.
+  const hooks = file.hooks.includes("poststop") ? await import("./state_hooks.ts") : undefined;
+  const run = hooks?.poststopHooks({ directory: directory.path, file }, root);
+  directory.remove();
+  run?.((message) => log("warning", message));
 }
 
 async function endProcesses(file: StateFile): Promise<void> {
@@ -74,8 +75,8 @@ async function endProcesses(file: StateFile): Promise<void> {
   }
 }
 
-/** A pidfd can be read from once its process has ended (pidfd_open(2)). */
-function awaitEnd(pidfd: number): void {
+/** Waits for a killed process: a pidfd can be read from once it has ended (pidfd_open(2)). @throws {RuntimeError} */
+export function awaitEnd(pidfd: number): void {
   const watched = new Uint8Array(Int32Array.of(pidfd, POLLIN).buffer);
   const timeout = new Uint8Array(BigInt64Array.of(BigInt(END_MS_MAX / 1000), 0n).buffer);
   if (call("ppoll", watched, 1, timeout, null, 8) === 0) {

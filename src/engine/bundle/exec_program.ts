@@ -58,6 +58,7 @@ export async function startExec(
     keptFds: [fds.socket, fds.socket],
     userNamespace,
     setgroupsAllowed: setgroupsAllowed(target.file.pid),
+    warn: (message) => context.log("warning", message),
   });
   const program = programWithReport();
   planExec(program, process, { fds, namespaces, engineJoinsCgroup: false, process: host, linux });

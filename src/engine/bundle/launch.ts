@@ -94,7 +94,7 @@ export async function launchContainer(
   try {
     return await build(launch, files);
   } catch (error) {
-    await removeContainer(directory, files.current);
+    await removeContainer(directory, files.current, context);
     directory[Symbol.dispose]();
     throw error instanceof ProgramEndedError ? programError(error, files.current.process) : error;
   }

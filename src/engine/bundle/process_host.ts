@@ -17,6 +17,8 @@ export interface ProcessRequest {
   /** The process is in a user namespace other than this one's. */
   readonly userNamespace: boolean;
   readonly setgroupsAllowed: boolean;
+  /** Is told what of the configuration is left out [nobody]. */
+  readonly warn?: ((message: string) => void) | undefined;
 }
 
 /** Looks at this process and at the kernel once. */
@@ -32,6 +34,7 @@ export async function processHostOf(request: ProcessRequest): Promise<ProcessHos
     setgroupsAllowed: request.setgroupsAllowed,
     modules: labelled ? readSecurityModules() : { apparmor: false, selinux: false },
     appliedFromHost: userNamespace,
+    warn: request.warn,
     filter: linux.seccomp === undefined ? undefined : await filterOf(linux.seccomp, request.root),
   };
 }

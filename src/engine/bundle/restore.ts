@@ -51,9 +51,9 @@ export async function restoreContainer(
     const pid = await restore({ criu, launch, files, options });
     if (options.pidFile !== undefined) replaceSmallFile(options.pidFile, String(pid));
     if (options.detach) return 0;
-    return await supervise(pid, { directory, files });
+    return await supervise(pid, { directory, files, context });
   } catch (error) {
-    await removeContainer(directory, files.current);
+    await removeContainer(directory, files.current, context);
     throw error;
   } finally {
     directory[Symbol.dispose]();
@@ -158,14 +158,15 @@ function targetOf({ config, directory }: Bundle, { paths, ...place }: TargetPlac
 interface Supervision {
   readonly directory: StateDirectory;
   readonly files: StateFiles;
+  readonly context: RuntimeContext;
 }
 
-async function supervise(pid: number, { directory, files }: Supervision): Promise<number> {
+async function supervise(pid: number, { directory, files, context }: Supervision): Promise<number> {
   const pidfd = call("pidfd_open", pid, 0);
   try {
     return await superviseCommand({ pidfd, master: undefined });
   } finally {
     call("close", pidfd);
-    await removeContainer(directory, files.current);
+    await removeContainer(directory, files.current, context);
   }
 }

@@ -32,7 +32,7 @@ export async function runBundle(
     await awaitCommand(started, { process: file.process, linux, file });
     await runPoststart(directory.path, file);
   } catch (error) {
-    await removeContainer(directory, file);
+    await removeContainer(directory, file, context);
     throw error;
   } finally {
     // Other commands work on the container while this one waits for its end.
@@ -50,13 +50,13 @@ export async function runBundle(
 }
 
 /** Removes the container unless somebody else has, and has perhaps made another of its name. */
-async function removeIfThere(file: StateFile, { root }: RuntimeContext): Promise<void> {
+async function removeIfThere(file: StateFile, context: RuntimeContext): Promise<void> {
   try {
-    using directory = await StateDirectory.open(root, file.id);
+    using directory = await StateDirectory.open(context.root, file.id);
     const found = readStateFile(directory.path);
     if (found?.pid === file.pid && found.startTime === file.startTime)
-      await removeContainer(directory, found);
+      await removeContainer(directory, found, context);
   } catch (error) {
-    if (exists(`${root}/${file.id}`)) throw error;
+    if (exists(`${context.root}/${file.id}`)) throw error;
   }
 }

@@ -83,7 +83,19 @@ export async function runPoststart(directory: string, file: StateFile): Promise<
     runStateHooks("poststart", { directory, file, status: "running" });
   } catch (error) {
     // The container is ended, and it is the caller who deletes it: runtime.md#lifecycle.
-    signalProcess(file, SIGKILL);
+    await endProcess(file);
     throw error;
+  }
+}
+
+async function endProcess(file: StateFile): Promise<void> {
+  const pidfd = openProcess(file);
+  if (pidfd === undefined) return;
+  const { awaitEnd } = await import("./delete.ts");
+  try {
+    signalProcess(file, SIGKILL);
+    awaitEnd(pidfd);
+  } finally {
+    call("close", pidfd);
   }
 }

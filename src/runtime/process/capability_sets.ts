@@ -33,15 +33,16 @@ const field = (name: string): Field => ({
 /**
  * Decides the sets of a process; an absent section or set is empty.
  * @param hostBounding what the process can have at most.
- * @throws {ConfigError} for an unknown name, and for sets that contradict each other.
+ * @throws {ConfigError} for sets that contradict each other.
  */
 export function decideCapabilities(asked: Capabilities = {}, hostBounding: bigint): DecidedCapabilities {
+  const unknown = new Set<string>();
   const wanted = {
-    bounding: maskOf(asked, "bounding"),
-    permitted: maskOf(asked, "permitted"),
-    effective: maskOf(asked, "effective"),
-    inheritable: maskOf(asked, "inheritable"),
-    ambient: maskOf(asked, "ambient"),
+    bounding: maskOf(asked.bounding, unknown),
+    permitted: maskOf(asked.permitted, unknown),
+    effective: maskOf(asked.effective, unknown),
+    inheritable: maskOf(asked.inheritable, unknown),
+    ambient: maskOf(asked.ambient, unknown),
   };
   refuseSurplus(wanted, "effective", "permitted");
   refuseSurplus(wanted, "inheritable", "bounding");
@@ -54,7 +55,7 @@ export function decideCapabilities(asked: Capabilities = {}, hostBounding: bigin
     inheritable: wanted.inheritable & hostBounding,
     ambient: wanted.ambient & ~unraisable & hostBounding,
   };
-  const warnings: string[] = [];
+  const warnings = [...unknown].map((name) => `${JSON.stringify(name)} left out: Linux does not know it`);
   if (withheld !== 0n) warnings.push(`${namesOf(withheld)} left out: the host withholds it`);
   if (unraisable !== 0n) {
     warnings.push(`${namesOf(unraisable)} left out of the ambient set: not both permitted and inheritable`);
@@ -62,12 +63,12 @@ export function decideCapabilities(asked: Capabilities = {}, hostBounding: bigin
   return { sets, warnings };
 }
 
-function maskOf(asked: Capabilities, set: keyof Capabilities): bigint {
+function maskOf(names: readonly string[] = [], unknown: Set<string>): bigint {
   let mask = 0n;
-  for (const [index, name] of (asked[set] ?? []).entries()) {
-    const number = findCapability(name);
-    if (number === undefined) refuse(field(`${set}[${index}]`), `"${name}" is no capability of Linux`);
-    mask |= 1n << BigInt(number);
+  for (const name of names) {
+    const number = name.startsWith("CAP_") ? findCapability(name) : undefined;
+    if (number === undefined) unknown.add(name);
+    else mask |= 1n << BigInt(number);
   }
   return mask;
 }

@@ -35,16 +35,6 @@ export const REFUSED_AT_TOP: Readonly<Record<string, readonly Case[]>> = {
     ["65,537 arguments", { "process.args": new Array(65_537).fill("a") }, "process.args"],
     ["arguments as text", { "process.args": "sh -c" }, "process.args"],
     ["null as an argument", { "process.args": ["sh", null] }, "process.args[1]"],
-    [
-      "an unknown capability",
-      { "process.capabilities.ambient": ["CAP_FOO"] },
-      "process.capabilities.ambient[0]",
-    ],
-    [
-      "a capability without CAP_",
-      { "process.capabilities.bounding": ["KILL"] },
-      "process.capabilities.bounding[0]",
-    ],
     ["more than is permitted", { "process.capabilities.permitted": [] }, "process.capabilities.effective"],
     [
       "more to inherit than is bounded",

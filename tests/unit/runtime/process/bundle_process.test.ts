@@ -67,7 +67,6 @@ describe("planUserProcess()", () => {
   test.each([
     ["effective", { bounding: KILL, effective: KILL }, "effective: CAP_KILL is not in the permitted set"],
     ["inheritable", { inheritable: KILL }, "inheritable: CAP_KILL is not in the bounding set"],
-    ["unknown", { bounding: ["CAP_NONE"] }, 'bounding[0]: "CAP_NONE" is no capability of Linux'],
   ] as const)("refuses sets that contradict each other: %s", (_, capabilities, message) => {
     expect(() => planUser({ capabilities })).toThrow(`process.capabilities.${message}`);
   });
@@ -81,6 +80,16 @@ describe("planUserProcess()", () => {
       "process.capabilities: CAP_KILL left out of the ambient set: not both permitted and inheritable",
     ]);
     expect(namesOf(steps).slice(-2)).toEqual(["prctl", "umask"]);
+  });
+
+  test("leaves out, with a warning, names that Linux does not know", () => {
+    const { warnings, steps } = planUser({ capabilities: { bounding: ["CAP_NONE", "KILL"] } });
+
+    expect(warnings).toEqual([
+      'process.capabilities: "CAP_NONE" left out: Linux does not know it',
+      'process.capabilities: "KILL" left out: Linux does not know it',
+    ]);
+    expect(namesOf(steps)).toContain("capset");
   });
 
   test("leaves out, with a warning, what the host withholds", () => {
