@@ -35,6 +35,8 @@ export function checkMount({ kind, type, source, destination, options, mount }: 
   if (kind === "bind" && source === "") throw refusal(destination, "the bind mount has no source");
   if (options.actions.has("tmpcopyup") && type !== "tmpfs")
     throw refusal(destination, `"tmpcopyup" is for tmpfs, not ${type}`);
+  if (options.data.some(([key]) => key === "idmap" || key === "ridmap"))
+    throw refusal(destination, "maps of ids belong into uidMappings and gidMappings");
   const mapped =
     options.actions.has("idmap") || options.actions.has("ridmap") || mount.uidMappings !== undefined;
   if (mapped && kind !== "bind") throw refusal(destination, "only bind mounts can map ids");

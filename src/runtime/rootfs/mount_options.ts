@@ -129,12 +129,14 @@ export function parseMountOptions(options: readonly string[] = []): MountOptions
   const found = new Set<MountAction>();
   for (const option of options) {
     const rest = option.startsWith("r") ? option.slice(1) : "";
-    if (option in attributes) own = merge(own, attributes[option]);
-    else if (rest in attributes) below = merge(below ?? sets(0), attributes[rest]);
-    else if (option in propagations) propagation = { type: propagations[option] as number, recursive: false };
-    else if (rest in propagations) propagation = { type: propagations[rest] as number, recursive: true };
+    if (Object.hasOwn(attributes, option)) own = merge(own, attributes[option]);
+    else if (Object.hasOwn(attributes, rest)) below = merge(below ?? sets(0), attributes[rest]);
+    else if (Object.hasOwn(propagations, option))
+      propagation = { type: propagations[option] as number, recursive: false };
+    else if (Object.hasOwn(propagations, rest))
+      propagation = { type: propagations[rest] as number, recursive: true };
     else if (superblockFlags.has(option)) superblock.push(option);
-    else if (option in classicFlags) classic = merge(classic, classicFlags[option]);
+    else if (Object.hasOwn(classicFlags, option)) classic = merge(classic, classicFlags[option]);
     else if (isAction(option)) found.add(option);
     else if (!neutral.has(option)) data.push(...splitData(option));
   }
