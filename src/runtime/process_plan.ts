@@ -7,12 +7,12 @@
  */
 import type { Program } from "../linux/program.ts";
 import { reportAddress } from "../linux/program_core.ts";
-import type { Variable, Words } from "../linux/step.ts";
+import type { Slot, Variable, Words } from "../linux/step.ts";
 import type { Linux, Process } from "../oci/bundle/config.ts";
 import { planStillEndWithEngine } from "./end_with_engine.ts";
 import { planWorkingDirectory } from "./process/execute.ts";
 import { planExecuteFound, planFindCommand } from "./process/find_command.ts";
-import { identityLayout } from "./process/identity.ts";
+import { identityLayout, lacksHome } from "./process/identity.ts";
 import type { SecurityModules } from "./process/labels.ts";
 import { planPrivilegedProcess } from "./process/privileged.ts";
 import { planFilter } from "./process/seccomp.ts";
@@ -104,14 +104,22 @@ export function planRelease(
   if (filter !== undefined) planFilter(program, filter);
   const kept = keptOf(process, host);
   if (kept !== 0n) planFinalCapabilities(program, process, { ...host, kept });
-  planExecuteFound(program, path, { args: process.args ?? [], envp });
+  const argv = program.words(...slotsOf(program, "arg", process.args), 0);
+  planExecuteFound(program, path, { argv, envp });
 }
+
+/**
+ * Arguments and environment may hold secrets. A program that is kept for the next container is kept without what is in
+ * its slots (engine/bundle/program_cache.ts).
+ */
+const slotsOf = (program: Program, name: string, texts: readonly string[] = []): Slot[] =>
+  texts.map((text, index) => program.slot(`${name} ${index}`, text));
 
 /** Without HOME the engine writes what the container's /etc/passwd says into the report page, as runc does. */
 function environmentOf(program: Program, { env = [] }: Process): Words {
-  return program.words(...env, ...(lacksHome(env) ? [reportAddress + identityLayout.home] : []), 0);
+  return program.words(
+    ...slotsOf(program, "env", env),
+    ...(lacksHome(env) ? [reportAddress + identityLayout.home] : []),
+    0,
+  );
 }
-
-/** Whether the engine has to look up the home directory. */
-export const lacksHome = (env: readonly string[] = []): boolean =>
-  !env.some((entry) => entry.startsWith("HOME="));

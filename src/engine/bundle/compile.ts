@@ -1,15 +1,15 @@
 /** From a bundle and what was found of the host to the executable of its program. */
 import { CLONE_NEWUSER } from "../../linux/abi/sched.ts";
-import { FIRST_ADDRESS, writeExecutable } from "../../linux/elf.ts";
-import { encodeProgram } from "../../linux/encode.ts";
-import { type Executable, finishProgram, programWithReport } from "../../linux/spawn.ts";
+import { writeExecutable } from "../../linux/elf.ts";
+import type { Executable } from "../../linux/spawn.ts";
 import type { Linux } from "../../oci/bundle/config.ts";
-import { type BundleFds, type BundleHost, planBundle } from "../../runtime/bundle_plan.ts";
+import type { BundleFds, BundleHost } from "../../runtime/bundle_plan.ts";
 import type { NamespacePlan } from "../../runtime/namespaces.ts";
 import type { BundleRootHost } from "../../runtime/rootfs/bundle_host.ts";
 import type { SeccompListener } from "../../runtime/security/bundle_filter.ts";
 import type { Launch } from "./launch.ts";
 import { processHostOf } from "./process_host.ts";
+import { findProgram, keepProgram, programPlace } from "./program_cache.ts";
 import type { LateStep } from "./state_file.ts";
 
 /** What the program is planned from besides the launch. */
@@ -26,23 +26,34 @@ export interface CompiledBundle {
   readonly lateSteps: readonly LateStep[];
   /** Where notifications of the filter go. */
   readonly listener: SeccompListener | undefined;
+  /** Keeps the program for the next container; undefined when it is kept, or nothing is. */
+  readonly keep: (() => Promise<void>) | undefined;
 }
 
-/** Plans and encodes the program of a container. @throws {UsageError} {ConfigError} for what cannot be honoured. */
+/** Compiles the program, or takes a kept one. @throws {UsageError} {ConfigError} for what cannot be honoured. */
 export async function compileBundle(launch: Launch, inputs: CompileInputs): Promise<CompiledBundle> {
   const { config } = launch.bundle;
-  const program = programWithReport();
   const host = await hostOf(launch, inputs);
-  const released = planBundle(program, config, host);
-  finishProgram(program);
-  const encoded = encodeProgram(program, FIRST_ADDRESS);
-  const lateSteps = program.steps.slice(released).map(({ name, purpose }, index) => ({
-    address: encoded.addressOfStep(released + index),
-    call: name,
-    purpose,
-  }));
-  const executable = { file: writeExecutable(encoded.bytes), stepAt: encoded.stepAt };
-  return { executable, lateSteps, listener: host.process.filter?.listener };
+  const listener = host.process.filter?.listener;
+  const place = programPlace(launch, host);
+  const known = place === undefined ? undefined : findProgram(place, { host, process: config.process });
+  const plan = async () => (await import("./plan_program.ts")).planProgram(config, host);
+  if (known !== undefined) {
+    const stepAt = async (address: number) => (await plan()).encoded.stepAt(address);
+    return {
+      ...known,
+      listener,
+      executable: { file: writeExecutable(known.bytes), stepAt },
+      keep: undefined,
+    };
+  }
+  const { encoded, lateSteps } = await plan();
+  const { bytes, slots, stepAt } = encoded;
+  const keep =
+    place === undefined
+      ? undefined
+      : () => keepProgram(place, { bytes, slots, lateSteps }, { host, process: config.process });
+  return { executable: { file: writeExecutable(bytes), stepAt }, lateSteps, listener, keep };
 }
 
 /** What of a launch the program depends on. */

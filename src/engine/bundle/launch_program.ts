@@ -48,7 +48,7 @@ export async function startProgram(launch: Launch, made: Made): Promise<StartedB
   const { lateSteps, listener } = compiled;
   made.files.write({ lateSteps, ...(listener === undefined ? {} : { listener }) });
   const page = openSharedPage(`${launch.directory.path}/report`, report.size);
-  return await startBundle({
+  const started = await startBundle({
     executable: compiled.executable,
     namespaces: namespaces.staged ? 0 : namespaces.made,
     mapped: !namespaces.staged && (namespaces.made & CLONE_NEWUSER) !== 0,
@@ -60,6 +60,8 @@ export async function startProgram(launch: Launch, made: Made): Promise<StartedB
     programFile: `${launch.directory.path}/program`,
     answers: answersOf(launch, { ...made, documents, page }),
   });
+  await compiled.keep?.();
+  return started;
 }
 
 /** What the program reads until the command runs: the fifo of `start`, and the state for hooks. */

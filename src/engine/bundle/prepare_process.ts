@@ -1,8 +1,7 @@
 /** What the engine does for a process that waits to execute its command: in a container, or joining one. */
 import type { SharedPage } from "../../linux/memfd.ts";
 import type { Process } from "../../oci/bundle/config.ts";
-import { writeHome } from "../../runtime/process/identity.ts";
-import { lacksHome } from "../../runtime/process_plan.ts";
+import { lacksHome, writeHome } from "../../runtime/process/identity.ts";
 
 /** The process, and where it can be reached. */
 export interface WaitingProcess {

@@ -35,7 +35,7 @@ export function planFindCommand(program: Program, command: Command): Variable {
 export function planExecuteFound(
   program: Program,
   path: Variable,
-  { args, envp }: { readonly args: readonly string[]; readonly envp: Argument },
+  { argv, envp }: { readonly argv: Argument; readonly envp: Argument },
 ): void {
-  program.section(SECTION_EXECUTE).execve(path, args, envp);
+  program.section(SECTION_EXECUTE).execve(path, argv, envp);
 }

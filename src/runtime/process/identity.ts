@@ -49,3 +49,7 @@ export function writeIdentity(page: Uint8Array, identity: Identity): void {
   for (const [index, gid] of groups.entries()) view.setUint32(identityLayout.groups + 4 * index, gid, true);
   page.set(home, identityLayout.home);
 }
+
+/** Whether the engine has to look up the home directory. */
+export const lacksHome = (env: readonly string[] = []): boolean =>
+  !env.some((entry) => entry.startsWith("HOME="));

@@ -3,6 +3,7 @@
  */
 import { ENOSYS, EPERM } from "../../linux/abi/errno.ts";
 import type { Program } from "../../linux/program.ts";
+import { keyringName } from "./keyring_name.ts";
 import { type LabelHost, planKeyLabel } from "./labels.ts";
 
 const KEYCTL_JOIN_SESSION_KEYRING = 1;
@@ -27,7 +28,9 @@ export function planSessionKeyring(program: Program, { id, label, ...host }: Key
   const failed = program.label();
   planKeyLabel(program, label, host);
   program.section("join the session keyring of the container");
-  const keyring = program.step("keyctl", KEYCTL_JOIN_SESSION_KEYRING, `_ses.${id}`).onError(failed).result;
+  const keyring = program
+    .step("keyctl", KEYCTL_JOIN_SESSION_KEYRING, program.slot("keyring", keyringName(id)))
+    .onError(failed).result;
   program.step("keyctl", KEYCTL_SETPERM, keyring, PERMISSIONS).onSuccess(done);
   program.place(failed).whenErrno(ENOSYS, done);
   program.whenErrno(EPERM, done);

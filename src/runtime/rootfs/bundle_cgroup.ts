@@ -7,7 +7,7 @@ import { AT_FDCWD } from "../../linux/abi/fcntl.ts";
 import { MOUNT_ATTR_RDONLY, MOVE_MOUNT_F_EMPTY_PATH, OPEN_TREE_CLONE } from "../../linux/abi/mount.ts";
 import type { Program } from "../../linux/program.ts";
 import type { Variable } from "../../linux/step.ts";
-import type { CgroupView } from "./bundle_host.ts";
+import { type CgroupHierarchy, type CgroupView, cgroupSlot } from "./bundle_host.ts";
 import type { BundleMount } from "./bundle_mounts.ts";
 import { parseMountOptions } from "./mount_options.ts";
 import { planDetached, setAttributes } from "./mounts.ts";
@@ -33,13 +33,13 @@ export function planCgroupMount(
   }
   const mount =
     view.kind === "unified"
-      ? bound(program, view.hostPath, decided)
+      ? bound(program, { name: "", hostPath: view.hostPath }, decided)
       : planDetached(program, { ...decided, type: "cgroup2" });
   planAttach(program, { mount, type: "cgroup2" }, { assembly, place });
 }
 
-function bound(program: Program, hostPath: string, { options }: BundleMount): Variable {
-  const copy = program.open_tree(AT_FDCWD, hostPath, OPEN_TREE_CLONE).result;
+function bound(program: Program, { name, hostPath }: CgroupHierarchy, { options }: BundleMount): Variable {
+  const copy = program.open_tree(AT_FDCWD, program.slot(cgroupSlot(name), hostPath), OPEN_TREE_CLONE).result;
   const { attributes, cleared, recursive } = options;
   setAttributes(program, copy, {
     attributes: attributes | (recursive?.set ?? 0),
@@ -70,7 +70,13 @@ function planControllers(
   planAttach(program, { mount: directory, type: "cgroup" }, { assembly, place });
   for (const { name, hostPath } of hierarchies) {
     program.mkdirat(directory, name, 0o755);
-    program.move_mount(bound(program, hostPath, decided), "", directory, name, MOVE_MOUNT_F_EMPTY_PATH);
+    program.move_mount(
+      bound(program, { name, hostPath }, decided),
+      "",
+      directory,
+      name,
+      MOVE_MOUNT_F_EMPTY_PATH,
+    );
     const controllers = name.split(",");
     if (controllers.length > 1)
       for (const controller of controllers) program.symlinkat(name, directory, controller);

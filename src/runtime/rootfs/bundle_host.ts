@@ -9,6 +9,9 @@ export interface CgroupHierarchy {
   readonly hostPath: string;
 }
 
+/** Name of the slot for the path of a hierarchy: it holds the container's id. */
+export const cgroupSlot = (name: string): string => `cgroup ${name}`;
+
 /** What is shown where a mount of type `cgroup` is asked for. */
 export type CgroupView =
   /** One hierarchy, whichever version its filesystem has. */

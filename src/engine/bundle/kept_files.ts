@@ -1,0 +1,63 @@
+/**
+ * What takes long to compile, kept below the runtime's root for the next time: a line of JSON, then bytes. The name of a
+ * file is a hash of all that its content depends on, this build included; who may write there may start any container
+ * already. No id of a container begins with "~", so neither do these directories stand in its way.
+ *
+ *     ROOT/~seccomp/HASH     filter_cache.ts
+ *     ROOT/~programs/HASH    program_cache.ts
+ */
+import { AT_FDCWD } from "../../linux/abi/fcntl.ts";
+import { callRaw, cstr } from "../../linux/call.ts";
+import { readSmallFile, writeSmallFile } from "../../linux/small_file.ts";
+
+/** What scripts/build.ts puts here: a hash of the sources. Undefined when run from the sources, which change. */
+declare const BUNKER_BUILD: string;
+/** Names the build; undefined: nothing is kept. */
+export const build = typeof BUNKER_BUILD === "string" ? BUNKER_BUILD : undefined;
+
+/** Most files that are kept in one directory. With one more all are given up. */
+const FILES_MAX = 64;
+const NEWLINE = 0x0a;
+
+const utf8 = new TextDecoder();
+
+/** A kept file: its first line, decoded, and the rest. */
+export interface KeptFile {
+  readonly head: unknown;
+  readonly body: Uint8Array;
+}
+
+/** Undefined when there is no such file, or a full disk has cut it. */
+export function readKept(path: string): KeptFile | undefined {
+  const file = readSmallFile(path);
+  const end = file?.indexOf(NEWLINE) ?? -1;
+  if (file === undefined || end < 0) return undefined;
+  return { head: JSON.parse(utf8.decode(file.subarray(0, end))), body: file.slice(end + 1) };
+}
+
+/** Where a file is kept. */
+export interface KeptPlace {
+  readonly directory: string;
+  readonly path: string;
+}
+
+/** Keeps a file; what cannot be kept is compiled again. */
+export async function keep({ directory, path }: KeptPlace, { head, body }: KeptFile): Promise<void> {
+  const { mkdirSync, readdirSync, rmSync } = await import("node:fs");
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    if (readdirSync(directory).length >= FILES_MAX) {
+      for (const name of readdirSync(directory)) rmSync(`${directory}/${name}`, { force: true });
+    }
+    const line = new TextEncoder().encode(`${JSON.stringify(head)}\n`);
+    const file = new Uint8Array(line.length + body.length);
+    file.set(line);
+    file.set(body, line.length);
+    // A name of its own: another process may be at the same file.
+    const temporary = `${path}.${process.pid}`;
+    writeSmallFile(temporary, file, 0o600);
+    callRaw("renameat2", AT_FDCWD, cstr(temporary), AT_FDCWD, cstr(path), 0);
+  } catch {
+    // A full or read-only file system keeps no container from starting that has got so far.
+  }
+}
