@@ -33,6 +33,8 @@ export interface BundleStart {
   /** Path for the program where memfds may not be executed. */
   readonly programFile: string;
   readonly answers: Answers;
+  /** Done while the program makes the container, before its first question is answered. */
+  readonly meanwhile: () => Promise<void>;
 }
 
 /** A container that is complete: its program waits for the fifo, or goes on to the command. */
@@ -83,6 +85,7 @@ export async function startBundle(request: BundleStart): Promise<StartedBundle> 
   const container = new StartingContainer(spawned, request);
   try {
     if (mapped) await container.answer("m");
+    await request.meanwhile();
     return await container.serve();
   } catch (error) {
     container.end();

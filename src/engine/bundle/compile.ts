@@ -26,6 +26,8 @@ export interface CompiledBundle {
   readonly lateSteps: readonly LateStep[];
   /** Where notifications of the filter go. */
   readonly listener: SeccompListener | undefined;
+  /** What of the configuration is left out. */
+  readonly warnings: readonly string[];
   /** Keeps the program for the next container; undefined when it is kept, or nothing is. */
   readonly keep: (() => Promise<void>) | undefined;
 }
@@ -33,27 +35,23 @@ export interface CompiledBundle {
 /** Compiles the program, or takes a kept one. @throws {UsageError} {ConfigError} for what cannot be honoured. */
 export async function compileBundle(launch: Launch, inputs: CompileInputs): Promise<CompiledBundle> {
   const { config } = launch.bundle;
-  const host = await hostOf(launch, inputs);
+  const warnings: string[] = [];
+  const host = await hostOf(launch, inputs, (message) => warnings.push(message));
   const listener = host.process.filter?.listener;
   const place = programPlace(launch, host);
   const known = place === undefined ? undefined : findProgram(place, { host, process: config.process });
   const plan = async () => (await import("./plan_program.ts")).planProgram(config, host);
   if (known !== undefined) {
     const stepAt = async (address: number) => (await plan()).encoded.stepAt(address);
-    return {
-      ...known,
-      listener,
-      executable: { file: writeExecutable(known.bytes), stepAt },
-      keep: undefined,
-    };
+    const executable = { file: writeExecutable(known.bytes), stepAt };
+    return { ...known, listener, executable, keep: undefined };
   }
   const { encoded, lateSteps } = await plan();
   const { bytes, slots, stepAt } = encoded;
-  const keep =
-    place === undefined
-      ? undefined
-      : () => keepProgram(place, { bytes, slots, lateSteps }, { host, process: config.process });
-  return { executable: { file: writeExecutable(bytes), stepAt }, lateSteps, listener, keep };
+  const kept = { bytes, slots, lateSteps, warnings };
+  const texts = { host, process: config.process };
+  const keep = place === undefined ? undefined : () => keepProgram(place, kept, texts);
+  return { executable: { file: writeExecutable(bytes), stepAt }, lateSteps, warnings, listener, keep };
 }
 
 /** What of a launch the program depends on. */
@@ -62,7 +60,11 @@ export type PlannedLaunch = Pick<Launch, "id" | "bundle" | "options" | "namespac
   Partial<Pick<Launch, "context">>;
 
 /** What of the host the program depends on. */
-export async function hostOf(launch: PlannedLaunch, inputs: CompileInputs): Promise<BundleHost> {
+export async function hostOf(
+  launch: PlannedLaunch,
+  inputs: CompileInputs,
+  warn?: (message: string) => unknown,
+): Promise<BundleHost> {
   const { config } = launch.bundle;
   const { hooks = {}, linux = {} } = config;
   const { namespaces } = launch;
@@ -80,7 +82,7 @@ export async function hostOf(launch: PlannedLaunch, inputs: CompileInputs): Prom
       keptFds: inputs.keptFds,
       userNamespace: launch.userNamespace,
       setgroupsAllowed: setgroupsAllowed(linux, namespaces),
-      warn: (message) => launch.context?.log("warning", message),
+      warn,
     }),
     noNewKeyring: launch.options.noNewKeyring,
     engineJoinsCgroup,

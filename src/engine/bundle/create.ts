@@ -1,7 +1,7 @@
 /** `create`: makes a container that waits for `start` (runtime.md#create). */
 import type { RuntimeContext } from "./context.ts";
 import { type LaunchOptions, launchContainer } from "./launch.ts";
-import { letGo } from "./supervise.ts";
+import { letGo } from "./let_go.ts";
 
 /** Creates container `id`. @throws {RuntimeError} {ConfigError} with nothing left behind. */
 export async function createContainer(

@@ -6,9 +6,9 @@ import { parseConfig, parseProcess } from "../../oci/bundle/parse.ts";
 import { checkId } from "./container_id.ts";
 import { type RuntimeContext, RuntimeError } from "./context.ts";
 import { startExec } from "./exec_program.ts";
+import { letGo } from "./let_go.ts";
 import { statusOf } from "./state.ts";
 import { readConfigFile, readStateFile, type StateFile } from "./state_file.ts";
-import { awaitCommand, letGo, superviseCommand } from "./supervise.ts";
 
 /** The flags of runc's `exec`. */
 export interface ExecOptions {
@@ -61,6 +61,7 @@ export async function execProcess(
   const process = processOf(config, options);
   checkConsole(process, options);
   const started = await startExec({ file, config, process }, options, context);
+  const { awaitCommand, superviseCommand } = await import("./supervise.ts");
   await awaitCommand(started, {
     process: { args: process.args ?? [], cwd: process.cwd },
     linux: config.linux ?? {},

@@ -22,7 +22,6 @@ import { Inheritance } from "./inheritance.ts";
 import { openProcess } from "./kill.ts";
 import { prepareProcess } from "./prepare_process.ts";
 import { processHostOf } from "./process_host.ts";
-import { programError } from "./start_error.ts";
 
 /** Names below /proc/PID/ns, by the specification's names. */
 const NAMESPACE_FILES = {
@@ -74,10 +73,12 @@ export async function startExec(
       page,
       preserveFds: options.preserveFds,
       programFile: `${context.root}/${target.file.id}/program`,
+      meanwhile: async () => void (await import("./supervise.ts")),
       answers: answersOf(target, { options, userNamespace, page }),
     });
   } catch (error) {
     if (!(error instanceof ProgramEndedError)) throw error;
+    const { programError } = await import("./start_error.ts");
     throw programError(error, { args: process.args ?? [], cwd: process.cwd });
   }
 }

@@ -24,9 +24,7 @@ import { type Bundle, openBundle } from "./bundle.ts";
 import { cgroupPlaceOf } from "./cgroup_place.ts";
 import { checkId } from "./container_id.ts";
 import { type RuntimeContext, RuntimeError } from "./context.ts";
-import { removeContainer } from "./delete.ts";
 import { startProgram } from "./launch_program.ts";
-import { programError } from "./start_error.ts";
 import { StateDirectory } from "./state_directory.ts";
 import { bootId, type StateFile, writeState } from "./state_file.ts";
 
@@ -94,9 +92,12 @@ export async function launchContainer(
   try {
     return await build(launch, files);
   } catch (error) {
+    const { removeContainer } = await import("./delete.ts");
     await removeContainer(directory, files.current, context);
     directory[Symbol.dispose]();
-    throw error instanceof ProgramEndedError ? programError(error, files.current.process) : error;
+    if (!(error instanceof ProgramEndedError)) throw error;
+    const { programError } = await import("./start_error.ts");
+    throw programError(error, files.current.process);
   }
 }
 

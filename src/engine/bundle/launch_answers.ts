@@ -4,7 +4,6 @@ import { replaceSmallFile, writeSmallFile } from "../../linux/small_file.ts";
 import type { Linux, TimeOffset } from "../../oci/bundle/config.ts";
 import type { Answers } from "../../runtime/bundle_start.ts";
 import type { MadeCgroup } from "../../runtime/cgroup/make.ts";
-import { writeIdMaps } from "../../runtime/process/id_maps.ts";
 import type { Launch, StateFiles } from "./launch.ts";
 import { prepareProcess } from "./prepare_process.ts";
 
@@ -32,13 +31,17 @@ export function answersOf(launch: Launch, inputs: AnswerInputs): Answers {
   const { config } = launch.bundle;
   const { linux = {} } = config;
   return {
-    m: (pid) =>
-      writeIdMaps(pid, { uidMappings: linux.uidMappings ?? [], gidMappings: linux.gidMappings ?? [] }),
+    m: (pid) => mapIds(pid, linux),
     c: async (pid) => inputs.files.write({ cgroup: await inputs.cgroup.admit?.(pid) }),
     o: (pid) => writeSmallFile(`/proc/${pid}/timens_offsets`, timeOffsets(linux)),
     h: (pid) => runtimeWork(launch, { ...inputs, pid }),
     s: (pid) => complete(launch, { ...inputs, pid }),
   };
+}
+
+async function mapIds(pid: number, { uidMappings = [], gidMappings = [] }: Linux): Promise<void> {
+  const { writeIdMaps } = await import("../../runtime/process/id_maps.ts");
+  writeIdMaps(pid, { uidMappings, gidMappings });
 }
 
 /** time_namespaces(7): a line for each clock, seconds and nanoseconds. */

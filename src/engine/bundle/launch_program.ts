@@ -13,7 +13,7 @@ import type { MadeCgroup } from "../../runtime/cgroup/make.ts";
 import { cgroupViewOf } from "../../runtime/cgroup/view.ts";
 import { type NamespacePlan, separateFlags } from "../../runtime/namespaces.ts";
 import { type PreparedRoot, prepareBundleRoot } from "../../runtime/rootfs/prepare_root.ts";
-import { compileBundle } from "./compile.ts";
+import { type CompiledBundle, compileBundle } from "./compile.ts";
 import { RuntimeError } from "./context.ts";
 import { Inheritance } from "./inheritance.ts";
 import type { Launch, StateFiles } from "./launch.ts";
@@ -45,10 +45,8 @@ export async function startProgram(launch: Launch, made: Made): Promise<StartedB
     keptFds,
     engineJoinsCgroup: made.cgroup.admit !== undefined,
   });
-  const { lateSteps, listener } = compiled;
-  made.files.write({ lateSteps, ...(listener === undefined ? {} : { listener }) });
   const page = openSharedPage(`${launch.directory.path}/report`, report.size);
-  const started = await startBundle({
+  return await startBundle({
     executable: compiled.executable,
     namespaces: namespaces.staged ? 0 : namespaces.made,
     mapped: !namespaces.staged && (namespaces.made & CLONE_NEWUSER) !== 0,
@@ -58,10 +56,22 @@ export async function startProgram(launch: Launch, made: Made): Promise<StartedB
     page,
     preserveFds: launch.options.preserveFds,
     programFile: `${launch.directory.path}/program`,
+    meanwhile: () => meanwhile(launch, made, compiled),
     answers: answersOf(launch, { ...made, documents, page }),
   });
+}
+
+/** What can wait until the program is on its way: writing things down, and loading what comes next. */
+async function meanwhile(
+  { mode, context }: Launch,
+  { files }: Made,
+  compiled: CompiledBundle,
+): Promise<void> {
+  const { lateSteps, listener, warnings } = compiled;
+  for (const warning of warnings) context.log("warning", warning);
+  files.write({ lateSteps, ...(listener === undefined ? {} : { listener }) });
+  if (!mode.waits) await Promise.all([import("./supervise.ts"), import("./delete.ts")]);
   await compiled.keep?.();
-  return started;
 }
 
 /** What the program reads until the command runs: the fifo of `start`, and the state for hooks. */

@@ -1,6 +1,6 @@
 /** What of the host the process of a container depends on: the same for `create` and `exec`. */
 import type { Linux, Process } from "../../oci/bundle/config.ts";
-import { readSecurityModules } from "../../runtime/process/labels.ts";
+import type { SecurityModules } from "../../runtime/process/labels.ts";
 import type { ProcessHost } from "../../runtime/process_plan.ts";
 import { ALL_CAPABILITIES } from "../../runtime/security/capability.ts";
 import { readHostStatus } from "../host.ts";
@@ -32,9 +32,14 @@ export async function processHostOf(request: ProcessRequest): Promise<ProcessHos
     ignoredSignals: status.ignoredSignals,
     hostBounding: userNamespace ? ALL_CAPABILITIES : status.bounding,
     setgroupsAllowed: request.setgroupsAllowed,
-    modules: labelled ? readSecurityModules() : { apparmor: false, selinux: false },
+    modules: labelled ? await securityModules() : { apparmor: false, selinux: false },
     appliedFromHost: userNamespace,
     warn: request.warn,
     filter: linux.seccomp === undefined ? undefined : await filterOf(linux.seccomp, request.root),
   };
+}
+
+async function securityModules(): Promise<SecurityModules> {
+  const { readSecurityModules } = await import("../../runtime/process/labels.ts");
+  return readSecurityModules();
 }

@@ -4,7 +4,7 @@
  * differs from container to container, its id and the paths of its control groups, stands in slots; so do arguments and
  * environment, which may be secret: a file is written with its slots empty.
  *
- *     ROOT/~programs/SHA256: { slots, lateSteps } as one line of JSON, then the encoded program
+ *     ROOT/~programs/SHA256: { slots, lateSteps, warnings } as one line of JSON, then the encoded program
  */
 import { cstr } from "../../linux/call.ts";
 import type { Process } from "../../oci/bundle/config.ts";
@@ -21,12 +21,15 @@ export interface KeptProgram {
   /** Offset of each slot's text, by its name. */
   readonly slots: ReadonlyMap<string, number>;
   readonly lateSteps: readonly LateStep[];
+  /** What planning it had to warn of. */
+  readonly warnings: readonly string[];
 }
 
 /** What of a kept program is JSON. */
 interface Head {
   readonly slots: ReadonlyArray<readonly [name: string, offset: number]>;
   readonly lateSteps: readonly LateStep[];
+  readonly warnings: readonly string[];
 }
 
 /** Where the program of this container is kept; undefined where nothing is. */
@@ -77,10 +80,10 @@ export function findProgram(
 ): Omit<KeptProgram, "slots"> | undefined {
   const file = readKept(path);
   if (file === undefined) return undefined;
-  const { slots, lateSteps } = file.head as Head;
+  const { slots, lateSteps, warnings } = file.head as Head;
   const texts = textsOf(host, process);
   for (const [name, offset] of slots) file.body.set(cstr(texts.get(name) ?? ""), offset);
-  return { bytes: file.body, lateSteps };
+  return { bytes: file.body, lateSteps, warnings };
 }
 
 function textsOf(
@@ -100,11 +103,11 @@ function textsOf(
 /** Keeps a program for the next container. */
 export async function keepProgram(
   place: KeptPlace,
-  { bytes, slots, lateSteps }: KeptProgram,
+  { bytes, slots, lateSteps, warnings }: KeptProgram,
   { host, process }: ProgramTexts,
 ): Promise<void> {
   const empty = bytes.slice();
   const texts = textsOf(host, process);
   for (const [name, offset] of slots) empty.fill(0, offset, offset + cstr(texts.get(name) ?? "").length);
-  await keep(place, { head: { slots: [...slots], lateSteps } satisfies Head, body: empty });
+  await keep(place, { head: { slots: [...slots], lateSteps, warnings } satisfies Head, body: empty });
 }

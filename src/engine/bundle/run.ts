@@ -2,12 +2,10 @@
 
 import { exists } from "../../linux/small_file.ts";
 import type { RuntimeContext } from "./context.ts";
-import { removeContainer } from "./delete.ts";
 import { type LaunchOptions, launchContainer } from "./launch.ts";
-import { runPoststart } from "./start.ts";
+import { letGo } from "./let_go.ts";
 import { StateDirectory } from "./state_directory.ts";
 import { readStateFile, type StateFile } from "./state_file.ts";
-import { awaitCommand, letGo, superviseCommand } from "./supervise.ts";
 
 /** The flags of runc's `run` beyond those of `create`. */
 export interface RunBundleOptions extends LaunchOptions {
@@ -28,10 +26,15 @@ export async function runBundle(
   const mode = { waits: false, relays: !options.detach };
   const launched = await launchContainer(id, options, { mode, context });
   const { directory, started, file, linux } = launched;
+  const { awaitCommand, superviseCommand } = await import("./supervise.ts");
   try {
     await awaitCommand(started, { process: file.process, linux, file });
-    await runPoststart(directory.path, file);
+    if (file.hooks.includes("poststart")) {
+      const { runPoststart } = await import("./start.ts");
+      await runPoststart(directory.path, file);
+    }
   } catch (error) {
+    const { removeContainer } = await import("./delete.ts");
     await removeContainer(directory, file, context);
     throw error;
   } finally {
@@ -54,6 +57,7 @@ async function removeIfThere(file: StateFile, context: RuntimeContext): Promise<
   try {
     using directory = await StateDirectory.open(context.root, file.id);
     const found = readStateFile(directory.path);
+    const { removeContainer } = await import("./delete.ts");
     if (found?.pid === file.pid && found.startTime === file.startTime)
       await removeContainer(directory, found, context);
   } catch (error) {

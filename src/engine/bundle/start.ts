@@ -8,11 +8,11 @@ import { SIGKILL } from "../../linux/abi/sched.ts";
 import { call, callRaw, cstr } from "../../linux/call.ts";
 import { openSharedPage } from "../../linux/memfd.ts";
 import { report } from "../../linux/program_core.ts";
+import { readSmallFile } from "../../linux/small_file.ts";
 import { checkId } from "./container_id.ts";
 import { type RuntimeContext, RuntimeError } from "./context.ts";
 import { openProcess, signalProcess } from "./kill.ts";
-import { lateFailure } from "./late_failure.ts";
-import { type Status, statusOf } from "./state.ts";
+import { isAlive, type Status, statusOf } from "./state.ts";
 import { StateDirectory } from "./state_directory.ts";
 import { readStateFile, type StateFile } from "./state_file.ts";
 
@@ -24,8 +24,16 @@ export async function startContainer(id: string, context: RuntimeContext): Promi
     file === undefined ? "stopped" : await statusOf(file, { directory: directory.path, context });
   if (file === undefined || status !== "created") throw notCreated(status);
   await release(directory.path, file);
-  await lateFailure(directory.path, file);
+  await checkRelease(directory.path, file);
   await runPoststart(directory.path, file);
+}
+
+/** @throws {RuntimeError} that names the step at which the program has failed after it was let go. */
+async function checkRelease(directory: string, file: StateFile): Promise<void> {
+  const page = readSmallFile(`${directory}/report`);
+  if (page?.[report.failed] === 0 && (!file.filtered || isAlive(file))) return;
+  const { lateFailure } = await import("./late_failure.ts");
+  await lateFailure(directory, file);
 }
 
 function notCreated(status: Status): RuntimeError {

@@ -1,12 +1,11 @@
 /** What goes on in the foreground while a command runs: signals and the terminal are passed on, then its status is read. */
 
-import { call } from "../../linux/call.ts";
 import { forwardSignals } from "../../linux/forward_signals.ts";
 import { receiveMessage } from "../../linux/socket_pair.ts";
 import { waitForExit } from "../../linux/wait.ts";
 import type { Linux } from "../../oci/bundle/config.ts";
 import { ProgramEndedError, type StartedBundle } from "../../runtime/bundle_start.ts";
-import { type FailedProcess, failedStepOf, programError, stepError } from "./start_error.ts";
+import type { FailedProcess } from "./start_error.ts";
 import type { StateFile } from "./state_file.ts";
 
 /** A signal's share of a status, as in a shell. */
@@ -51,16 +50,12 @@ export async function awaitCommand(started: StartedBundle, awaited: AwaitedComma
   const failure = await started.failure();
   if (failure === undefined) return;
   const exit = waitForExit(started.pidfd);
-  const { seccompReason } = await import("./seccomp_reason.ts");
+  const [{ seccompReason }, { failedStepOf, programError, stepError }] = await Promise.all([
+    import("./seccomp_reason.ts"),
+    import("./start_error.ts"),
+  ]);
   const failed = failedStepOf(failure);
   const reason = await seccompReason(linux, failed);
   if (reason !== undefined) throw stepError({ ...failed, reason }, process);
   throw programError(new ProgramEndedError(exit, failure, bytes), process);
-}
-
-/** Closes what belongs to a command that is left to itself. */
-export function letGo({ pidfd, master, socket }: StartedBundle): void {
-  if (master !== undefined) call("close", master);
-  call("close", socket);
-  call("close", pidfd);
 }

@@ -10,7 +10,6 @@ import type { Resources } from "../../oci/bundle/config.ts";
 import { CgroupError } from "./cgroup_error.ts";
 import { type MadeGroup, makeV1 } from "./make_v1.ts";
 import { type CgroupPlace, NO_CGROUP } from "./place.ts";
-import type { Setting } from "./settings.ts";
 
 /** Everything beside the place and the limits. */
 export interface MakeOptions {
@@ -65,7 +64,8 @@ async function makerOf(
 ): Promise<GroupMaker> {
   if (version === 2) return makerV2(resources, options);
   const { rootless } = options;
-  const settings = await allSettingsV1(resources, rootless);
+  const { allSettingsV1 } = await import("./all_settings_v1.ts");
+  const settings = allSettingsV1(resources, rootless);
   return (place, adopts) => makeV1(place, { settings, lenient: rootless, adopts });
 }
 
@@ -91,16 +91,6 @@ function refuseAll({ devices, ...limits }: Resources, rootless: boolean): void {
   throw new CgroupError(`Cannot set linux.resources.${asked[0]}: there are no control groups to be had`, {
     hint: "Leave out the limit, or run bunker where it may write to /sys/fs/cgroup",
   });
-}
-
-async function allSettingsV1(resources: Resources, rootless: boolean): Promise<Setting[]> {
-  const { settingsV1 } = await import("./settings_v1.ts");
-  if (rootless) return settingsV1(resources);
-  const [{ devicesV1 }, { deviceRules }] = await Promise.all([
-    import("./devices_v1.ts"),
-    import("./device_rules.ts"),
-  ]);
-  return [...settingsV1(resources), ...devicesV1(deviceRules(resources))];
 }
 
 async function makerV2(resources: Resources, { rootless, owner }: MakeOptions): Promise<GroupMaker> {

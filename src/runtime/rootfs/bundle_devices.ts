@@ -2,6 +2,7 @@
  * /dev of a bundle (config-linux.md#default-devices, #devices): nodes and links, made in a descriptor of a directory
  * that was reached without a symbolic link of the image (CVE-2026-41579).
  */
+
 import {
   AT_EMPTY_PATH,
   AT_FDCWD,
@@ -19,7 +20,8 @@ import type { Program } from "../../linux/program.ts";
 import type { Label, Variable } from "../../linux/step.ts";
 import type { Device } from "../../oci/bundle/config.ts";
 import { deviceLinks } from "./devices.ts";
-import { type Assembly, cleanPath, openPlace, split } from "./place.ts";
+import { cleanPath } from "./paths.ts";
+import { type Assembly, openPlace, split } from "./place.ts";
 
 const NODE_MODE = 0o666;
 const character = (path: string, major: number, minor: number): Device => ({ type: "c", path, major, minor });

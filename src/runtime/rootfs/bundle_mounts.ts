@@ -3,6 +3,7 @@
  * root is there, so that no mount of the container decides what a path of the host means; each filesystem gets its
  * attributes while it is attached nowhere.
  */
+
 import { UsageError } from "../../errors.ts";
 import { AT_FDCWD, AT_RECURSIVE, AT_SYMLINK_NOFOLLOW } from "../../linux/abi/fcntl.ts";
 import { MOUNT_ATTR_RDONLY, OPEN_TREE_CLONE } from "../../linux/abi/mount.ts";
@@ -16,7 +17,8 @@ import { planHostSys } from "./kernel_filesystems.ts";
 import { needsString, planByString } from "./mount_by_string.ts";
 import { type MountOptions, parseMountOptions } from "./mount_options.ts";
 import { type NewFilesystem, planDetached, setAttributes } from "./mounts.ts";
-import { type Assembly, cleanPath, openPlace, planAttach } from "./place.ts";
+import { absoluteSource, cleanPath, isRecursive } from "./paths.ts";
+import { type Assembly, openPlace, planAttach } from "./place.ts";
 import { planRemount, planSymlink } from "./remount.ts";
 
 /** A mount of config.json with what has been decided about it. */
@@ -68,14 +70,6 @@ function kindOf(
   if (type === "bind") return "bind";
   return type === "cgroup" || type === "cgroup2" ? "cgroup" : "filesystem";
 }
-
-/** Sources of bind mounts, and the root, are relative to the bundle (config.md#mounts, #root). */
-export const absoluteSource = (bundle: string, source: string): string =>
-  source.startsWith("/") ? source : `${bundle}/${source}`;
-
-/** Whether a bind mount takes what is mounted below its source too; the type alone, without an option, does. */
-export const isRecursive = ({ options = [] }: Mount): boolean =>
-  options.includes("rbind") || !options.includes("bind");
 
 /** A tmpfs has the permissions of what it covers, unless it is told others. */
 function withMode({ type, options = [] }: Mount, { mode }: PreparedMount): readonly string[] {

@@ -4,6 +4,7 @@
  *
  *     the host's mounts become slaves ── sources are opened ── root ── mounts ── devices │ hooks │ masks ── pivot
  */
+
 import { UsageError } from "../../errors.ts";
 import {
   AT_EMPTY_PATH,
@@ -32,7 +33,8 @@ import { decideMounts, planMounts, planSources } from "./bundle_mounts.ts";
 import type { BundleRoot } from "./enter_root.ts";
 import type { MaskPlan } from "./mask.ts";
 import { setAttributes } from "./mounts.ts";
-import { type Assembly, cleanPath } from "./place.ts";
+import { cleanPath } from "./paths.ts";
+import type { Assembly } from "./place.ts";
 
 /**
  * Adds the steps that assemble the root; the umask is 0 afterwards.

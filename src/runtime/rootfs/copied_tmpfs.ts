@@ -2,6 +2,7 @@
  * Option `tmpcopyup`: a tmpfs that begins with what the image has at its place. The engine makes and fills it, before
  * the container is there; the program only attaches it.
  */
+
 import { copyTreeInto } from "../../fs/copy_tree.ts";
 import {
   O_CLOEXEC,
@@ -15,7 +16,7 @@ import { call, cstr } from "../../linux/call.ts";
 import { tryOpenat2 } from "../../linux/file.ts";
 import type { Mount } from "../../oci/bundle/config.ts";
 import { parseMountOptions } from "./mount_options.ts";
-import { relative } from "./target.ts";
+import { relative } from "./paths.ts";
 
 const FSOPEN_CLOEXEC = 1;
 const FSMOUNT_CLOEXEC = 1;

@@ -3,6 +3,7 @@
  * descriptors ever after; what is mounted over them comes from this program or the host, never from the image, whose
  * /dev/null could be anything (CVE-2025-31133).
  */
+
 import { ENOENT } from "../../linux/abi/errno.ts";
 import { AT_EMPTY_PATH, AT_RECURSIVE, AT_REMOVEDIR, O_DIRECTORY, O_PATH } from "../../linux/abi/fcntl.ts";
 import {
@@ -16,7 +17,8 @@ import {
 import type { Program } from "../../linux/program.ts";
 import type { Label, Variable } from "../../linux/step.ts";
 import { attach, planFilesystem, setAttributes } from "./mounts.ts";
-import { compareError, isReal, openFollowed, openTarget } from "./target.ts";
+import { isReal } from "./paths.ts";
+import { compareError, openFollowed, openTarget } from "./target.ts";
 
 /** Descriptors that masking needs. */
 export interface MaskPlan {

@@ -3,6 +3,7 @@
  * an earlier mount it may, but for /proc and /sys, and nothing is reached in a procfs that way: there a mount could
  * redirect what is written to /proc/self/attr later (CVE-2019-16884, CVE-2025-52881).
  */
+
 import {
   O_DIRECTORY,
   O_NOFOLLOW,
@@ -19,7 +20,8 @@ import { openHow } from "../../linux/open_how.ts";
 import type { Program } from "../../linux/program.ts";
 import type { Variable } from "../../linux/step.ts";
 import { attach } from "./mounts.ts";
-import { ensureDirectory, ensureFile, openFollowed, relative } from "./target.ts";
+import { relative } from "./paths.ts";
+import { ensureDirectory, ensureFile, openFollowed } from "./target.ts";
 
 const IN_ROOT = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
 const real = {
@@ -168,14 +170,4 @@ function ensureCovered(program: Program, root: Variable, { path, kind }: Place):
 export function split(path: string): { readonly directory: string; readonly name: string } {
   const at = path.lastIndexOf("/");
   return { directory: path.slice(0, at) || "/", name: path.slice(at + 1) };
-}
-
-/** An absolute path without `.`, `..` and double slashes; relative ones begin at "/" (config.md#mounts). */
-export function cleanPath(path: string): string {
-  const names: string[] = [];
-  for (const name of path.split("/")) {
-    if (name === "..") names.pop();
-    else if (name !== "" && name !== ".") names.push(name);
-  }
-  return `/${names.join("/")}`;
 }

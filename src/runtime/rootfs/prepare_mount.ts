@@ -1,4 +1,5 @@
 /** What the engine finds out about one mount of config.json, and opens for it. */
+
 import { UsageError } from "../../errors.ts";
 import { ELOOP, ENOENT, errnoName } from "../../linux/abi/errno.ts";
 import {
@@ -20,12 +21,11 @@ import { STAT_SIZE, statMode } from "../../linux/stat.ts";
 import type { Mount } from "../../oci/bundle/config.ts";
 import { isBindMount } from "../../oci/bundle/mounts.ts";
 import type { PreparedMount } from "./bundle_host.ts";
-import { absoluteSource, isRecursive } from "./bundle_mounts.ts";
 import { openDetached } from "./detached.ts";
-import { cleanPath } from "./place.ts";
+import { absoluteSource, cleanPath, isReal, isRecursive, relative } from "./paths.ts";
+
 import type { Preparation } from "./prepare_root.ts";
 import { resolveLinks } from "./resolve_links.ts";
-import { isReal, relative } from "./target.ts";
 
 const stat = new Uint8Array(new ArrayBuffer(STAT_SIZE));
 const real = {

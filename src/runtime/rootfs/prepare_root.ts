@@ -2,6 +2,7 @@
  * The engine's side of a bundle's root: looks at the host once, opens what only the engine may open, and tells the
  * plan (bundle_root.ts) what it has found. Nothing is changed on the host.
  */
+
 import { UsageError } from "../../errors.ts";
 import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_PATH } from "../../linux/abi/fcntl.ts";
 import { call, callRaw, cstr } from "../../linux/call.ts";
@@ -9,10 +10,10 @@ import { exists, readSmallText } from "../../linux/small_file.ts";
 import { inheritedFd } from "../../linux/spawn.ts";
 import type { Mount, RuntimeConfig } from "../../oci/bundle/config.ts";
 import type { BundleRootHost, CgroupView, PreparedMount } from "./bundle_host.ts";
-import { absoluteSource } from "./bundle_mounts.ts";
 import { canMakeDevices } from "./can_make_devices.ts";
 import { openDetached } from "./detached.ts";
 import { fullKernelMounts } from "./host_mounts.ts";
+import { absoluteSource } from "./paths.ts";
 import { prepareMount } from "./prepare_mount.ts";
 
 /** What the engine knows of the container. */

@@ -3,6 +3,7 @@
  * the root as its root, so whatever symbolic links the image holds, nothing outside is reached (CVE-2021-30465), and
  * what is mounted afterwards is mounted on the descriptor, not on the path.
  */
+
 import { EAGAIN, ENOENT } from "../../linux/abi/errno.ts";
 import {
   O_CREAT,
@@ -18,6 +19,7 @@ import {
 import { openHow } from "../../linux/open_how.ts";
 import type { Program } from "../../linux/program.ts";
 import type { Label, Variable } from "../../linux/step.ts";
+import { relative } from "./paths.ts";
 
 const IN_ROOT = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
 const anything = openHow(O_PATH, IN_ROOT);
@@ -29,12 +31,6 @@ const realDirectory = openHow(O_PATH | O_DIRECTORY, IN_ROOT | RESOLVE_NO_SYMLINK
  * O_NONBLOCK and O_NOCTTY, since on a shared volume something else may appear at the path meanwhile.
  */
 const newFile = openHow(O_CREAT | O_NONBLOCK | O_NOCTTY, IN_ROOT, 0o644);
-
-/** Path relative to the root, as openat2(2) wants it. */
-export const relative = (path: string): string => path.replace(/^\/+/, "") || ".";
-
-/** Paths that must not be reached through a link of the image, whatever is mounted there. */
-export const isReal = (path: string): boolean => path === "/dev" || /^\/(proc|sys)(\/|$)/.test(path);
 
 /** Opens what is at `path`, once. */
 export const openTarget = (program: Program, root: Variable, path: string) =>

@@ -1,6 +1,7 @@
 /** Paths of mounts. */
+
 import { describe, expect, test } from "bun:test";
-import { cleanPath } from "../../../../src/runtime/rootfs/place.ts";
+import { cleanPath } from "../../../../src/runtime/rootfs/paths.ts";
 
 describe("cleanPath()", () => {
   test.each([
