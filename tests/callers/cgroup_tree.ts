@@ -41,6 +41,11 @@ export class CgroupTree {
     return this.#roots().map((root) => `${root}/${this.#pure ? `${LEAF}/` : ""}cgroup.procs`);
   }
 
+  /** Where the hierarchies are mounted, in the host as on the machine. */
+  get mounts(): readonly string[] {
+    return this.#hierarchies.map(({ path }) => path);
+  }
+
   /** Shell commands that put the shell into the roots, before it makes the cgroup namespace. */
   joinCommands(): readonly string[] {
     const cpuset = this.#roots().filter((root) => existsSync(`${root}/cpuset.mems`) && !this.#pure);

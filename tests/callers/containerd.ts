@@ -107,6 +107,7 @@ export function startContainerd(): Promise<Containerd> {
     writeOciLayout(path("layout"), { [IMAGE]: buildImage({ layers: [{ entries: imageEntries() }] }) });
     await host.succeed(["tar", "-C", path("layout"), "-cf", path("image.tar"), "."]);
     await containerd.succeed(["images", "import", path("image.tar")]);
+    await host.makeCgroup("default");
     await containerd.show([], ["true"]);
     return containerd;
   });

@@ -21,7 +21,7 @@ export interface DockerOptions {
 export function startDocker(options: DockerOptions): Promise<Engine> {
   return startOnHost(options.hostName, async (host) => {
     const engine = await startDockerIn(host, options);
-    // The first containers make what stays: the parent of all control groups, a mount of the host's network namespace.
+    // The first containers make what stays: the bridge, a mount of the host's network namespace.
     await engine.once([], ["true"]);
     await engine.once(["--network=host"], ["true"]);
     return engine;
@@ -51,6 +51,7 @@ export async function startDockerIn(host: CallerHost, options: DockerOptions): P
       throw new Error(readFileSync(path("dockerd.log"), "utf8"), { cause });
     },
   );
+  await host.makeCgroup("docker");
   await engine.succeed(["import", "--change", 'CMD ["/bin/sh"]', archive, IMAGE]);
   return engine;
 }

@@ -106,6 +106,15 @@ export class CallerHost implements AsyncDisposable {
     return Bun.spawn(this.inside(words), { env: this.env(), stdin: "ignore", stdout: log, stderr: log });
   }
 
+  /** Makes a control group, in which a caller wants its containers: some runtimes leave it behind, some do not. */
+  async makeCgroup(name: string): Promise<void> {
+    await this.succeed([
+      "sh",
+      "-c",
+      `for each in ${this.#cgroups.mounts.join(" ")}; do mkdir $each/${name}; done`,
+    ]);
+  }
+
   /** Writes an executable shell script. @returns its path */
   script(name: string, lines: readonly string[]): string {
     const path = `${this.directory}/${name}`;

@@ -138,7 +138,7 @@ export const podRows: Rows<Engine> = {
   "play kube: a pod of two containers, with a limit": async (podman) => {
     writeFileSync(`${podman.host.directory}/pod.yaml`, YAML);
     try {
-      await podman.succeed(["play", "kube", `${podman.host.directory}/pod.yaml`]);
+      await podman.succeed(["play", "kube", "--network=none", `${podman.host.directory}/pod.yaml`]);
 
       const get = ["exec", `${POD}-client`, "/bin/wget", "-q", "-O", "-", "http://127.0.0.1/"];
       await until("it serves", async () => (await podman.run(get)).stdout === "served\n");

@@ -44,7 +44,8 @@ async function startPodmanIn(host: CallerHost): Promise<Engine> {
     command: podmanCommand(host, installRuntime(host.directory)),
   });
   await importImages(engine, archive);
-  // The first container makes what stays: the bridge, the parent of all control groups.
+  await host.makeCgroup("libpod_parent");
+  // The first container makes what stays: the bridge.
   await engine.once([], ["true"]);
   return engine;
 }

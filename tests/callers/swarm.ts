@@ -139,7 +139,7 @@ export async function startSwarm(): Promise<Swarm> {
     startDockerIn(host, { hostName: nodeName(index + 1), isDefault: true });
   const swarm = new Swarm(center, await Promise.all(hosts.map(start)));
   await join(swarm);
-  // The first tasks make what stays: the bridge to the outside, the parent of all control groups.
+  // The first tasks make what stays: the bridge to the outside.
   await swarm.create("first", ["--mode=global", "--stop-grace-period=0s"], ["sleep", "1000"]);
   await swarm.running("first", NODES);
   await swarm.reset();

@@ -44,18 +44,25 @@ export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
  * @throws {CommandLineError} for a value that is none of those allowed.
  */
 export async function contextOf(globals: ParsedOptions, log: RuntimeContext["log"]): Promise<RuntimeContext> {
+  const { isMachineRoot } = await import("../../engine/bundle/privilege.ts");
+  const isOrdinary = !isMachineRoot();
   return {
-    root: await rootOf(globals.text("root")),
+    root: await rootOf(globals.text("root"), isOrdinary),
     cgroupManager: cgroupManagerOf(globals),
-    rootless: await isRootless(globals.text("rootless") ?? "auto"),
+    rootless: truthOf(globals.text("rootless") ?? "auto") ?? isOrdinary,
     log,
   };
 }
 
-async function rootOf(given: string | undefined): Promise<string> {
+async function rootOf(given: string | undefined, isOrdinary: boolean): Promise<string> {
   if (given === "") throw new CommandLineError('invalid value "" for --root: expected a directory');
   if (given !== undefined) return given.startsWith("/") ? given : `${process.cwd()}/${given}`;
-  if (process.geteuid?.() === 0 && (process.env["BUNKER_STATE"] ?? "") === "") return "/run/bunker/oci";
+  if ((process.env["BUNKER_STATE"] ?? "") === "" && process.geteuid?.() === 0) {
+    const runtimeDirectory = process.env["XDG_RUNTIME_DIR"] ?? "";
+    // Root of a user namespace is an ordinary user outside, unless it says that it is not; so does runc decide.
+    const isUser = isOrdinary && runtimeDirectory !== "" && process.env["USER"] !== "root";
+    return isUser ? `${runtimeDirectory}/bunker/oci` : "/run/bunker/oci";
+  }
   const { stateRoot } = await import("../../engine/directories.ts");
   return `${stateRoot({ debug: false })}/oci`;
 }
@@ -73,9 +80,10 @@ function cgroupManagerOf(globals: ParsedOptions): CgroupManager {
 const TRUTHS = /^(?:1|t|T|true|TRUE|True)$/;
 const UNTRUTHS = /^(?:0|f|F|false|FALSE|False)$/;
 
-async function isRootless(text: string): Promise<boolean> {
+/** Undefined for "auto". */
+function truthOf(text: string): boolean | undefined {
   if (TRUTHS.test(text)) return true;
   if (UNTRUTHS.test(text)) return false;
-  if (text === "auto") return process.geteuid?.() !== 0;
+  if (text === "auto") return undefined;
   throw new CommandLineError(`invalid value "${text}" for --rootless: expected true, false or auto`);
 }
