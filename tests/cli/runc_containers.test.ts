@@ -323,7 +323,7 @@ describe("update", () => {
     expect(await complaint(runtime, "update", id)).toContain("update needs a limit");
     expect(await complaint(runtime, "update", "--memory", "much", id)).toStartWith('invalid value "much"');
     expect(await complaint(runtime, "update", "--cpu-period", "5", id)).toStartWith("cpu.period: ");
-    expect(await complaint(runtime, "update", "--l3-cache-schema", "x", id)).toContain("not supported");
+    expect(await complaint(runtime, "update", "--l3-cache-schema", "x", id)).toContain("linux.intelRdt");
   });
 });
 
