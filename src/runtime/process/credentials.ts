@@ -39,9 +39,13 @@ export function planCredentials(program: Program, { process, ...host }: Credenti
   const { capabilities: all } = process;
   // Inheritable and ambient sets stay empty: a non-empty inheritable set is CVE-2022-24769.
   const sets = { bounding: all, permitted: all, effective: all, inheritable: 0n, ambient: 0n };
-  planBecome(program, { ...host, sets, user: process.user });
+  planBecome(program, { ...host, sets, user: withPrimaryGroup(process.user) });
   if (process.noNewPrivileges) planNoNewPrivileges(program);
 }
+
+/** The primary group belongs to the supplementary ones too: CVE-2022-36109. For bundles their makers see to that. */
+const withPrimaryGroup = (user: User | undefined): User | undefined =>
+  user === undefined ? undefined : { ...user, additionalGids: [user.gid, ...(user.additionalGids ?? [])] };
 
 /** Gives up what setuid files and file capabilities grant: PR_SET_NO_NEW_PRIVS(2const). */
 export function planNoNewPrivileges(program: Program): void {
@@ -86,8 +90,7 @@ interface IdentityArguments {
 }
 
 function fixedIdentity({ uid, gid, additionalGids = [] }: User): IdentityArguments {
-  // The primary group belongs to the supplementary ones too: CVE-2022-36109.
-  const groups = Uint32Array.from(new Set([gid, ...additionalGids]));
+  const groups = Uint32Array.from(new Set(additionalGids));
   return { uid, gid, count: groups.length, list: new Uint8Array(groups.buffer) };
 }
 

@@ -92,6 +92,14 @@ describe("planUserProcess()", () => {
     expect(namesOf(steps)).toContain("capset");
   });
 
+  test("gives the groups that are named, and no others", () => {
+    const { steps } = planUser({ user: { uid: 1, gid: 2, additionalGids: [7, 9, 7] } });
+
+    const step = steps.find(({ name }) => name === "setgroups");
+
+    expect([step?.args[0], bytesOf(step, 1)]).toEqual([2, [7, 0, 0, 0, 9, 0, 0, 0]]);
+  });
+
   test("leaves out, with a warning, what the host withholds", () => {
     const capabilities = { bounding: KILL, permitted: KILL, effective: KILL };
 
