@@ -11,11 +11,13 @@
  *        │            execveat(memfd) ──────▶ mmap the report page, then the program's steps
  *        └─ pid ──▶ return to TypeScript
  */
-import { ENOSYS } from "./abi/errno.ts";
+import { E2BIG, EINVAL, ENOSYS } from "./abi/errno.ts";
 import { AT_EMPTY_PATH, CLOSE_RANGE_CLOEXEC } from "./abi/fcntl.ts";
 import {
   CLONE_ARGS_SIZE,
+  CLONE_ARGS_SIZE_CGROUP,
   CLONE_CLEAR_SIGHAND,
+  CLONE_INTO_CGROUP,
   CLONE_PIDFD,
   CLONE_VFORK,
   CLONE_VM,
@@ -52,8 +54,17 @@ export interface SpawnOptions {
   readonly page?: SharedPage;
   /** How many descriptors from 3 on the program keeps open for its command [0]. */
   readonly preserveFds?: number;
+  /** Group of version 2 in which the process starts. */
+  readonly cgroup?: CgroupFds | undefined;
   /** Killed when this process ends, from the first step after the clone on [false]. */
   readonly endsWithEngine?: boolean;
+}
+
+/** Open files of a group of version 2. */
+export interface CgroupFds {
+  readonly directory: number;
+  /** Its cgroup.procs, for kernels before Linux 5.7: writing to it waits for RCU, some milliseconds. */
+  readonly join: number;
 }
 
 /** A started program; whoever started it calls `release` in the end. */
@@ -152,7 +163,8 @@ interface Launcher {
 function launch(memfd: number, options: SpawnOptions): { pid: number; pidfd: number; launcher: Launcher } {
   let launcher = prepareLauncher(memfd, options, "clone3");
   let pid = runLauncher(launcher);
-  if (pid === -ENOSYS) {
+  const isOld = options.cgroup !== undefined && (pid === -E2BIG || pid === -EINVAL);
+  if (pid === -ENOSYS || isOld) {
     // Docker's older seccomp profiles answer ENOSYS to clone3, since its flags cannot be filtered.
     launcher = prepareLauncher(memfd, options, "clone");
     pid = runLauncher(launcher);
@@ -198,6 +210,7 @@ function prepareLauncher(memfd: number, options: SpawnOptions, syscall: "clone3"
   const program = new Program().section("start a process");
   const pidfd = program.room(8);
   addClone(program, options, { syscall, pidfd, pid: pages.address + 16 });
+  if (syscall === "clone" && options.cgroup !== undefined) program.write(options.cgroup.join, "0", 1);
   addChild(program, memfd, options);
   const encoded = encodeProgram(program, base);
   pages.bytes.set(encoded.bytes, 64);
@@ -218,10 +231,13 @@ function addClone(
   const child = program.label();
   const vfork = options.waitFd === undefined ? CLONE_VFORK : 0;
   const flags = CLONE_VM | vfork | CLONE_PIDFD | options.namespaces;
-  const args = program.words(flags + CLONE_CLEAR_SIGHAND, pidfd, 0, 0, SIGCHLD, 0, 0, 0);
+  const { cgroup } = options;
+  const into = cgroup === undefined ? [] : [0, 0, cgroup.directory];
+  const all = flags + CLONE_CLEAR_SIGHAND + (cgroup === undefined ? 0 : CLONE_INTO_CGROUP);
+  const args = program.words(all, pidfd, 0, 0, SIGCHLD, 0, 0, 0, ...into);
+  const size = cgroup === undefined ? CLONE_ARGS_SIZE : CLONE_ARGS_SIZE_CGROUP;
   const parent = program.label();
-  const step =
-    syscall === "clone3" ? program.clone3(args, CLONE_ARGS_SIZE) : program.clone(flags | SIGCHLD, 0, pidfd);
+  const step = syscall === "clone3" ? program.clone3(args, size) : program.clone(flags | SIGCHLD, 0, pidfd);
   step.storeAt(pid).onZero(child).onPositive(parent).onError(parent);
   program.place(parent).returns();
   program.place(child);

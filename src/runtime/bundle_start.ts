@@ -7,7 +7,13 @@ import { call } from "../linux/call.ts";
 import type { SharedPage } from "../linux/memfd.ts";
 import { report } from "../linux/program_core.ts";
 import { receiveMessage } from "../linux/socket_pair.ts";
-import { type Executable, type ProgramFailure, type SpawnedProgram, spawnProgram } from "../linux/spawn.ts";
+import {
+  type CgroupFds,
+  type Executable,
+  type ProgramFailure,
+  type SpawnedProgram,
+  spawnProgram,
+} from "../linux/spawn.ts";
 import { type Exit, waitForExit } from "../linux/wait.ts";
 import { type HookFailure, readHookFailure } from "./process/hook_report.ts";
 import type { Request } from "./requests.ts";
@@ -35,6 +41,8 @@ export interface BundleStart {
   readonly answers: Answers;
   /** Done while the program makes the container, before its first question is answered. */
   readonly meanwhile: () => Promise<void>;
+  /** Group of version 2 in which the program starts. */
+  readonly cgroup?: CgroupFds | undefined;
 }
 
 /** A container that is complete: its program waits for the fifo, or goes on to the command. */
@@ -79,6 +87,7 @@ export async function startBundle(request: BundleStart): Promise<StartedBundle> 
     preserveFds: request.preserveFds,
     programFile: request.programFile,
     endsWithEngine: true,
+    cgroup: request.cgroup,
     ...(mapped ? { waitFd: sockets[1] } : {}),
   });
   call("close", sockets[1]);

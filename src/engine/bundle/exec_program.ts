@@ -14,6 +14,7 @@ import {
   type StartedBundle,
   startBundle,
 } from "../../runtime/bundle_start.ts";
+import type { OpenGroup } from "../../runtime/cgroup/join.ts";
 import { type ExecFds, needsSecond, planExec } from "../../runtime/exec_plan.ts";
 import { NAMESPACE_FLAGS } from "../../runtime/namespaces.ts";
 import { type RuntimeContext, RuntimeError } from "./context.ts";
@@ -61,9 +62,11 @@ export async function startExec(
   });
   const program = programWithReport();
   planExec(program, process, { fds, namespaces, engineJoinsCgroup: false, process: host, linux });
+  using group = await openTargetGroup(target, options);
   const page = createSharedPage(report.size);
   try {
     return await startBundle({
+      cgroup: group,
       executable: executableOf(finishProgram(program)),
       namespaces: 0,
       mapped: false,
@@ -105,8 +108,19 @@ async function inherit(target: ExecTarget, { options, inheritance, pidfd }: Exec
 type Place = NonNullable<ExecTarget["file"]["cgroup"]>;
 
 async function joinFiles(place: Place, below: readonly string[]): Promise<readonly number[]> {
+  // On version 2 the process starts in the group.
+  if (place.version === 2) return [];
   const { openJoinFiles } = await import("../../runtime/cgroup/join.ts");
   return openJoinFiles(place, below);
+}
+
+async function openTargetGroup(
+  { file }: ExecTarget,
+  { cgroup }: ExecOptions,
+): Promise<OpenGroup | undefined> {
+  if (file.cgroup?.version !== 2) return undefined;
+  const { openGroup } = await import("../../runtime/cgroup/join.ts");
+  return openGroup(file.cgroup, cgroup);
 }
 
 /** CLONE_NEW* flags of the namespaces in which process `pid` is not with this one. */

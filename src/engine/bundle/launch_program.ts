@@ -5,7 +5,7 @@ import { call, cstr } from "../../linux/call.ts";
 import { createMemfd, openSharedPage } from "../../linux/memfd.ts";
 import { report } from "../../linux/program_core.ts";
 import { socketpair } from "../../linux/socket_pair.ts";
-import { inheritedFd } from "../../linux/spawn.ts";
+import { type CgroupFds, inheritedFd } from "../../linux/spawn.ts";
 import { connectUnix } from "../../linux/unix_socket.ts";
 import type { BundleFds } from "../../runtime/bundle_plan.ts";
 import { type StartedBundle, startBundle } from "../../runtime/bundle_start.ts";
@@ -34,10 +34,12 @@ export async function startProgram(launch: Launch, made: Made): Promise<StartedB
   const keptFds = [inheritedFd(0), inheritedFd(inheritance.fds.length)] as const;
   const fds = inheritRest(launch, { namespaces, inheritance, documents });
   using root = await prepareRoot(launch, { inheritance, made });
+  const group = groupOf(made.cgroup);
+  const joinFds = group === undefined ? made.cgroup.joinFds : [];
   const compiled = await compileBundle(launch, {
     fds: {
       ...fds,
-      cgroup: made.cgroup.joinFds.map((_, index) =>
+      cgroup: joinFds.map((_, index) =>
         inheritedFd(inheritance.fds.length + root.inherit.length + 1 + index),
       ),
     },
@@ -52,7 +54,8 @@ export async function startProgram(launch: Launch, made: Made): Promise<StartedB
     mapped: !namespaces.staged && (namespaces.made & CLONE_NEWUSER) !== 0,
     staged: namespaces.staged,
     sockets: socketpair(),
-    inherit: [...inheritance.fds, ...root.inherit, ...made.cgroup.joinFds],
+    inherit: [...inheritance.fds, ...root.inherit, ...joinFds],
+    cgroup: group,
     page,
     preserveFds: launch.options.preserveFds,
     programFile: `${launch.directory.path}/program`,
@@ -72,6 +75,12 @@ async function meanwhile(
   files.write({ lateSteps, ...(listener === undefined ? {} : { listener }) });
   if (!mode.waits) await Promise.all([import("./supervise.ts"), import("./delete.ts")]);
   await compiled.keep?.();
+}
+
+/** On version 2 the program starts in its group. */
+function groupOf({ directoryFd, joinFds }: MadeCgroup): CgroupFds | undefined {
+  const [join] = joinFds;
+  return directoryFd === undefined || join === undefined ? undefined : { directory: directoryFd, join };
 }
 
 /** What the program reads until the command runs: the fifo of `start`, and the state for hooks. */

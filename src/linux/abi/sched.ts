@@ -16,12 +16,16 @@ export const CLONE_NEWPID = 0x20000000;
 export const CLONE_NEWNET = 0x40000000;
 /** Only clone3(2): above 32 bits. */
 export const CLONE_CLEAR_SIGHAND = 0x1_0000_0000;
+/** Into a group of version 2 (Linux 5.7). */
+export const CLONE_INTO_CGROUP = 0x2_0000_0000;
 
 /**
  * struct clone_args: clone3(2), linux/sched.h; eight 64-bit words suffice (CLONE_ARGS_SIZE_VER0, Linux 5.3):
  * flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls.
  */
 export const CLONE_ARGS_SIZE = 64;
+/** With set_tid, set_tid_size and cgroup (CLONE_ARGS_SIZE_VER2, Linux 5.7). */
+export const CLONE_ARGS_SIZE_CGROUP = 88;
 
 export const P_ALL = 0;
 export const P_PID = 1;

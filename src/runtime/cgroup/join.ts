@@ -1,5 +1,5 @@
 /** Joining a control group that exists: what `exec` gives to its program. */
-import { AT_FDCWD, O_CLOEXEC, O_WRONLY } from "../../linux/abi/fcntl.ts";
+import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_PATH, O_WRONLY } from "../../linux/abi/fcntl.ts";
 import { call, callRaw, cstr, SyscallError } from "../../linux/call.ts";
 import { CgroupError } from "./cgroup_error.ts";
 import type { CgroupPlace } from "./place.ts";
@@ -22,8 +22,31 @@ export function openJoinFiles(place: CgroupPlace, below: readonly string[] = [])
   }
 }
 
-function open(path: string): number {
-  const fd = callRaw("openat", AT_FDCWD, cstr(path), O_WRONLY | O_CLOEXEC);
+/** A group of version 2 for a process to start in: its directory, and the file to join by where that cannot be. */
+export interface OpenGroup extends Disposable {
+  readonly directory: number;
+  readonly join: number;
+}
+
+/** The same for a process that is yet to be made; undefined on version 1. @throws {CgroupError} */
+export function openGroup(place: CgroupPlace, below: readonly string[] = []): OpenGroup | undefined {
+  if (place.version !== 2) return undefined;
+  const path = groupsToJoin(place, below)[""] as string;
+  const directory = open(path, O_PATH | O_DIRECTORY);
+  try {
+    const join = open(`${path}/cgroup.procs`);
+    const close = () => {
+      for (const fd of [directory, join]) call("close", fd);
+    };
+    return { directory, join, [Symbol.dispose]: close };
+  } catch (error) {
+    call("close", directory);
+    throw error;
+  }
+}
+
+function open(path: string, flags = O_WRONLY): number {
+  const fd = callRaw("openat", AT_FDCWD, cstr(path), flags | O_CLOEXEC);
   if (fd >= 0) return fd;
   const cause = new SyscallError({ name: "openat", text: `open(${JSON.stringify(path)})`, errno: -fd });
   throw new CgroupError("Cannot join the control group of the container: it cannot be opened", { cause });
