@@ -100,3 +100,9 @@ const setgroupsAllowed = ({ gidMappings = [] }: Linux, { made }: NamespacePlan):
   (made & CLONE_NEWUSER) === 0 ||
   process.geteuid?.() === 0 ||
   !(gidMappings.length === 1 && gidMappings[0]?.size === 1);
+
+/** Who looks at control groups in this container. */
+export const viewerOf = ({ bundle, context, userNamespace }: PlannedLaunch) => ({
+  ownNamespace: (bundle.config.linux?.namespaces ?? []).some(({ type }) => type === "cgroup"),
+  unprivileged: userNamespace || context?.rootless === true,
+});

@@ -25,6 +25,7 @@ import { cgroupPlaceOf } from "./cgroup_place.ts";
 import { checkId } from "./container_id.ts";
 import { type RuntimeContext, RuntimeError } from "./context.ts";
 import { startProgram } from "./launch_program.ts";
+import { listenFds, withListenFds } from "./listen_fds.ts";
 import { StateDirectory } from "./state_directory.ts";
 import { bootId, type StateFile, writeState } from "./state_file.ts";
 
@@ -79,10 +80,12 @@ export interface Launch {
  */
 export async function launchContainer(
   id: string,
-  options: LaunchOptions,
+  given: LaunchOptions,
   { mode, context }: { readonly mode: LaunchMode; readonly context: RuntimeContext },
 ): Promise<Launched> {
-  const bundle = openBundle(options.bundle, options.configFile);
+  const sockets = listenFds(process.env, process.pid);
+  const bundle = withListenFds(openBundle(given.bundle, given.configFile), sockets);
+  const options = { ...given, preserveFds: given.preserveFds + sockets };
   checkTerminal(bundle, options, mode);
   const directory = StateDirectory.create(context.root, checkId(id));
   const namespaces = namespacePlanOf(bundle.config.linux ?? {});

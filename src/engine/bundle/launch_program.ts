@@ -10,10 +10,10 @@ import { connectUnix } from "../../linux/unix_socket.ts";
 import type { BundleFds } from "../../runtime/bundle_plan.ts";
 import { type StartedBundle, startBundle } from "../../runtime/bundle_start.ts";
 import type { MadeCgroup } from "../../runtime/cgroup/make.ts";
-import { cgroupViewOf } from "../../runtime/cgroup/view.ts";
 import { type NamespacePlan, separateFlags } from "../../runtime/namespaces.ts";
+import { cgroupViewOf } from "../../runtime/rootfs/cgroup_view.ts";
 import { type PreparedRoot, prepareBundleRoot } from "../../runtime/rootfs/prepare_root.ts";
-import { type CompiledBundle, compileBundle } from "./compile.ts";
+import { type CompiledBundle, compileBundle, viewerOf } from "./compile.ts";
 import { RuntimeError } from "./context.ts";
 import { Inheritance } from "./inheritance.ts";
 import type { Launch, StateFiles } from "./launch.ts";
@@ -149,7 +149,7 @@ function prepareRoot(launch: Launch, { inheritance, made }: RootInputs): Promise
     mountNamespace: (separateFlags(namespaces) & CLONE_NEWNS) !== 0,
     userNamespace,
     noPivot: options.noPivot,
-    cgroup: cgroupViewOf(made.cgroup.place),
+    cgroup: cgroupViewOf(made.cgroup.place, viewerOf(launch)),
     firstInherited: inheritance.fds.length + 1,
     programFile: `${launch.directory.path}/program`,
     ...(user?.path === undefined ? {} : { userNamespacePath: user.path }),

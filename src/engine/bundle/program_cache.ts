@@ -51,6 +51,7 @@ function keyOf({ bundle }: PlannedLaunch, host: BundleHost): string {
   return JSON.stringify(
     [
       build,
+      bundle.config.process.env?.length,
       { ...host, id: host.id.length },
       { ...root, mounts },
       cgroup.kind === "controllers"

@@ -59,7 +59,8 @@ function errorOf(step: FailedStep, { args, cwd }: FailedProcess): RuntimeError {
   const command = args[0] ?? "";
   if (step.purpose === SECTION_FIND) return notFound(command, step.errno);
   if (step.purpose === SECTION_EXECUTE) return notExecuted(command, step.errno);
-  const because = `${step.call}: ${describeErrno(step.errno)}`;
+  // By name: podman takes the texts of these errors for those of a command (exit codes 126 and 127).
+  const because = `${step.call}: ${errnoName(step.errno)}`;
   if (step.purpose === SECTION_WORKDIR) {
     return new RuntimeError(`chdir to cwd ("${cwd}") set in config.json failed: ${because}`);
   }
