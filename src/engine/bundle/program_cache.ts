@@ -52,6 +52,8 @@ function keyOf({ bundle }: PlannedLaunch, host: BundleHost): string {
     [
       build,
       bundle.config.process.env?.length,
+      // Below "cgroup", which is left out everywhere.
+      host.fds.cgroup,
       { ...host, id: host.id.length },
       { ...root, mounts },
       cgroup.kind === "controllers"
