@@ -86,6 +86,8 @@ export interface RootRun {
   /** For `/bin/busybox sh -c`; builtins and applets. */
   readonly script: string;
   readonly request?: Partial<RootRequest>;
+  /** The network namespace is not its own. */
+  readonly hostNetwork?: boolean;
   /** Adds steps between the assembled root and the way in: hooks, a console. */
   readonly between?: (program: Program, root: BundleRoot) => void;
   /** Inherited after the standard output, from inheritedFd(1) on. */
@@ -150,8 +152,13 @@ function planRun({ config, script, between }: RootRun, { host }: PreparedRoot): 
 
 const NAMESPACES = CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
 
-function start(program: Program, { config, request }: RootRun, inherit: readonly number[]): SpawnedProgram {
-  const namespaces = NAMESPACES | (request?.mountNamespace === false ? 0 : CLONE_NEWNS);
+function start(
+  program: Program,
+  { config, request, hostNetwork }: RootRun,
+  inherit: readonly number[],
+): SpawnedProgram {
+  const network = hostNetwork === true ? CLONE_NEWNET : 0;
+  const namespaces = (NAMESPACES & ~network) | (request?.mountNamespace === false ? 0 : CLONE_NEWNS);
   const { uidMappings, gidMappings = [] } = config.linux ?? {};
   if (uidMappings === undefined) return spawnProgram(executableOf(program), { namespaces, inherit });
   const [engine, child] = socketpair();

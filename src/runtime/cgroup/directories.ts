@@ -52,6 +52,11 @@ export class GroupDirectories {
     return ENOENT;
   }
 
+  /** Whether the directory was made here, and not taken over. */
+  isNew(path: string): boolean {
+    return this.#made.has(path);
+  }
+
   /** Removes what was made. */
   undo(): void {
     const directories = Object.fromEntries([...this.#made].map((path) => [path, path]));

@@ -46,17 +46,15 @@ export function isFrozen(place: CgroupPlace): boolean {
  * @returns false where groups cannot be frozen or this one is gone
  * @throws {CgroupError} when a process does not stop; the group is thawed again.
  */
-export function freezeCgroup(place: CgroupPlace): boolean {
+export function freezeCgroup(place: CgroupPlace, timeoutMs = FREEZE_MS_MAX): boolean {
   const freezer = freezerOf(place);
   if (freezer === undefined || tryWriteControlFile(freezer.file, freezer.frozen) < 0) return false;
-  const end = performance.now() + FREEZE_MS_MAX;
+  const end = performance.now() + timeoutMs;
   let pauseMs = FIRST_PAUSE_MS;
   for (let look = 1; !freezer.isDone(); look++) {
     if (performance.now() > end) {
       tryWriteControlFile(freezer.file, freezer.thawed);
-      throw new CgroupError(
-        `Cannot freeze the control group: a process has not stopped in ${FREEZE_MS_MAX} ms`,
-      );
+      throw new CgroupError(`Cannot freeze the control group: a process has not stopped in ${timeoutMs} ms`);
     }
     if (look % LOOKS_BEFORE_RETRY === 0) tryWriteControlFile(freezer.file, freezer.frozen);
     Bun.sleepSync(pauseMs);

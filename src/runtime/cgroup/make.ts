@@ -8,7 +8,7 @@ import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_PATH } from "../../linux/abi/fcntl.
 import { call, cstr } from "../../linux/call.ts";
 import type { Resources } from "../../oci/bundle/config.ts";
 import { CgroupError } from "./cgroup_error.ts";
-import { type MadeGroup, makeV1 } from "./make_v1.ts";
+import type { MadeGroup } from "./make_v1.ts";
 import { type CgroupPlace, NO_CGROUP } from "./place.ts";
 
 /** Everything beside the place and the limits. */
@@ -62,11 +62,8 @@ async function makerOf(
   resources: Resources,
   options: MakeOptions,
 ): Promise<GroupMaker> {
-  if (version === 2) return makerV2(resources, options);
-  const { rootless } = options;
-  const { allSettingsV1 } = await import("./all_settings_v1.ts");
-  const settings = allSettingsV1(resources, rootless);
-  return (place, adopts) => makeV1(place, { settings, lenient: rootless, adopts });
+  if (version === 2) return (await import("./maker_v2.ts")).makerV2(resources, options);
+  return (await import("./maker_v1.ts")).makerV1(resources, options);
 }
 
 function opened(group: MadeGroup): MadeCgroup {
@@ -91,27 +88,4 @@ function refuseAll({ devices, ...limits }: Resources, rootless: boolean): void {
   throw new CgroupError(`Cannot set linux.resources.${asked[0]}: there are no control groups to be had`, {
     hint: "Leave out the limit, or run bunker where it may write to /sys/fs/cgroup",
   });
-}
-
-async function makerV2(resources: Resources, { rootless, owner }: MakeOptions): Promise<GroupMaker> {
-  const [{ settingsV2 }, { makeV2 }] = await Promise.all([
-    import("./settings_v2.ts"),
-    import("./make_v2.ts"),
-  ]);
-  const settings = settingsV2(resources);
-  const work: ((directory: string) => void)[] = [];
-  if (!rootless) {
-    const { setDeviceRules } = await import("./devices_v2.ts");
-    const { deviceRules } = await import("./device_rules.ts");
-    const rules = deviceRules(resources);
-    work.push((directory) => setDeviceRules(directory, rules));
-  }
-  if (owner !== undefined && owner !== process.geteuid?.()) {
-    const { delegateTo } = await import("./delegate.ts");
-    work.push((directory) => delegateTo(directory, owner));
-  }
-  const finish = (directory: string) => {
-    for (const each of work) each(directory);
-  };
-  return (place, adopts) => makeV2(place, { settings, lenient: rootless, finish, adopts });
 }

@@ -44,7 +44,8 @@ export function makeV1(place: CgroupPlace, { settings, lenient, adopts }: MakeV1
       refused.add(path);
     }
     const directories = without(place.directories, refused);
-    if (directories["cpuset"] !== undefined) fillCpuset(directories["cpuset"], settings);
+    const { cpuset } = directories;
+    if (cpuset !== undefined) fillCpuset(cpuset, { settings, isNew: made.isNew(cpuset) });
     writeSettings(settings, (controller) => directories[controller]);
     for (const path of new Set(Object.values(directories))) joinFds.push(openTasks(path));
     const parents = made.parents.length === 0 ? {} : { parents: made.parents };
@@ -68,23 +69,30 @@ const openTasks = (path: string): number =>
   call("openat", AT_FDCWD, cstr(`${path}/tasks`), O_WRONLY | O_CLOEXEC);
 
 /** A new group has no processors and no memory nodes, and takes no process until it has: cpusets.rst, 1.3. */
-function fillCpuset(directory: string, settings: readonly Setting[]): void {
+function fillCpuset(directory: string, { settings, isNew }: Cpuset): void {
   for (const file of ["cpuset.cpus", "cpuset.mems"]) {
-    const asked = settings.some((setting) => setting.file === file);
     // What is asked for has to be a part of what the parent has.
-    if (asked) inherit(parentOf(directory), file);
-    else inherit(directory, file);
+    const asked = settings.some((setting) => setting.file === file);
+    const inherited = asked || isNew ? ensureValue(parentOf(directory), file) : undefined;
+    if (asked) continue;
+    if (inherited === undefined) ensureValue(directory, file);
+    else writeControlFile(`${directory}/${file}`, inherited);
   }
 }
 
-/** The value of a group, taken over from its parent where it has none. */
-function inherit(directory: string, file: string): string {
+interface Cpuset {
+  readonly settings: readonly Setting[];
+  /** Just made, so it has no values that are to be kept. */
+  readonly isNew: boolean;
+}
+
+/** The value of a group, taken over from its parent where it has none; undefined above the topmost one. */
+function ensureValue(directory: string, file: string): string | undefined {
   const path = `${directory}/${file}`;
-  const value = (readControlFile(path) ?? "").trim();
+  const value = readControlFile(path)?.trim();
   if (value !== "") return value;
-  const above = parentOf(directory);
-  const inherited = readControlFile(`${above}/cgroup.procs`) === undefined ? "" : inherit(above, file);
-  if (inherited !== "") writeControlFile(path, inherited);
+  const inherited = ensureValue(parentOf(directory), file);
+  if (inherited !== undefined) writeControlFile(path, inherited);
   return inherited;
 }
 

@@ -5,6 +5,7 @@ import { DT_DIR } from "../../linux/abi/file.ts";
 import { SIGKILL } from "../../linux/abi/sched.ts";
 import { call, callRaw, SyscallError } from "../../linux/call.ts";
 import { readDirectory, tryOpenat } from "../../linux/file.ts";
+import { CgroupError } from "./cgroup_error.ts";
 import { readControlFile, tryWriteControlFile } from "./control_file.ts";
 import { freezeCgroup, isFrozen, thawCgroup } from "./freezer.ts";
 import type { CgroupPlace } from "./place.ts";
@@ -58,14 +59,27 @@ export function killCgroup(place: CgroupPlace, signal: number): void {
   if (signal === SIGKILL && unified !== undefined && tryWriteControlFile(`${unified}/cgroup.kill`, "1") >= 0)
     return;
   const frozen = isFrozen(place);
-  // Where there is no freezer a process that forks fast enough may escape the first rounds.
-  const held = frozen || freezeCgroup(place);
+  const held = frozen || holds(place);
   try {
-    const rounds = held ? 1 : KILL_ROUNDS;
+    const rounds = held || signal !== SIGKILL ? 1 : KILL_ROUNDS;
     for (let round = 0; round < rounds && signalAll(place, signal) > 0; round++);
   } finally {
     // Version 1 keeps frozen what was killed.
     if (held && (!frozen || signal === SIGKILL)) thawCgroup(place);
+  }
+}
+
+/** How long a process that hangs in the kernel may keep a group from being signalled. */
+const HOLD_MS_MAX = 1000;
+
+/** Freezes the group; otherwise a process that forks fast enough may escape the first rounds. */
+function holds(place: CgroupPlace): boolean {
+  try {
+    return freezeCgroup(place, HOLD_MS_MAX);
+  } catch (error) {
+    // One that hangs does not fork; the others get their signal all the same.
+    if (!(error instanceof CgroupError)) throw error;
+    return false;
   }
 }
 

@@ -16,7 +16,9 @@ export async function applyResources(
 ): Promise<void> {
   if (place.version === 0) throw new CgroupError("Cannot update the container: it has no control group");
   const settings =
-    place.version === 2 ? await changesV2(place, resources) : await changesV1(resources, rootless);
+    place.version === 2
+      ? await changesV2(place, resources)
+      : (await import("./maker_v1.ts")).changesV1(resources, rootless);
   const directoryOf = (controller: string): string | undefined =>
     place.directories[place.version === 2 ? "" : controller];
   if (place.unit !== undefined) (await import("./systemd/unit.ts")).updateUnit(place, resources);
@@ -32,14 +34,6 @@ export async function applyResources(
     restoreValues(before);
     throw error;
   }
-}
-
-async function changesV1(resources: Resources, rootless: boolean): Promise<Setting[]> {
-  const { settingsV1 } = await import("./settings_v1.ts");
-  if (resources.devices === undefined || rootless) return settingsV1(resources);
-  const { devicesV1 } = await import("./devices_v1.ts");
-  const { deviceRules } = await import("./device_rules.ts");
-  return [...settingsV1(resources), ...devicesV1(deviceRules(resources))];
 }
 
 async function changesV2(place: CgroupPlace, resources: Resources): Promise<Setting[]> {
