@@ -22,6 +22,9 @@ const SETTLE_STEP_MS = 20;
 /** Directories of the data that are empty when nothing runs: containers, and what is being written. */
 const TRANSIENT = ["c", "tmp"];
 
+/** What is compiled is kept for the next container, under names that no container can have. */
+const isTransient = (name: string): boolean => !name.startsWith("~");
+
 /** A directory with data and state of its own; disposing of it fails when something was left behind. */
 export class Sandbox implements AsyncDisposable {
   readonly directory = mkdtempSync(`${tmpdir()}/bunker-sandbox-`);
@@ -58,7 +61,11 @@ export class Sandbox implements AsyncDisposable {
   #files(): readonly string[] {
     const directories = [...TRANSIENT.map((name) => `${this.root}/${name}`), this.state];
     return directories.flatMap((directory) =>
-      existsSync(directory) ? readdirSync(directory).map((name) => `files: ${directory}/${name}`) : [],
+      existsSync(directory)
+        ? readdirSync(directory)
+            .filter(isTransient)
+            .map((name) => `files: ${directory}/${name}`)
+        : [],
     );
   }
 
