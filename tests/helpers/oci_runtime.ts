@@ -5,6 +5,7 @@
 import { chmodSync, closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { callRaw } from "../../src/linux/call.ts";
 import { removeGroup } from "./cgroup_files.ts";
+import { readMachineState } from "./machine_state.ts";
 import { type PipedResult, runPiped } from "./pipes.ts";
 import { executable } from "./requires.ts";
 import { type ConfigPatch, type Json, writeBundle } from "./runtime_bundle.ts";
@@ -188,7 +189,9 @@ export class Runtime implements AsyncDisposable {
     for (const id of this.#ids) {
       const pid = (await this.findState(id))?.pid ?? 0;
       await this.command("delete", "--force", id);
-      if (pid > 0) callRaw("wait4", pid, null, 0, null);
+      // The first process of a PID namespace ends when all in it are reaped: those, too, that an exec of crun's has left here.
+      readMachineState();
+      if (pid > 0) await waitForPid(pid);
       // That others leave groups behind when they fail is said by a test; it is not to spoil the next ones.
       if (this.name !== "bunker") removeGroup(`/${id}`);
     }

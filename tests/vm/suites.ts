@@ -29,7 +29,10 @@ export const machines: readonly Machine[] = [
       "tests/kernel/run/filesystem.test.ts",
       "tests/kernel/cgroup",
       "tests/kernel/bundle",
-      "tests/kernel/process",
+      "tests/conformance/config_apparmor.test.ts",
+      "tests/conformance/config_process.test.ts RUNTIME=bunker",
+      "tests/conformance/linux_cgroups.test.ts RUNTIME=bunker",
+      "tests/conformance/linux_resources.test.ts RUNTIME=bunker",
     ],
   },
   {
