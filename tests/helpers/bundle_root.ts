@@ -192,7 +192,9 @@ export function mountsOf(mountinfo: string): Readonly<Record<string, MountLine>>
   for (const line of mountinfo.split("\n")) {
     const [own = "", filesystem = ""] = line.split(" - ");
     const [, , , root = "", point = "", options = "", ...propagation] = own.split(" ");
-    const [type = "", source = "", superblock = ""] = filesystem.split(" ");
+    const [type = "", source = "", flags = ""] = filesystem.split(" ");
+    // What a kernel with CONFIG_TMPFS_INODE64 says of each tmpfs.
+    const superblock = flags.replace(/,inode64$/, "");
     if (type !== "")
       lines[point] = { root, options, propagation: propagation.join(" "), type, source, superblock };
   }

@@ -30,7 +30,6 @@ export const machines: readonly Machine[] = [
       "tests/kernel/cgroup",
       "tests/kernel/bundle",
       "tests/conformance/config_apparmor.test.ts",
-      "tests/conformance/config_process.test.ts RUNTIME=bunker",
       "tests/conformance/linux_cgroups.test.ts RUNTIME=bunker",
       "tests/conformance/linux_resources.test.ts RUNTIME=bunker",
     ],
