@@ -1,10 +1,12 @@
 /** What goes on in the foreground while a command runs: signals and the terminal are passed on, then its status is read. */
 
+import { call } from "../../linux/call.ts";
 import { forwardSignals } from "../../linux/forward_signals.ts";
 import { receiveMessage } from "../../linux/socket_pair.ts";
 import { waitForExit } from "../../linux/wait.ts";
 import type { Linux } from "../../oci/bundle/config.ts";
 import { ProgramEndedError, type StartedBundle } from "../../runtime/bundle_start.ts";
+import { RuntimeError } from "./context.ts";
 import type { FailedProcess } from "./start_error.ts";
 import type { StateFile } from "./state_file.ts";
 
@@ -48,7 +50,7 @@ export async function awaitCommand(started: StartedBundle, awaited: AwaitedComma
   }
   receiveMessage(started.socket);
   const failure = await started.failure();
-  if (failure === undefined) return;
+  if (failure === undefined) return checkKilled(started, awaited);
   const exit = waitForExit(started.pidfd);
   const [{ seccompReason }, { failedStepOf, programError, stepError }] = await Promise.all([
     import("./seccomp_reason.ts"),
@@ -58,4 +60,22 @@ export async function awaitCommand(started: StartedBundle, awaited: AwaitedComma
   const reason = await seccompReason(linux, failed);
   if (reason !== undefined) throw stepError({ ...failed, reason }, process);
   throw programError(new ProgramEndedError(exit, failure, bytes), process);
+}
+
+/** A filter that kills leaves no report: the process is gone, and the filter says why. */
+async function checkKilled({ pidfd }: StartedBundle, { linux }: AwaitedCommand): Promise<void> {
+  if (linux.seccomp === undefined || !hasEnded(pidfd)) return;
+  const { seccompReason } = await import("./seccomp_reason.ts");
+  const reason = await seccompReason(linux, "killed");
+  if (reason === undefined) return;
+  waitForExit(pidfd);
+  throw new RuntimeError(`cannot execute the command: ${reason}`);
+}
+
+const POLLIN = 1;
+
+/** A pidfd can be read from once its process has ended (pidfd_open(2)). */
+function hasEnded(pidfd: number): boolean {
+  const watched = new Uint8Array(Int32Array.of(pidfd, POLLIN).buffer);
+  return call("ppoll", watched, 1, new Uint8Array(new ArrayBuffer(16)), null, 8) > 0;
 }
