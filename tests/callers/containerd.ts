@@ -47,7 +47,7 @@ export class Containerd {
     command: readonly string[],
     piped: PipedOptions = {},
   ): Promise<PipedResult> {
-    return this.run(["run", "--rm", ...this.runtimeFlags, ...options, IMAGE, NAME, ...command], piped);
+    return this.run(["run", "--rm", ...this.runtimeFlags, ...options, IMAGE, NAME, ...later(command)], piped);
   }
 
   /** As {@link once}. @returns what it says, trimmed @throws {Error} when it fails */
@@ -62,15 +62,13 @@ export class Containerd {
 
   /** `ctr tasks exec box COMMAND…`. */
   exec(command: readonly string[], options: readonly string[] = []): Promise<PipedResult> {
-    return this.run([
-      "tasks",
-      "exec",
-      "--exec-id",
-      crypto.randomUUID().slice(0, 8),
-      ...options,
-      NAME,
-      ...command,
-    ]);
+    return this.execDirectly(later(command), options);
+  }
+
+  /** As {@link exec}, without waiting. */
+  execDirectly(command: readonly string[], options: readonly string[] = []): Promise<PipedResult> {
+    const id = crypto.randomUUID().slice(0, 8);
+    return this.run(["tasks", "exec", "--exec-id", id, ...options, NAME, ...command]);
   }
 
   /** What `ctr tasks ls` says of {@link NAME}, e.g. `RUNNING`; undefined when there is no task. */
@@ -91,6 +89,18 @@ export class Containerd {
     if (names.length > 0) await this.succeed(["containers", "rm", ...names]);
   }
 }
+
+/**
+ * ctr opens the pipes of a command while that one starts, and misses its output when it has ended before: under load one in
+ * a hundred, with any runtime that takes as long to return as the command to run.
+ */
+const later = (command: readonly string[]): string[] => [
+  "sh",
+  "-c",
+  'sleep 0.1; exec "$@"',
+  "sh",
+  ...command,
+];
 
 /** Starts a host with a containerd in it, and imports the image. */
 export function startContainerd(): Promise<Containerd> {

@@ -22,7 +22,14 @@ const lifeRows: Rows<Containerd> = {
   },
 
   "run: names the command that is missing": async (ctr) => {
-    const { exitCode, stderr } = await ctr.once([], ["no-such-command"]);
+    const { exitCode, stderr } = await ctr.run([
+      "run",
+      "--rm",
+      ...ctr.runtimeFlags,
+      IMAGE,
+      NAME,
+      "no-such-command",
+    ]);
 
     expect([exitCode, stderr]).toEqual([1, expect.stringContaining("no-such-command")]);
     expect(stderr).toMatch(/not found|no such file/i);
@@ -156,7 +163,7 @@ const execRows: Rows<Containerd> = {
   "tasks exec: names the command that is missing": async (ctr) => {
     await ctr.background([], SLEEPS);
 
-    const { exitCode, stderr } = await ctr.exec(["no-such-command"]);
+    const { exitCode, stderr } = await ctr.execDirectly(["no-such-command"]);
 
     expect([exitCode, stderr]).toEqual([1, expect.stringContaining("no-such-command")]);
     expect(await ctr.status()).toBe("RUNNING");
