@@ -36,7 +36,8 @@ describe("runtime.md#state", () => {
     const relative = basename(bundle.directory);
     expect(dirname(bundle.directory)).toBe(runtime.directory);
 
-    const { exitCode } = await runtime.detached(bundle, "create", "--bundle", relative, bundle.id);
+    const words = ["--bundle", relative, "--pid-file", `${bundle.directory}/pid`];
+    const { exitCode } = await runtime.detached(bundle, "create", ...words, bundle.id);
     const container = new Container(runtime, bundle);
     const state = await container.state();
     await container.remove();

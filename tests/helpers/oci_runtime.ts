@@ -123,7 +123,8 @@ export class Runtime implements AsyncDisposable {
   /** `create`, whether it succeeds or not; the container writes into files beside the bundle. */
   tryCreate(bundle: Bundle, ...flags: readonly string[]): Promise<CommandResult> {
     this.#ids.push(bundle.id);
-    return this.detached(bundle, "create", "--bundle", bundle.directory, ...flags, bundle.id);
+    const words = ["--bundle", bundle.directory, "--pid-file", pidFileOf(bundle.directory)];
+    return this.detached(bundle, "create", ...words, ...flags, bundle.id);
   }
 
   /** A container of a patch or bundle, created. @throws {Error} when it cannot be. */
@@ -187,7 +188,7 @@ export class Runtime implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     rmSync(`${this.#root}/~seccomp`, { recursive: true, force: true });
     for (const id of this.#ids) {
-      const pid = (await this.findState(id))?.pid ?? 0;
+      const pid = Number(readOr(pidFileOf(`${this.directory}/${id}`), "0"));
       await this.command("delete", "--force", id);
       // The first process of a PID namespace ends when all in it are reaped: those, too, that an exec of crun's has left here.
       readMachineState();
@@ -239,9 +240,8 @@ export class Container {
 
   /** Kills it and deletes it. */
   async remove(): Promise<void> {
-    const { pid } = await this.state();
     await this.kill("KILL");
-    if (pid > 0) await waitForPid(pid);
+    await this.ended();
     const { exitCode, stderr } = await this.delete();
     if (exitCode !== 0) throw new Error(`delete ended with ${exitCode}: ${stderr}`);
   }
@@ -261,7 +261,7 @@ export class Container {
 
   /** Waits until its process has ended. @returns the exit code, or 128 + n for signal n */
   async ended(): Promise<number> {
-    const { pid } = await this.state();
+    const pid = Number(readOr(pidFileOf(this.bundle.directory), "0"));
     return pid === 0 ? 0 : waitForPid(pid);
   }
 
@@ -274,6 +274,8 @@ export class Container {
     return this.output();
   }
 }
+
+const pidFileOf = (directory: string): string => `${directory}/pid`;
 
 /** Containers become children of this process, a subreaper, when their runtime has ended. */
 async function waitForPid(pid: number): Promise<number> {
