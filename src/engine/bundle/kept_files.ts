@@ -32,7 +32,16 @@ export function readKept(path: string): KeptFile | undefined {
   const file = readSmallFile(path);
   const end = file?.indexOf(NEWLINE) ?? -1;
   if (file === undefined || end < 0) return undefined;
-  return { head: JSON.parse(utf8.decode(file.subarray(0, end))), body: file.slice(end + 1) };
+  const { size, head } = JSON.parse(utf8.decode(file.subarray(0, end))) as Line;
+  const body = file.slice(end + 1);
+  return body.length === size ? { head, body } : undefined;
+}
+
+/** The first line; it ends, so it is whole. */
+interface Line {
+  readonly head: unknown;
+  /** Bytes that follow. */
+  readonly size: number;
 }
 
 /** Where a file is kept. */
@@ -49,7 +58,7 @@ export async function keep({ directory, path }: KeptPlace, { head, body }: KeptF
     if (readdirSync(directory).length >= FILES_MAX) {
       for (const name of readdirSync(directory)) rmSync(`${directory}/${name}`, { force: true });
     }
-    const line = new TextEncoder().encode(`${JSON.stringify(head)}\n`);
+    const line = new TextEncoder().encode(`${JSON.stringify({ head, size: body.length } satisfies Line)}\n`);
     const file = new Uint8Array(line.length + body.length);
     file.set(line);
     file.set(body, line.length);

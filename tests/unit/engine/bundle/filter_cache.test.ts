@@ -34,7 +34,7 @@ describe("filterOf()", () => {
   test("takes what is kept instead of compiling", async () => {
     await filterOf(seccomp(1), root, "v1");
     const [name = ""] = kept();
-    writeFileSync(join(root, "~seccomp", name), `{"flags":7}\n12345678`);
+    writeFileSync(join(root, "~seccomp", name), `{"head":{"flags":7},"size":8}\n12345678`);
 
     const { filter, flags } = await filterOf(seccomp(1), root, "v1");
 
