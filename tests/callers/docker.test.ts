@@ -3,4 +3,9 @@ import { startDocker } from "./docker.ts";
 import { dockerTests } from "./docker_rows.ts";
 import { defineRows } from "./row.ts";
 
-defineRows({ ...dockerTests, start: () => startDocker({ hostName: "docker-host", isDefault: true }) });
+const settings = { "live-restore": true };
+
+defineRows({
+  ...dockerTests,
+  start: () => startDocker({ hostName: "docker-host", isDefault: true, settings }),
+});

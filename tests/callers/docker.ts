@@ -6,6 +6,8 @@ import { type CallerHost, startOnHost, until } from "./host.ts";
 import { imageEntries } from "./image.ts";
 import { installRuntime } from "./runtime.ts";
 
+const START_MS_MAX = 30_000;
+
 /** The name of the runtime in daemon.json. */
 export const RUNTIME_NAME = "added";
 
@@ -23,7 +25,7 @@ export function startDocker(options: DockerOptions): Promise<Engine> {
     const engine = await startDockerIn(host, options);
     // The first containers make what stays: the bridge, a mount of the host's network namespace.
     await engine.once([], ["true"]);
-    await engine.once(["--network=host"], ["true"]);
+    await engine.once(["--network=host", "--userns=host"], ["true"]);
     return engine;
   });
 }
@@ -33,6 +35,19 @@ export async function startDockerIn(host: CallerHost, options: DockerOptions): P
   const archive = `${host.directory}/image.tar`;
   writeFileSync(archive, buildTar(imageEntries()));
   writeFileSync(`${host.directory}/daemon.json`, JSON.stringify(daemonSettings(host, options)));
+  const command = host.script("docker", [
+    `export DOCKER_HOST=unix://${host.directory}/socket DOCKER_CONFIG=${host.makeDirectory("client")} DOCKER_BUILDKIT=0`,
+    `exec ${host.directory}/enter docker "$@"`,
+  ]);
+  const engine = new Engine({ kind: "docker", host, command });
+  await runDockerd(engine);
+  await host.makeCgroup("docker");
+  await engine.succeed(["import", "--change", 'CMD ["/bin/sh"]', archive, IMAGE]);
+  return engine;
+}
+
+async function runDockerd(engine: Engine): Promise<void> {
+  const { host } = engine;
   const path = (name: string): string => `${host.directory}/${name}`;
   const flags = [
     ["--host", `unix://${path("socket")}`, "--config-file", path("daemon.json")],
@@ -41,19 +56,21 @@ export async function startDockerIn(host: CallerHost, options: DockerOptions): P
     ["--oom-score-adjust=0", "--log-level=warn"],
   ].flat();
   host.daemon("dockerd", ["dockerd", ...flags]);
-  const command = host.script("docker", [
-    `export DOCKER_HOST=unix://${path("socket")} DOCKER_CONFIG=${host.makeDirectory("client")} DOCKER_BUILDKIT=0`,
-    `exec ${path("enter")} docker "$@"`,
-  ]);
-  const engine = new Engine({ kind: "docker", host, command });
-  await until("dockerd answers", async () => (await engine.run(["version"])).exitCode === 0).catch(
-    (cause) => {
-      throw new Error(readFileSync(path("dockerd.log"), "utf8"), { cause });
-    },
+  const answers = async (): Promise<boolean> => (await engine.run(["version"])).exitCode === 0;
+  await until("dockerd answers", answers, START_MS_MAX).catch((cause) => {
+    throw new Error(readFileSync(path("dockerd.log"), "utf8"), { cause });
+  });
+}
+
+/** Ends dockerd, and starts it again. */
+export async function restartDockerd(engine: Engine): Promise<void> {
+  const pid = readFileSync(`${engine.host.directory}/docker.pid`, "utf8");
+  await engine.host.succeed(["kill", pid.trim()]);
+  await until(
+    "dockerd has ended",
+    async () => (await engine.host.run(["kill", "-0", pid.trim()])).exitCode !== 0,
   );
-  await host.makeCgroup("docker");
-  await engine.succeed(["import", "--change", 'CMD ["/bin/sh"]', archive, IMAGE]);
-  return engine;
+  await runDockerd(engine);
 }
 
 function daemonSettings(host: CallerHost, { isDefault, settings }: DockerOptions): Record<string, unknown> {

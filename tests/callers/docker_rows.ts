@@ -1,7 +1,7 @@
 /** Rows of docker alone. */
 import { expect } from "bun:test";
 import { readFileSync } from "node:fs";
-import { RUNTIME_NAME } from "./docker.ts";
+import { RUNTIME_NAME, restartDockerd } from "./docker.ts";
 import { type Engine, IMAGE, NAME } from "./engine.ts";
 import { execRows } from "./exec_rows.ts";
 import { until } from "./host.ts";
@@ -61,6 +61,21 @@ const ownRows: Rows<Engine> = {
 
     await until("another process", async () => !["0", pid].includes(await engine.inspect("{{.State.Pid}}")));
     expect(await engine.exec(["cat", "/tmp/kept"])).toBe("kept");
+  },
+
+  "live-restore: containers go on while dockerd is away, and are found again": async (engine) => {
+    await engine.background(
+      [],
+      ["sh", "-c", "echo before; while [ ! -e /tmp/go ]; do sleep 0.1; done; exit 11"],
+    );
+    const pid = await engine.inspect("{{.State.Pid}}");
+
+    await restartDockerd(engine);
+
+    expect(await engine.inspect("{{.State.Status}} {{.State.Pid}}")).toBe(`running ${pid}`);
+    await engine.exec(["touch", "/tmp/go"]);
+    expect(await engine.succeed(["wait", NAME])).toBe("11");
+    expect(await engine.succeed(["logs", NAME])).toBe("before");
   },
 
   "network create, run --network: containers of one network reach each other by name": async (engine) => {

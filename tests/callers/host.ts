@@ -7,7 +7,7 @@
  *     test ──▶ setpriv --pdeathsig ──▶ unshare --kill-child ──▶ sleep (pid 1 of the host)
  *     test ──▶ HOST/enter ──▶ nsenter --all ──▶ podman, dockerd, ctr, …
  */
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { type PipedOptions, type PipedResult, runPiped } from "../helpers/pipes.ts";
 import { CgroupTree } from "./cgroup_tree.ts";
@@ -134,16 +134,17 @@ export class CallerHost implements AsyncDisposable {
     return { PATH: HOST_PATH, HOME: this.directory, TERM: "xterm", LC_ALL: "C.UTF-8", ...more };
   }
 
-  /** Processes, mounts, control groups and network links in the host, each as one line. */
+  /** Processes, mounts, control groups, network links and states of containers in the host, each as one line. */
   state(): readonly string[] {
     const read = (path: string): string => readFileSync(`/proc/${this.pid}/${path}`, "utf8");
     const mounts = read("mountinfo").trimEnd().split("\n");
     const links = read("net/dev").matchAll(/^ *([^:\n]+):/gm);
     return [
-      ...this.#cgroups.processes().map((pid) => `process: ${pid} ${commandOf(pid)}`),
+      ...this.#cgroups.processes().map((pid) => `process: ${commandOf(pid)}`),
       ...mounts.map((line) => `mount: ${line.split(" ")[4]}`),
       ...[...links].map(([, name]) => `link: ${name}`),
       ...this.#cgroups.directories().map((path) => `cgroup: ${path}`),
+      ...STATE_DIRECTORIES.flatMap((path) => listQuietly(`/proc/${this.pid}/root${path}`)),
     ];
   }
 
@@ -197,8 +198,24 @@ export async function until(
   }
 }
 
+function listQuietly(path: string): readonly string[] {
+  try {
+    return readdirSync(path)
+      .filter((name) => !name.startsWith("."))
+      .map((name) => `state: ${path}/${name}`);
+  } catch {
+    // Another runtime is tested, or none has run yet.
+    return [];
+  }
+}
+
 /** An ordinary user of the host, with ids for containers of its own. */
 export const USER = { name: "rootless", uid: 4711 } as const;
+
+/** Where runtimes keep one directory for each container, unless the caller names another. */
+const STATE_DIRECTORIES = ["/run", `/run/user/${USER.uid}`].flatMap((path) =>
+  ["bunker/oci", "runc", "crun"].map((name) => `${path}/${name}`),
+);
 
 /** The host's own lists of users, in place of the machine's. */
 function accountCommands(): readonly string[] {

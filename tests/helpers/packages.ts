@@ -17,6 +17,7 @@ export const testPackages = [
   "crun",
   "runc",
   "docker.io",
+  "containernetworking-plugins",
   "containerd",
   "uidmap",
   // Content of images, and the compiler of the program that stands in for the challenge's.
