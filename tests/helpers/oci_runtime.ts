@@ -163,15 +163,18 @@ export class Runtime implements AsyncDisposable {
 
   /** A command whose container outlives it: outputs go to files. */
   async detached(bundle: Bundle, ...args: readonly string[]): Promise<CommandResult> {
-    const [out, err] = ["out", "err"].map((name) => openSync(`${bundle.directory}/${name}`, "a"));
+    // Not /dev/null: crun gives what it finds there to the container's user.
+    const [input, out, err] = ["in", "out", "err"].map((name) =>
+      openSync(`${bundle.directory}/${name}`, "a+"),
+    );
     const before = this.messages().length;
     const child = Bun.spawn(this.words(...args), {
       cwd: this.directory,
-      stdio: ["ignore", out as number, err as number],
+      stdio: [input as number, out as number, err as number],
       timeout: COMMAND_MS_MAX,
     });
     const exitCode = await child.exited;
-    for (const fd of [out, err]) closeSync(fd as number);
+    for (const fd of [input, out, err]) closeSync(fd as number);
     const stderr = readFileSync(`${bundle.directory}/err`, "utf8");
     return {
       exitCode: child.signalCode === null ? exitCode : null,
