@@ -45,10 +45,7 @@ export async function removeContainer(
   { log, root }: Pick<RuntimeContext, "log" | "root">,
 ): Promise<void> {
   await endProcesses(file);
-  if (file.cgroup !== undefined) {
-    const { removeCgroup } = await import("../../runtime/cgroup/remove.ts");
-    await removeCgroup(file.cgroup);
-  }
+  await removeGroup(file);
   if (file.rdt !== undefined) {
     const { removeRdt } = await import("../../runtime/intel_rdt.ts");
     removeRdt(file.rdt);
@@ -60,12 +57,23 @@ export async function removeContainer(
   run?.((message) => log("warning", message));
 }
 
+/** What keeps a group busy that no process of the container has entered is somebody else's, and stays. */
+async function removeGroup({ cgroup, entered }: StateFile): Promise<void> {
+  if (cgroup === undefined) return;
+  const { removeCgroup } = await import("../../runtime/cgroup/remove.ts");
+  try {
+    await removeCgroup(cgroup);
+  } catch (error) {
+    if (entered) throw error;
+  }
+}
+
 async function endProcesses(file: StateFile): Promise<void> {
   const pidfd = openProcess(file);
   try {
     if (pidfd !== undefined) signalProcess(file, SIGKILL);
     // Others in the group: those of exec, and all where the PID namespace is shared.
-    if (file.cgroup !== undefined) {
+    if (file.cgroup !== undefined && file.entered) {
       const { killCgroup } = await import("../../runtime/cgroup/processes.ts");
       killCgroup(file.cgroup, SIGKILL);
     }

@@ -20,7 +20,7 @@ export async function killContainer(
   if (file === undefined) throw new RuntimeError("container does not exist");
   // Without a PID namespace of its own the first process does not take the others with it.
   const whole = all || (signal === SIGKILL && !file.ownsPids);
-  if (whole && file.cgroup !== undefined) {
+  if (whole && file.cgroup !== undefined && file.entered) {
     const { killCgroup } = await import("../../runtime/cgroup/processes.ts");
     killCgroup(file.cgroup, signal);
     if (all) return;

@@ -162,6 +162,7 @@ export class StateFiles {
       rootless: context.rootless,
       ownsPids: (namespaces.made & CLONE_NEWPID) !== 0,
       cgroup: undefined,
+      entered: false,
       lateSteps: [],
       process: { args: config.process.args ?? [], cwd: config.process.cwd },
       filtered: config.linux?.seccomp !== undefined,

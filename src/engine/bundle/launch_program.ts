@@ -72,7 +72,7 @@ async function meanwhile(
 ): Promise<void> {
   const { lateSteps, listener, warnings } = compiled;
   for (const warning of warnings) context.log("warning", warning);
-  files.write({ lateSteps, ...(listener === undefined ? {} : { listener }) });
+  files.write({ entered: true, lateSteps, ...(listener === undefined ? {} : { listener }) });
   if (!mode.waits) await Promise.all([import("./supervise.ts"), import("./delete.ts")]);
   await compiled.keep?.();
 }

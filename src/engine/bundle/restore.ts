@@ -105,7 +105,7 @@ async function restore({ criu, launch, files, options }: Restore): Promise<numbe
   files.write({ cgroup: place });
   replaceSmallFile(`${directory.path}/config.json`, bundle.bytes);
   using cgroup = await makeCgroup(place, linux?.resources ?? {}, { rootless: false });
-  files.write({ cgroup: cgroup.place });
+  files.write({ cgroup: cgroup.place, entered: true });
   const work = resolve(options.workPath ?? options.imagePath);
   const [root, pidFile] = [`${directory.path}/root`, `${directory.path}/restored.pid`];
   const paths = { ...options, imagePath: resolve(options.imagePath), workPath: work };

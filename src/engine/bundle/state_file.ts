@@ -31,6 +31,8 @@ export interface StateFile {
   /** Has processes of its own only: a PID namespace was made for it. */
   readonly ownsPids: boolean;
   readonly cgroup: CgroupPlace | undefined;
+  /** A process of the container is in the group. Before that it may be nobody's yet, or another's. */
+  readonly entered: boolean;
   /** Its class in resctrl, where it has one. */
   readonly rdt?: RdtPlace;
   readonly lateSteps: readonly LateStep[];
