@@ -19,6 +19,8 @@ export class Buildah {
   readonly host: CallerHost;
   /** A script that is the command line, from wherever it is called. */
   readonly command: string;
+  /** Path of the runtime, which is that of commands that name none. */
+  readonly runtime: string;
 
   constructor(host: CallerHost) {
     this.host = host;
@@ -27,9 +29,9 @@ export class Buildah {
     // The machine's own rules stay out of it.
     writeFileSync(`${host.directory}/policy.json`, '{"default":[{"type":"insecureAcceptAnything"}]}');
     const places = ["--root", host.makeDirectory("store/root"), "--runroot", host.makeDirectory("store/run")];
-    const runtime = installRuntime(host.directory);
+    this.runtime = installRuntime(host.directory);
     this.command = host.script("buildah", [
-      `export CONTAINERS_CONF=${configuration} HOME=${host.directory} BUILDAH_RUNTIME=${runtime} BUILDAH_ISOLATION=oci`,
+      `export CONTAINERS_CONF=${configuration} HOME=${host.directory} BUILDAH_RUNTIME=${this.runtime} BUILDAH_ISOLATION=oci`,
       `exec ${host.directory}/enter buildah ${places.join(" ")} --storage-driver=overlay "$@"`,
     ]);
   }

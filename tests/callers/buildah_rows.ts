@@ -17,6 +17,17 @@ const rows: Rows<Buildah> = {
     expect(stderr).toStartWith("err\n");
   },
 
+  "run --isolation=oci --runtime=PATH: as named": async (buildah) => {
+    await buildah.from();
+
+    const { stdout } = await buildah.runIn(
+      ["--isolation=oci", `--runtime=${buildah.runtime}`],
+      ["echo", "there"],
+    );
+
+    expect(stdout).toBe("there\n");
+  },
+
   "run: what it writes is there for the next one": async (buildah) => {
     await buildah.from();
     await buildah.runIn([], ["sh", "-c", "echo kept > /made"]);

@@ -77,6 +77,12 @@ export const podRows: Rows<Engine> = {
     expect(await podman.once(options, ["stat", "-c", "%u:%g", "/inner/file"])).toBe("0:0");
   },
 
+  "run --cgroups=disabled: no control group is made": async (podman) => {
+    const groups = await podman.once(["--cgroups=disabled", "--cgroupns=host"], ["cat", "/proc/self/cgroup"]);
+
+    expect(groups).not.toContain("libpod");
+  },
+
   "run --rootfs: a directory as root": async (podman) => {
     const root = podman.host.makeDirectory("rootfs");
     await podman.host.succeed([

@@ -96,6 +96,8 @@ export function podmanConfiguration(host: CallerHost, containers: readonly strin
     `network_config_dir = "${host.directory}/networks"`,
     "[engine]",
     'runtime_supports_json = ["crun", "runc", "bunker-oci"]',
+    // This is the name that podman reads, whatever its manual says.
+    'runtime_supports_nocgroup = ["crun", "bunker-oci"]',
     `infra_image = "localhost/${PAUSE_IMAGE}"`,
     "",
   ].join("\n");

@@ -12,6 +12,7 @@ export const podmanTests: Omit<CallerTests<Engine>, "start"> = {
   name: "podman",
   needs: ["program podman", "program conmon", "program tmux"],
   lacking: {
+    "run --cgroups=disabled: no control group is made": { runc: "has no such mode" },
     "run --mount idmap: files belong to the users of the container": {
       runc: "1.1 takes the option for one of the file system",
     },

@@ -126,6 +126,7 @@ async function build(launch: Launch, files: StateFiles): Promise<Launched> {
     files.write({ rdt: makeRdt(linux.intelRdt, launch.id) });
   }
   using cgroup = await makeCgroup(place, linux?.resources ?? {}, {
+    disabled: context.cgroupManager === "disabled",
     rootless: context.rootless,
     annotations: bundle.config.annotations,
     owner: subtreeOwner(bundle.config),

@@ -15,6 +15,8 @@ import { type CgroupPlace, NO_CGROUP } from "./place.ts";
 export interface MakeOptions {
   /** An ordinary user: device rules are left to the user namespace, and a group that cannot be made is no error. */
   readonly rootless: boolean;
+  /** The caller wants no group: the device rules that every configuration has are not asked for either [false]. */
+  readonly disabled?: boolean;
   /** Of the container: `org.systemd.property.NAME` are properties of its unit. */
   readonly annotations?: Readonly<Record<string, string>> | undefined;
   /** Who gets the subtree on version 2, as a user of the host: `subtreeOwner()` of delegate.ts [nobody]. */
@@ -43,7 +45,7 @@ export async function makeCgroup(
   options: MakeOptions,
 ): Promise<MadeCgroup> {
   if (place.version === 0) {
-    refuseAll(resources, options.rootless);
+    refuseAll(resources, options.rootless || options.disabled === true);
     return opened({ place: NO_CGROUP, joinFds: [] });
   }
   const make = await makerOf(place, resources, options);
@@ -79,9 +81,9 @@ function opened(group: MadeGroup): MadeCgroup {
   return { ...group, directoryFd, admit: undefined, [Symbol.dispose]: close };
 }
 
-/** Where there are no control groups nothing may be asked of them; devices are guarded by the user namespace then. */
-function refuseAll({ devices, ...limits }: Resources, rootless: boolean): void {
-  const asked = Object.entries({ ...limits, ...(rootless ? {} : { devices }) }).find(
+/** Where there are no control groups nothing may be asked of them, save device rules where these may be `missed`. */
+function refuseAll({ devices, ...limits }: Resources, missed: boolean): void {
+  const asked = Object.entries({ ...limits, ...(missed ? {} : { devices }) }).find(
     ([, value]) => value !== undefined && Object.keys(value).length > 0,
   );
   if (asked === undefined) return;

@@ -2,9 +2,10 @@
  * The five capability sets of config.json as masks, and what the kernel would make of them: capabilities(7).
  *
  * A capability that the host withholds is left out of every set, with a warning: less privilege than asked for is
- * safe, and what starts in one place starts in another. So is an ambient one that is not both permitted and
- * inheritable, as with runc and crun: `podman exec --user root` passes on such sets. The other combinations that
- * the kernel refuses are refused here, by name.
+ * safe, and what starts in one place starts in another. An ambient one that is not both permitted and inheritable is
+ * left out without a word, as by runc and crun: buildah and `podman exec --user root` pass on such sets every time,
+ * and a warning would be the first line of what the command says. The other combinations that the kernel refuses are
+ * refused here, by name.
  */
 import type { Capabilities } from "../../oci/bundle/config.ts";
 import { capabilityNames, findCapability } from "../security/capability.ts";
@@ -57,9 +58,6 @@ export function decideCapabilities(asked: Capabilities = {}, hostBounding: bigin
   };
   const warnings = [...unknown].map((name) => `${JSON.stringify(name)} left out: Linux does not know it`);
   if (withheld !== 0n) warnings.push(`${namesOf(withheld)} left out: the host withholds it`);
-  if (unraisable !== 0n) {
-    warnings.push(`${namesOf(unraisable)} left out of the ambient set: not both permitted and inheritable`);
-  }
   return { sets, warnings };
 }
 
