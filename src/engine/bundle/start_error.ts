@@ -3,6 +3,7 @@
  * ("executable file not found", "no such file or directory", "permission denied"), so they stand in these.
  */
 import { EACCES, EISDIR, ENOENT, ENOEXEC, ENOTDIR, errnoName } from "../../linux/abi/errno.ts";
+import { SIGKILL } from "../../linux/abi/sched.ts";
 import { describeStep } from "../../linux/explain.ts";
 import type { ProgramFailure } from "../../linux/spawn.ts";
 import type { ProgramEndedError } from "../../runtime/bundle_start.ts";
@@ -34,10 +35,15 @@ export function programError(
 ): RuntimeError {
   if (hook !== undefined) return new RuntimeError(formatHookFailure(hook));
   if (failure !== undefined) return stepError(failedStepOf(failure), process);
-  if ("signal" in exit) {
+  if ("signal" in exit && exit.signal === SIGKILL) {
     return new RuntimeError("container init was OOM-killed (memory limit too low?)", {
-      hint: `Its process was ended by signal ${exit.signal}: raise linux.resources.memory.limit`,
+      hint: "Raise linux.resources.memory.limit, unless somebody else has sent SIGKILL",
     });
+  }
+  if ("signal" in exit) {
+    return new RuntimeError(
+      `container init was ended by signal ${exit.signal} before the container was complete`,
+    );
   }
   return new RuntimeError(`container init exited with status ${exit.code} before the container was complete`);
 }
