@@ -3,9 +3,10 @@
  * page. O_CLOEXEC is always set; nothing else is.
  */
 
+import { ENOENT } from "./abi/errno.ts";
 import { AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, O_CLOEXEC, OPEN_HOW_SIZE } from "./abi/fcntl.ts";
 import { direntOffsets, STATX_BASIC_STATS, STATX_SIZE, statxOffsets } from "./abi/file.ts";
-import { call, callRaw, cstr } from "./call.ts";
+import { call, callRaw, cstr, formatCall, SyscallError } from "./call.ts";
 
 /** A path for the kernel: text, or bytes that end with a NUL. */
 export type Path = string | Uint8Array;
@@ -258,8 +259,13 @@ export function readDirectory(fd: number): DirectoryEntry[] {
   const buffer = direntBuffer;
   const entries: DirectoryEntry[] = [];
   for (;;) {
-    const length = call("getdents64", fd, buffer, buffer.length);
-    if (length === 0) return entries;
+    const length = callRaw("getdents64", fd, buffer, buffer.length);
+    // One that was removed since it was opened, as systemd does with control groups, has no names: getdents(2), ENOENT.
+    if (length === 0 || length === -ENOENT) return entries;
+    if (length < 0) {
+      const text = formatCall("getdents64", [fd, buffer, buffer.length]);
+      throw new SyscallError({ name: "getdents64", text, errno: -length });
+    }
     for (let at = 0; at < length; at += buffer.readUInt16LE(at + direntOffsets.reclen)) {
       const start = at + direntOffsets.name;
       const name = buffer.toString("latin1", start, buffer.indexOf(0, start));

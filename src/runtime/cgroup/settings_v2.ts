@@ -142,7 +142,9 @@ function checkUsage({ limit }: MemoryResources, { memoryCurrent }: CurrentV2): v
   );
 }
 
-const pidsSetting = (limit: Int64): Setting => setting("pids.max", orMax(limit), { field: "pids.limit" });
+/** A process that is cloned into the group is counted before it runs, so that 0 would refuse the first: one is meant. */
+const pidsSetting = (limit: Int64): Setting =>
+  setting("pids.max", Number(limit) === 0 ? "1" : orMax(limit), { field: "pids.limit" });
 
 /** config-linux.md#block-io; BFQ takes the weight as it is, io.weight another range. */
 function blockIoSettings(asked: BlockIo): Setting[] {

@@ -49,7 +49,7 @@ describe("a container of --systemd-cgroup", () => {
     expect(readFileSync(`${group}/pids.max`, "utf8")).toBe("9\n");
     expect((await runtime.command("pause", bundle.id)).exitCode).toBe(0);
     expect(readFileSync(`${group}/cgroup.freeze`, "utf8")).toBe("1\n");
-    expect((await runtime.command("delete", "--force", bundle.id)).exitCode).toBe(0);
+    expect(await runtime.command("delete", "--force", bundle.id)).toMatchObject({ exitCode: 0 });
     expect(loadState("box-detached.scope")).toBe("not-found");
   });
 });

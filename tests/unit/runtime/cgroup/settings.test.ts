@@ -16,7 +16,7 @@ const table: readonly [
 ][] = [
   ["nothing", {}, [], []],
   ["a limit of processes", { pids: { limit: 7 } }, ["pids.max 7"], ["pids.max 7"]],
-  ["no process more", { pids: { limit: 0 } }, ["pids.max 0"], ["pids.max 0"]],
+  ["no process more", { pids: { limit: 0 } }, ["pids.max 0"], ["pids.max 1"]],
   ["no limit of processes", { pids: { limit: -1 } }, ["pids.max max"], ["pids.max max"]],
   [
     "memory and swap",
