@@ -31,6 +31,8 @@ export interface PullRequest {
  * @throws {RegistryError} {PullError} {StoreError} {ReportedError}
  */
 export async function pull(name: string, request: PullRequest, context: EngineContext): Promise<PullResult> {
+  // scripts/build.ts makes the compiler slow to begin; a pull is work for it from the first layer on.
+  Bun.unsafe.setJITPolicy(1);
   const reference = parseReference(name);
   if (process.getuid?.() === 0) return (await pullHere(name, request, context)).result;
   const idMaps = idMapsOfUser();

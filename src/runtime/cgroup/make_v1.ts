@@ -48,6 +48,8 @@ export function makeV1(place: CgroupPlace, { settings, lenient, adopts }: MakeV1
     if (cpuset !== undefined) fillCpuset(cpuset, { settings, isNew: made.isNew(cpuset) });
     writeSettings(settings, (controller) => directories[controller]);
     for (const path of new Set(Object.values(directories))) joinFds.push(openTasks(path));
+    // The same object where all went as planned: then it need not be written down again.
+    if (directories === place.directories && made.parents.length === 0) return { place, joinFds };
     const parents = made.parents.length === 0 ? {} : { parents: made.parents };
     return { place: { ...place, directories, ...parents }, joinFds };
   } catch (error) {

@@ -40,8 +40,10 @@ export function makeV2(place: CgroupPlace, { settings, lenient, finish, adopts }
     finish?.(directory);
     const file = cstr(`${directory}/cgroup.procs`);
     const joinFds = [call("openat", AT_FDCWD, file, O_WRONLY | O_CLOEXEC)];
-    const parents = made.parents.length === 0 ? {} : { parents: made.parents };
-    return { place: { ...place, ...parents }, joinFds };
+    return {
+      place: made.parents.length === 0 ? place : { ...place, parents: made.parents },
+      joinFds,
+    };
   } catch (error) {
     made.undo();
     throw error;
