@@ -24,8 +24,8 @@ export async function deleteContainer(
   id: string,
   { force, context }: { readonly force: boolean; readonly context: RuntimeContext },
 ): Promise<void> {
-  if (force && !exists(`${context.root}/${checkId(id)}`)) return;
-  using directory = await StateDirectory.open(context.root, checkId(id));
+  using directory = await openDirectory(context.root, checkId(id), force);
+  if (directory === undefined) return;
   const file = readStateFile(directory.path);
   if (file === undefined) return directory.remove();
   const status = await statusOf(file, { directory: directory.path, context });
@@ -36,6 +36,18 @@ export async function deleteContainer(
     });
   }
   await removeContainer(directory, file, context);
+}
+
+/** Undefined when there is none and none needs to be: another process may delete it while this one waits for it. */
+async function openDirectory(root: string, id: string, force: boolean): Promise<StateDirectory | undefined> {
+  const isGone = (): boolean => force && !exists(`${root}/${id}`);
+  if (isGone()) return undefined;
+  try {
+    return await StateDirectory.open(root, id);
+  } catch (error) {
+    if (isGone()) return undefined;
+    throw error;
+  }
 }
 
 /** Removes the container that `directory` holds the lock of, whatever it is doing. Hooks that fail are warned of. */

@@ -16,6 +16,9 @@ import { isAlive, type Status, statusOf } from "./state.ts";
 import { StateDirectory } from "./state_directory.ts";
 import { readStateFile, type StateFile } from "./state_file.ts";
 
+/** asm/ioctls.h */
+const FIONREAD = 0x541b;
+
 /** Starts the created container `id`. @throws {RuntimeError} when it is not created, or its command cannot run. */
 export async function startContainer(id: string, context: RuntimeContext): Promise<void> {
   using directory = await StateDirectory.open(context.root, checkId(id));
@@ -57,6 +60,8 @@ async function release(directory: string, file: StateFile): Promise<void> {
     call("unlinkat", AT_FDCWD, cstr(path), 0);
     if (file.listener !== undefined) await handOver(directory, file);
     waitForLastReader(fifo);
+    // Killed before it took the byte: nothing was started.
+    if (hasBytes(fifo)) throw notCreated("stopped");
   } finally {
     call("close", fifo);
   }
@@ -81,6 +86,13 @@ async function handOver(directory: string, file: StateFile): Promise<void> {
 function waitForLastReader(fifo: number): void {
   const watched = new Uint8Array(Int32Array.of(fifo, 0).buffer);
   call("ppoll", watched, 1, null, null, 8);
+}
+
+/** Whether something was written to a pipe that nobody has read, which either end can ask (pipe(7)). */
+function hasBytes(fifo: number): boolean {
+  const count = new Int32Array(new ArrayBuffer(4));
+  call("ioctl", fifo, FIONREAD, new Uint8Array(count.buffer));
+  return count[0] !== 0;
 }
 
 /** Runs the hooks that follow a start. @throws {HookError} with the container ended. */

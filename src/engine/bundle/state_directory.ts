@@ -13,6 +13,7 @@ import { EAGAIN, EEXIST, ENOENT } from "../../linux/abi/errno.ts";
 import { AT_FDCWD, AT_REMOVEDIR, O_CLOEXEC, O_DIRECTORY, O_RDONLY } from "../../linux/abi/fcntl.ts";
 import { LOCK_EX, LOCK_NB } from "../../linux/abi/file.ts";
 import { call, callRaw, cstr, SyscallError } from "../../linux/call.ts";
+import { STAT_SIZE, statLinks } from "../../linux/stat.ts";
 import { RuntimeError } from "./context.ts";
 
 /** How long another process may take to finish with the container, and the pause between two looks. */
@@ -41,8 +42,10 @@ export class StateDirectory implements Disposable {
     }
     if (made === -EEXIST) throw new RuntimeError("container with given ID already exists");
     if (made < 0) throw new SyscallError({ name: "mkdir", text: `mkdir("${path}")`, errno: -made });
-    // Waits for whoever looks whether the new directory is locked.
-    return StateDirectory.#lock(path, LOCK_EX) as StateDirectory;
+    // Waits for whoever looks whether the new directory is locked, or deletes it.
+    const directory = StateDirectory.#lock(path, LOCK_EX);
+    if (directory === undefined) throw new RuntimeError("container was deleted while it was created");
+    return directory;
   }
 
   /** Opens and locks the directory of an existing container. @throws {RuntimeError} when there is none. */
@@ -61,13 +64,16 @@ export class StateDirectory implements Disposable {
     return StateDirectory.#lock(`${root}/${id}`, LOCK_EX | LOCK_NB);
   }
 
+  /** Undefined when another process has the lock, or has removed the directory before this one got it. */
   static #lock(path: string, operation: number): StateDirectory | undefined {
     const fd = callRaw("openat", AT_FDCWD, cstr(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd === -ENOENT) throw new RuntimeError("container does not exist");
     if (fd < 0) throw new SyscallError({ name: "open", text: `open("${path}")`, errno: -fd });
     const locked = callRaw("flock", fd, operation);
-    if (locked === 0) return new StateDirectory(path, fd);
+    // The lock of a removed directory protects nothing: another container may have its name already.
+    if (locked === 0 && !isRemoved(fd)) return new StateDirectory(path, fd);
     call("close", fd);
+    if (locked === 0) return undefined;
     if (locked !== -EAGAIN) {
       throw new SyscallError({ name: "flock", text: `flock("${path}")`, errno: -locked });
     }
@@ -87,6 +93,13 @@ export class StateDirectory implements Disposable {
     if (this.#fd >= 0) call("close", this.#fd);
     this.#fd = -1;
   }
+}
+
+/** A removed directory has no name left. */
+function isRemoved(fd: number): boolean {
+  const stat = new Uint8Array(new ArrayBuffer(STAT_SIZE));
+  call("fstat", fd, stat);
+  return statLinks(stat) === 0;
 }
 
 /** The runtime's root with its parents; others may pass, since a process in a user namespace has files below it. */
