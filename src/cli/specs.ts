@@ -1,6 +1,7 @@
 /** What the commands tell about themselves: the texts of their help, and their options. */
 import { type CommandSpec, HELP } from "./command_spec.ts";
 import { FORMAT, JSON_OUTPUT } from "./output_format.ts";
+import { loginSpec, logoutSpec } from "./registry_specs.ts";
 import { runSpec } from "./run_spec.ts";
 
 /** `bunker pull [OPTIONS] NAME[:TAG|@DIGEST]`. */
@@ -101,6 +102,8 @@ export const helpSpec: CommandSpec = {
 export const COMMANDS: readonly CommandSpec[] = [
   runSpec,
   pullSpec,
+  loginSpec,
+  logoutSpec,
   imagesSpec,
   infoSpec,
   versionSpec,

@@ -60,6 +60,10 @@ async function loadExecute({ name }: CommandSpec): Promise<Execute> {
       return (await import("./run.ts")).runContainer;
     case "pull":
       return (await import("./pull.ts")).pullImage;
+    case "login":
+      return (await import("./login.ts")).logIn;
+    case "logout":
+      return (await import("./logout.ts")).logOut;
     case "images":
       return (await import("./images.ts")).printImages;
     case "info":

@@ -8,8 +8,8 @@ import { formatReference, parseReference } from "../oci/reference.ts";
 import { findImage } from "../store/find_image.ts";
 import { readConfiguration } from "./configuration.ts";
 import type { EngineContext } from "./context.ts";
+import { explainedBy, type FoundCredentials, findCredentials } from "./credentials.ts";
 import { dataRoot, stateRoot } from "./directories.ts";
-import { dockerCredentials } from "./docker_credentials.ts";
 import type { LayerState, PullObserver } from "./progress.ts";
 import { idMapsOfUser } from "./rootless.ts";
 import type { PullResult } from "./summary.ts";
@@ -39,6 +39,9 @@ export async function pull(name: string, request: PullRequest, context: EngineCo
   const find = () => findImage(dataRoot(context), reference);
   const before = find();
   const { debug, config } = context;
+  // Here, not by the task: a helper that is root of a user namespace would not reach the user's key ring.
+  const { registries } = readConfiguration(context);
+  const { store, failures } = await findCredentials(reference, registries);
   await runTask(
     {
       kind: "pull",
@@ -50,6 +53,7 @@ export async function pull(name: string, request: PullRequest, context: EngineCo
       context: { debug, config, root: dataRoot(context), state: stateRoot(context) },
     },
     idMaps,
+    { store, failures: failures.map(({ message }) => message) },
   );
   const image = find();
   const status = image?.storedAt === before?.storedAt ? "up-to-date" : "downloaded";
@@ -60,6 +64,8 @@ export async function pull(name: string, request: PullRequest, context: EngineCo
 export interface PullHere extends PullRequest {
   /** Set when this process is root of a user namespace. */
   readonly rootless?: { readonly owners: "exact" | "single" };
+  /** Undefined: they are looked up. */
+  readonly credentials?: FoundCredentials | undefined;
 }
 
 /** What was pulled, and what of it could not be kept. */
@@ -73,6 +79,7 @@ export async function pullHere(name: string, request: PullHere, context: EngineC
   const reference = parseReference(name);
   const { registries } = readConfiguration(context);
   const { platform, observer, rootless } = request;
+  const { store, failures } = request.credentials ?? (await findCredentials(reference, registries));
   observer?.begin(formatReference(reference));
   let pulled: ImageResult | undefined;
   try {
@@ -81,13 +88,15 @@ export async function pullHere(name: string, request: PullHere, context: EngineC
         reference,
         platform: platform === undefined ? undefined : parsePlatform(platform),
         root: dataRoot(context),
-        client: { registries, credentials: dockerCredentials() },
+        client: { registries, credentials: store },
         rootless,
         signal,
         onProgress: (progress) => observer === undefined || tell(observer, progress),
       });
     pulled = await (context.interruptible?.(work) ?? work());
     return { result: resultOf(pulled), skipped: pulled.skipped };
+  } catch (error) {
+    throw explainedBy(error, failures);
   } finally {
     observer?.end(pulled === undefined ? undefined : resultOf(pulled));
   }

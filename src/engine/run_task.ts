@@ -1,7 +1,10 @@
 /** The other side of user_namespace_task.ts: does the task as root of the user namespace. */
 import { AT_FDCWD } from "../linux/abi/fcntl.ts";
+import { readSmallText } from "../linux/small_file.ts";
+import { CredentialError } from "./credential_helper.ts";
+import type { FoundCredentials } from "./credentials.ts";
 import type { PullObserver } from "./progress.ts";
-import type { Task } from "./user_namespace_task.ts";
+import { SECRETS_FD, type Task, type TaskSecrets } from "./user_namespace_task.ts";
 
 /** What a task shows to the user. */
 export interface TaskDisplay {
@@ -29,13 +32,21 @@ export async function doTask(text: string, display: TaskDisplay): Promise<void> 
   }
 }
 
+/** From memory that is gone with this process. */
+function inheritedCredentials(): FoundCredentials {
+  const text = readSmallText(`/proc/self/fd/${SECRETS_FD}`);
+  if (text === undefined) throw new Error("Cannot happen: the task has no secrets");
+  const { store, failures } = JSON.parse(text) as TaskSecrets;
+  return { store, failures: failures.map((message) => new CredentialError(message)) };
+}
+
 type PullTask = Extract<Task, { readonly kind: "pull" }>;
 
 async function doPull(task: PullTask, { openObserver, note }: TaskDisplay): Promise<void> {
   const { pullHere } = await import("./pull.ts");
   const observer = task.quiet ? undefined : openObserver(task);
   const rootless = { owners: task.single ? ("single" as const) : ("exact" as const) };
-  const request = { platform: task.platform, observer, rootless };
+  const request = { platform: task.platform, observer, rootless, credentials: inheritedCredentials() };
   const { skipped } = await pullHere(task.reference, request, task.context);
   if (skipped.owners === 0 || task.quiet) return;
   note(

@@ -4,6 +4,10 @@
  * nothing of any image.
  */
 import { BunkerError } from "../errors.ts";
+import { Fd } from "../linux/file.ts";
+import { createMemfd, writeAll } from "../linux/memfd.ts";
+import { inheritedFd } from "../linux/spawn.ts";
+import type { CredentialStore } from "../registry/credentials.ts";
 import { runInUserNamespace } from "../runtime/user_namespace.ts";
 import type { EngineContext } from "./context.ts";
 import { stateRoot } from "./directories.ts";
@@ -57,8 +61,18 @@ const passedOn = [
   "SSL_CERT_FILE",
 ];
 
+/** What the task must not show to anybody: it goes over in memory that the second bunker inherits. */
+export interface TaskSecrets {
+  readonly store: CredentialStore;
+  /** Why there may be none; see FoundCredentials. */
+  readonly failures: readonly string[];
+}
+
+/** Number in the second bunker of the descriptor that holds {@link TaskSecrets} as JSON. */
+export const SECRETS_FD = inheritedFd(0);
+
 /** Runs a task. @throws {ReportedError} when it failed. */
-export async function runTask(task: Task, idMaps: IdMaps): Promise<void> {
+export async function runTask(task: Task, idMaps: IdMaps, secrets?: TaskSecrets): Promise<void> {
   const maps = { uidMappings: idMaps.uids, gidMappings: idMaps.gids };
   const env = passedOn.flatMap((name) =>
     process.env[name] === undefined ? [] : [`${name}=${process.env[name]}`],
@@ -66,12 +80,21 @@ export async function runTask(task: Task, idMaps: IdMaps): Promise<void> {
   // A compiled executable has its program inside; with `bun run src/main.ts` the file is the second word.
   const script = process.argv[1]?.startsWith("/$bunfs/") ? [] : [process.argv[1] as string];
   const args = [process.execPath, ...script, TASK_WORD, JSON.stringify(task)];
+  const memory = secrets === undefined ? undefined : memoryWith(JSON.stringify(secrets));
+  using _ = memory;
   const exit = await runInUserNamespace(maps, {
     path: process.execPath,
     args,
     env,
+    inherit: memory === undefined ? [] : [memory.number],
     programFile: `${stateRoot({ debug: false })}/task-${process.pid}`,
   });
   const exitCode = "code" in exit ? exit.code : 128 + exit.signal;
   if (exitCode !== 0) throw new ReportedError(exitCode);
+}
+
+function memoryWith(text: string): Fd {
+  const memory = new Fd(createMemfd("secrets"));
+  writeAll(memory.number, new Uint8Array(Buffer.from(text)));
+  return memory;
 }

@@ -52,6 +52,25 @@ export function parseReference(text: string): Reference {
   };
 }
 
+/**
+ * Parses the name of a registry as a person gives it to `login`: a host with or without a port, or a URL, whose path
+ * is left out.
+ * @returns as in {@link Reference.registry}; every name of Docker Hub becomes {@link DEFAULT_REGISTRY}
+ * @throws {SyntaxError} when no reference could name it
+ */
+export function parseRegistry(text: string): string {
+  const host = text.replace(/^https?:\/\//, "").split("/", 1)[0] ?? "";
+  if (HUB_ALIASES.includes(host) || host === DEFAULT_REGISTRY) return DEFAULT_REGISTRY;
+  const isHost = isRegistry(host) && HOST.test(host) && URL.canParse(`http://${host}`);
+  if (!isHost || host.length > NAME_LENGTH_MAX) {
+    const shown = JSON.stringify(text.slice(0, NAME_LENGTH_MAX));
+    throw new SyntaxError(
+      `Cannot parse registry ${shown}: expected a host name with a "." or a port, or "localhost"`,
+    );
+  }
+  return host;
+}
+
 /** The full form, e.g. `docker.io/library/alpine:latest`; {@link parseReference} gives the same back. */
 export function formatReference(reference: Reference): string {
   return `${reference.registry}/${reference.repository}${suffix(reference)}`;

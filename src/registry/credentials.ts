@@ -1,8 +1,8 @@
 /**
- * Credentials for registries, in the shapes of Docker's client configuration (`auths` of config.json). The file is read
- * by the caller. Nothing here is ever put into a message.
+ * Credentials for registries, in the shapes of Docker's client configuration (config.json) and podman's auth.json. The
+ * files are read by the caller. Nothing here is ever put into a message.
  */
-import { objectAt, optionalObject, optionalString } from "../oci/json.ts";
+import { type JsonObject, objectAt, optionalObject, optionalString } from "../oci/json.ts";
 import { DEFAULT_REGISTRY } from "../oci/reference.ts";
 
 /** User and password, or an identity token that is exchanged for access tokens. */
@@ -13,29 +13,103 @@ export type Credentials =
 /** By registry, as in a reference. */
 export type CredentialStore = Readonly<Record<string, Credentials>>;
 
+/** What a client configuration says about credentials; keys are those of {@link authKey}. */
+export interface ClientConfig {
+  readonly auths: ReadonlyMap<string, Credentials>;
+  /** Programs `docker-credential-NAME` for single registries. */
+  readonly credHelpers: ReadonlyMap<string, string>;
+  /** The program for all others. */
+  readonly credsStore: string | undefined;
+}
+
 /** What a credential helper calls the user of an identity token. */
-const TOKEN_USER = "<token>";
+export const TOKEN_USER = "<token>";
+
+/** Docker's key for the Hub: the URL of its old index. */
+const HUB_KEY = "https://index.docker.io/v1/";
+const HUB_HOSTS: readonly string[] = ["index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"];
 
 /**
- * Parses a Docker client configuration; entries that hold nothing usable are left out, as Docker does.
- * @throws {SyntaxError} when it or its `auths` is not an object
+ * Parses a client configuration; entries that hold nothing usable are left out, as Docker does.
+ * @throws {SyntaxError} when it or one of its parts has the wrong shape
  */
-export function parseDockerAuths(value: unknown): CredentialStore {
-  const auths = optionalObject(objectAt(value, "config.json"), "auths", "config.json") ?? {};
-  const entries = Object.entries(auths).flatMap(([key, entry]) => {
-    const credentials = parseAuth(objectAt(entry, "auths"));
-    return credentials === undefined ? [] : [[registryOfKey(key), credentials] as const];
-  });
-  return Object.fromEntries(entries);
+export function parseClientConfig(value: unknown): ClientConfig {
+  const config = objectAt(value, "config.json");
+  const auths = Object.entries(optionalObject(config, "auths", "config.json") ?? {});
+  const helpers = optionalObject(config, "credHelpers", "config.json") ?? {};
+  return {
+    auths: new Map(
+      auths.flatMap(([key, entry]) => {
+        const credentials = parseAuth(objectAt(entry, "auths"));
+        return credentials === undefined ? [] : [[authKey(key), credentials] as const];
+      }),
+    ),
+    credHelpers: new Map(
+      Object.keys(helpers).flatMap((key) => {
+        const name = optionalString(helpers, key, "credHelpers");
+        return name === undefined ? [] : [[authKey(key), name] as const];
+      }),
+    ),
+    credsStore: optionalString(config, "credsStore", "config.json"),
+  };
+}
+
+/**
+ * One form for all spellings of a key: `docker.io` for every name of the Hub, the host of a URL, and otherwise the host with
+ * the path below which podman's entry holds.
+ */
+export function authKey(key: string): string {
+  const [host = "", ...path] = key
+    .replace(/^https?:\/\//, "")
+    .replace(/\/+$/, "")
+    .split("/");
+  const isUrl = /^https?:\/\//.test(key) || /^v[12]$/.test(path[0] ?? "");
+  const registry = HUB_HOSTS.includes(host) ? DEFAULT_REGISTRY : host;
+  return isUrl ? registry : [registry, ...path].join("/");
+}
+
+/** The key under which Docker keeps a registry's credentials, and by which its helpers know it. */
+export function dockerKey(registry: string): string {
+  return registry === DEFAULT_REGISTRY ? HUB_KEY : registry;
+}
+
+/**
+ * What holds for a repository: the entry of the longest path that it lies below, at last that of the registry.
+ * @param entries by {@link authKey}
+ */
+export function findEntry<Value>(
+  entries: ReadonlyMap<string, Value>,
+  { registry, repository }: { readonly registry: string; readonly repository: string },
+): Value | undefined {
+  const path = [registry, ...repository.split("/").filter((part) => part !== "")];
+  for (; path.length > 0; path.pop()) {
+    const entry = entries.get(path.join("/"));
+    if (entry !== undefined) return entry;
+  }
+  return undefined;
+}
+
+/** An entry of `auths`, which {@link parseClientConfig} reads. */
+export function formatAuth(credentials: Credentials): JsonObject {
+  return credentials.type === "password"
+    ? { auth: base64(`${credentials.username}:${credentials.password}`) }
+    : { auth: base64(`${TOKEN_USER}:`), identitytoken: credentials.identityToken };
+}
+
+/** Credentials as a helper or a person has them: a certain user name stands for an identity token. */
+export function credentialsOf(username: string, secret: string): Credentials {
+  return username === TOKEN_USER
+    ? { type: "identity", identityToken: secret }
+    : { type: "password", username, password: secret };
 }
 
 /** The value of an Authorization header, or undefined for an identity token. */
 export function basicAuthorization(credentials: Credentials): string | undefined {
   if (credentials.type !== "password") return undefined;
-  return `Basic ${Buffer.from(`${credentials.username}:${credentials.password}`).toString("base64")}`;
+  return `Basic ${base64(`${credentials.username}:${credentials.password}`)}`;
 }
 
-function parseAuth(entry: Readonly<Record<string, unknown>>): Credentials | undefined {
+function parseAuth(entry: JsonObject): Credentials | undefined {
   const identityToken = optionalString(entry, "identitytoken", "auths");
   if (identityToken !== undefined) return { type: "identity", identityToken };
   const auth = optionalString(entry, "auth", "auths");
@@ -44,12 +118,7 @@ function parseAuth(entry: Readonly<Record<string, unknown>>): Credentials | unde
   const username = colon > 0 ? decoded?.slice(0, colon) : optionalString(entry, "username", "auths");
   const password = colon > 0 ? decoded?.slice(colon + 1) : optionalString(entry, "password", "auths");
   if (username === undefined || password === undefined) return undefined;
-  if (username === TOKEN_USER) return { type: "identity", identityToken: password };
-  return { type: "password", username, password: password.replace(/\0+$/, "") };
+  return credentialsOf(username, password.replace(/\0+$/, ""));
 }
 
-/** Docker's key for the Hub is a URL of its old index; other keys may be URLs too. */
-function registryOfKey(key: string): string {
-  const host = key.replace(/^https?:\/\//, "").split("/", 1)[0] ?? "";
-  return host === "index.docker.io" || host === "registry-1.docker.io" ? DEFAULT_REGISTRY : host;
-}
+const base64 = (text: string): string => Buffer.from(text).toString("base64");

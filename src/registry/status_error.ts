@@ -20,7 +20,7 @@ interface Verdict {
 }
 
 const ERROR_BODY_BYTES_MAX = 64 * 1024;
-const LOGIN_HINT = "Check the spelling; for a private image put credentials into ~/.docker/config.json.";
+const LOGIN_HINT = "Check the spelling; for a private image log in first: bunker login.";
 
 /** Reads the reply's body and makes the error of it. */
 export async function statusError(exchange: Exchange, asked: Asked): Promise<RegistryError> {

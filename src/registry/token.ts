@@ -28,6 +28,10 @@ interface CachedToken {
   readonly expiresAtMs: number;
 }
 
+interface IssuedToken extends CachedToken {
+  readonly identityToken: string | undefined;
+}
+
 const TOKEN_BODY_BYTES_MAX = 1024 * 1024;
 /** Least lifetime of a token, also the one of a token that names none (Token Authentication Specification). */
 const LIFETIME_S_MIN = 60;
@@ -35,15 +39,29 @@ const LIFETIME_S_MIN = 60;
 const MARGIN_MS = 10_000;
 const CLIENT_ID = "bunker";
 
+/** What is asked for besides access. */
+export interface AccessOptions {
+  /** Ask the token server for an identity token, which may be kept in the password's place [false]. */
+  readonly offline?: boolean;
+}
+
 /** Keeps the way into one endpoint. */
 export class Access {
   readonly #settings: AccessSettings;
+  readonly #offline: boolean;
+  #identityToken: string | undefined;
   readonly #tokens = new Map<string, CachedToken>();
   readonly #pending = new Map<string, Promise<string>>();
   #challenge: KnownChallenge | undefined;
 
-  constructor(settings: AccessSettings) {
+  constructor(settings: AccessSettings, { offline = false }: AccessOptions = {}) {
     this.#settings = settings;
+    this.#offline = offline;
+  }
+
+  /** What the token server gave to be kept; only with `offline`. */
+  get identityToken(): string | undefined {
+    return this.#identityToken;
   }
 
   /** Takes over a header that another instance obtained. */
@@ -116,7 +134,7 @@ export class Access {
           })
         : await sendRepeatedly({
             ...common,
-            ...tokenRequest(realm, challenge, { scope: asked, credentials }),
+            ...tokenRequest(realm, challenge, { scope: asked, credentials, offline: this.#offline }),
           });
     const token = await this.#readToken(exchange);
     this.#tokens.set(scope, token);
@@ -141,7 +159,7 @@ export class Access {
     return realm;
   }
 
-  async #readToken(exchange: Exchange): Promise<CachedToken> {
+  async #readToken(exchange: Exchange): Promise<IssuedToken> {
     const { endpoint, credentials } = this.#settings;
     if (exchange.status !== 200) {
       await exchange.discard();
@@ -149,7 +167,9 @@ export class Access {
     }
     const body = await exchange.bytes(TOKEN_BODY_BYTES_MAX);
     try {
-      return parseToken(body);
+      const token = parseToken(body);
+      if (this.#offline) this.#identityToken = token.identityToken;
+      return token;
     } catch (cause) {
       throw new RegistryError(
         `Cannot log in to "${endpoint.name}": its token server's reply makes no sense`,
@@ -165,11 +185,16 @@ export class Access {
 function tokenRequest(
   realm: URL,
   challenge: BearerChallenge,
-  { scope, credentials }: { scope: string; credentials: Credentials | undefined },
+  { scope, credentials, offline }: { scope: string; credentials: Credentials | undefined; offline: boolean },
 ): { method: "GET"; url: URL; headers: Record<string, string> } {
   const url = new URL(realm);
   if (challenge.service !== undefined) url.searchParams.set("service", challenge.service);
-  url.searchParams.set("scope", scope);
+  // Without a scope the token only proves who one is: that is all a login wants.
+  if (scope !== "") url.searchParams.set("scope", scope);
+  if (offline) {
+    url.searchParams.set("offline_token", "true");
+    url.searchParams.set("client_id", CLIENT_ID);
+  }
   const authorization = credentials === undefined ? undefined : basicAuthorization(credentials);
   if (credentials?.type === "password") url.searchParams.set("account", credentials.username);
   return { method: "GET", url, headers: authorization === undefined ? {} : { Authorization: authorization } };
@@ -185,21 +210,26 @@ function refreshRequest(
     grant_type: "refresh_token",
     refresh_token: credentials.identityToken,
     client_id: CLIENT_ID,
-    scope,
+    ...(scope === "" ? {} : { scope }),
     ...(challenge.service === undefined ? {} : { service: challenge.service }),
   });
   const headers = { "Content-Type": "application/x-www-form-urlencoded" };
   return { method: "POST", url: realm, headers, body: form.toString() };
 }
 
-function parseToken(body: Uint8Array): CachedToken {
+function parseToken(body: Uint8Array): IssuedToken {
   const reply = parseJsonObject(body, "token reply");
   const token = reply["token"] ?? reply["access_token"];
   if (typeof token !== "string" || !/^[\x21-\x7e]+$/.test(token))
     throw new SyntaxError("Cannot read token: it is missing");
   const lifetime = Number(reply["expires_in"] ?? LIFETIME_S_MIN);
   const lifetimeS = Number.isFinite(lifetime) ? Math.max(lifetime, LIFETIME_S_MIN) : LIFETIME_S_MIN;
-  return { header: `Bearer ${token}`, expiresAtMs: Date.now() + lifetimeS * 1000 };
+  const identityToken = reply["refresh_token"];
+  return {
+    header: `Bearer ${token}`,
+    expiresAtMs: Date.now() + lifetimeS * 1000,
+    identityToken: typeof identityToken === "string" && identityToken !== "" ? identityToken : undefined,
+  };
 }
 
 function insecure(name: string): RegistryError {
@@ -218,7 +248,9 @@ function refused(name: string, exchange: Exchange, hasCredentials: boolean): Reg
     code: tokenErrorCode(status),
     status,
     retryable: status === 429 || status >= 500,
-    ...(isRefusal ? { hint: "Check the user and the password or token in the client configuration." } : {}),
+    ...(isRefusal
+      ? { hint: "Check the user and the password or token, and log in anew: bunker login." }
+      : {}),
   });
 }
 

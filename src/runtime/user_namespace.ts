@@ -28,6 +28,8 @@ export interface HostCommand {
   readonly args: readonly string[];
   /** `KEY=value`; nothing is added. */
   readonly env: readonly string[];
+  /** Descriptors that it has under the numbers of `inheritedFd()`. */
+  readonly inherit: readonly number[];
   /** Path for the program where memfds may not be executed; it does not stay. */
   readonly programFile: string;
 }
@@ -37,6 +39,8 @@ export interface UserNamespace {
   readonly maps: UserMaps;
   /** CLONE_NEW* flags besides CLONE_NEWUSER. */
   readonly namespaces: number;
+  /** [none] */
+  readonly inherit?: readonly number[];
   readonly programFile: string;
 }
 
@@ -51,6 +55,7 @@ export async function runInUserNamespace(maps: UserMaps, command: HostCommand): 
   const started = startInUserNamespace(finishProgram(program), {
     maps,
     namespaces: CLONE_NEWNS,
+    inherit: command.inherit,
     programFile: command.programFile,
   });
   try {
@@ -69,13 +74,13 @@ export async function runInUserNamespace(maps: UserMaps, command: HostCommand): 
  */
 export function startInUserNamespace(
   program: Program,
-  { maps, namespaces, programFile }: UserNamespace,
+  { maps, namespaces, inherit = [], programFile }: UserNamespace,
 ): SpawnedProgram {
   const [engine, child] = socketpair();
   try {
     const started = spawnProgram(executableOf(program), {
       namespaces: CLONE_NEWUSER | namespaces,
-      inherit: [],
+      inherit,
       waitFd: child,
       programFile,
     });

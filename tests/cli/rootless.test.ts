@@ -1,24 +1,12 @@
 /** bunker as an ordinary user, with ranges of subordinate ids and with none: the compiled executable, from pull to clean-up. */
 import { afterAll, beforeAll, describe, expect } from "bun:test";
-import {
-  chmodSync,
-  chownSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  statSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
-import { removeTree } from "../../src/fs/remove_tree.ts";
-import { AT_FDCWD } from "../../src/linux/abi/fcntl.ts";
+import { chownSync, existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { CONFINED_NEEDS, onOverlay, refusing } from "../helpers/confined.ts";
-import { type FakeRegistry, serveRegistry } from "../helpers/fake_registry.ts";
-import { buildImage } from "../helpers/image_builder.ts";
-import { type PipedResult, runPiped } from "../helpers/pipes.ts";
+import { CredentialHelper } from "../helpers/credential_helper.ts";
+import { serveRegistry } from "../helpers/fake_registry.ts";
+import { runPiped } from "../helpers/pipes.ts";
 import { type Need, testIf, whyMissing } from "../helpers/requires.ts";
-import { baseLayer } from "../kernel/run/app.ts";
+import { Place, RANGE, type User } from "../helpers/rootless_place.ts";
 
 const NEEDS: readonly Need[] = [
   "root",
@@ -31,10 +19,6 @@ const NEEDS: readonly Need[] = [
 ];
 const reason = whyMissing(NEEDS);
 
-/** Ids far from those that Debian gives out. */
-const RANGE = { start: 1_400_000_000, size: 65_536 };
-const UID_WITHOUT_ACCOUNT = 1_399_999_000;
-const USER = `bunker-test-${process.pid}`;
 const BUILD_MS_MAX = 60_000;
 
 let place: Place;
@@ -77,6 +61,28 @@ describe("bunker pull as an ordinary user with id ranges", () => {
     expect(stderr.match(/^bunker: /gm)).toHaveLength(1);
     expect(stderr).toContain("missing");
   });
+});
+
+describe("a pull of a private image as an ordinary user", () => {
+  testIf(
+    NEEDS,
+    "asks a credential helper as that user, and shows the secret to no other process",
+    async () => {
+      await using user = place.single();
+      const auth = { type: "basic", users: { me: "hush" } } as const;
+      await using registry = serveRegistry({ images: { "app:latest": place.image }, auth });
+      const helper = new CredentialHelper(user.directory("bin"));
+      helper.keep("me", "hush");
+      chownSync(helper.directory, user.uid, user.uid);
+      const config = user.directory(".docker");
+      writeFileSync(`${config}/config.json`, JSON.stringify({ credsStore: "test" }));
+
+      const { exitCode, stderr } = await user.bunker(["pull", "-q", `${registry.host}/app`]);
+
+      expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+      expect(helper.calls).toEqual([`get ${user.uid}`]);
+    },
+  );
 });
 
 describe("bunker pull as an ordinary user with a single id", () => {
@@ -245,149 +251,3 @@ describe("bunker info as an ordinary user", () => {
     expect(readdirSync(user.home)).toEqual(before);
   });
 });
-
-/** An ordinary user with a home of its own, where bunker keeps its data. */
-class User implements AsyncDisposable {
-  readonly uid: number;
-  readonly home: string;
-  readonly prefix: readonly string[];
-
-  constructor(uid: number, home: string) {
-    this.uid = uid;
-    this.home = home;
-    mkdirSync(home, { mode: 0o755 });
-    chownSync(home, uid, uid);
-    this.prefix = [
-      ...["setpriv", `--reuid=${uid}`, `--regid=${uid}`, "--clear-groups"],
-      ...["env", "-i", "PATH=/usr/bin:/bin", `HOME=${home}`, place?.executable ?? `${home}/../bunker`],
-    ];
-  }
-
-  get root(): string {
-    return `${this.home}/.local/share/bunker`;
-  }
-
-  bunker(args: readonly string[]): Promise<PipedResult> {
-    return runPiped([...this.prefix, ...args]);
-  }
-
-  /** Runs a script in the image. */
-  run(flags: readonly string[], script: string): Promise<PipedResult> {
-    return this.bunker(["run", "-q", ...flags, place.reference, "sh", "-c", script]);
-  }
-
-  /** The unpacked layer that holds `path`. */
-  layer(path: string): string {
-    const name = readdirSync(`${this.root}/l`).find((layer) => existsSync(`${this.root}/l/${layer}/${path}`));
-    return `${this.root}/l/${name}`;
-  }
-
-  /** Makes a directory in the home. */
-  directory(name: string): string {
-    const path = `${this.home}/${name}`;
-    mkdirSync(path);
-    chownSync(path, this.uid, this.uid);
-    return path;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    removeTree({ dirfd: AT_FDCWD, path: this.home });
-  }
-}
-
-/** The executable, a registry, and an account with ranges: for all tests of this file. */
-class Place {
-  readonly #directory: string;
-  readonly #registry: FakeRegistry;
-  readonly executable: string;
-  readonly ranged: User;
-  #count = 0;
-
-  private constructor(directory: string, registry: FakeRegistry) {
-    this.#directory = directory;
-    this.#registry = registry;
-    this.executable = `${directory}/bunker`;
-    const uid = addAccount(`${directory}/ranged`);
-    this.ranged = new User(uid, `${directory}/ranged`);
-  }
-
-  static async create(): Promise<Place> {
-    const directory = mkdtempSync(`${tmpdir()}/bunker-rootless-`);
-    chmodSync(directory, 0o755);
-    checked([process.execPath, "run", "scripts/build.ts", `--outfile=${directory}/bunker`]);
-    const owned = { uid: 1000, gid: 1000 };
-    const entries = [
-      { name: "srv/" },
-      { name: "srv/roots", data: "r" },
-      { name: "srv/owned", data: "o", ...owned },
-      { name: "srv/secret", data: "secret\n", mode: 0o600, ...owned },
-    ];
-    const image = buildImage({
-      layers: [baseLayer(), { entries }],
-      config: { Cmd: ["sh"], Env: ["PATH=/bin"] },
-    });
-    return new Place(directory, serveRegistry({ images: { "app:latest": image } }));
-  }
-
-  get host(): string {
-    return this.#registry.host;
-  }
-
-  get reference(): string {
-    return `${this.host}/app`;
-  }
-
-  /** A new user without account and ranges. */
-  single(): User {
-    this.#count += 1;
-    return new User(UID_WITHOUT_ACCOUNT + this.#count, `${this.#directory}/single-${this.#count}`);
-  }
-
-  /** A new directory that goes with the place. */
-  scratch(): string {
-    return mkdtempSync(`${this.#directory}/scratch-`);
-  }
-
-  async remove(): Promise<void> {
-    await this.#registry[Symbol.asyncDispose]();
-    checked(["userdel", USER]);
-    removeTree({ dirfd: AT_FDCWD, path: this.#directory });
-  }
-}
-
-/** Makes the account with its ranges. @returns its uid, which is its gid too */
-function addAccount(home: string): number {
-  checked([
-    "useradd",
-    "--no-create-home",
-    "--user-group",
-    "-K",
-    "SUB_UID_COUNT=0",
-    "-K",
-    "SUB_GID_COUNT=0",
-    "-d",
-    home,
-    USER,
-  ]);
-  const range = `${RANGE.start}-${RANGE.start + RANGE.size - 1}`;
-  // Where useradd gives ranges out although none is wanted, they go.
-  for (const [kind, path] of [
-    ["uids", "/etc/subuid"],
-    ["gids", "/etc/subgid"],
-  ] as const) {
-    for (const line of readFileSync(path, "utf8")
-      .split("\n")
-      .filter((text) => text.startsWith(`${USER}:`))) {
-      const [, start, size] = line.split(":").map(Number) as [number, number, number];
-      checked(["usermod", `--del-sub${kind}`, `${start}-${start + size - 1}`, USER]);
-    }
-    checked(["usermod", `--add-sub${kind}`, range, USER]);
-  }
-  return Number(checked(["id", "-u", USER]));
-}
-
-function checked(command: readonly string[]): string {
-  const { exitCode, stdout, stderr } = Bun.spawnSync([...command], { stdout: "pipe", stderr: "pipe" });
-  if (exitCode !== 0) throw new Error(`${command.join(" ")}: ${stderr.toString()}`);
-  return stdout.toString();
-}

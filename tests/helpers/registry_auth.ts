@@ -4,7 +4,7 @@ export interface TokenAuthOptions {
   readonly type: "none" | "basic" | "token";
   /** Passwords by user; anyone may pull what is not private. */
   readonly users?: Readonly<Record<string, string>>;
-  /** Identity tokens that are exchanged for access tokens. */
+  /** Identity tokens that are exchanged for access tokens; the first is given to users who ask for one. */
   readonly identityTokens?: readonly string[];
   /** Repositories that need a user. */
   readonly private?: readonly string[];
@@ -68,8 +68,13 @@ export class TokenAuth {
     const token = crypto.randomUUID();
     this.#grants.set(token, { repositories: open, isValid: true });
     const { expiresInSeconds = 300, tokenField = "token" } = this.#options;
+    const identity =
+      query.get("offline_token") === "true" && user !== undefined
+        ? this.#options.identityTokens?.[0]
+        : undefined;
     return Response.json({
       [tokenField]: token,
+      ...(identity === undefined ? {} : { refresh_token: identity }),
       expires_in: expiresInSeconds,
       issued_at: new Date().toISOString(),
     });

@@ -1,5 +1,10 @@
 import { describe, expect, test } from "bun:test";
-import { familiarReference, formatReference, parseReference } from "../../../src/oci/reference.ts";
+import {
+  familiarReference,
+  formatReference,
+  parseReference,
+  parseRegistry,
+} from "../../../src/oci/reference.ts";
 
 const HEX = "ab".repeat(32);
 const DIGEST = `sha256:${HEX}`;
@@ -76,4 +81,25 @@ describe("familiarReference()", () => {
   ])("shows %p as %p", (text, familiar) => {
     expect(familiarReference(parseReference(text))).toBe(familiar);
   });
+});
+
+describe("parseRegistry()", () => {
+  test.each([
+    ["docker.io", "docker.io"],
+    ["https://index.docker.io/v1/", "docker.io"],
+    ["registry-1.docker.io", "docker.io"],
+    ["ghcr.io", "ghcr.io"],
+    ["localhost", "localhost"],
+    ["http://127.0.0.1:5000/v2/", "127.0.0.1:5000"],
+    ["[::1]:5000", "[::1]:5000"],
+  ])("reads %p as %p", (text, registry) => {
+    expect(parseRegistry(text)).toBe(registry);
+  });
+
+  test.each(["", "alpine", "https://", "user@host.example", "a b.example", "host:99999x", "../x"])(
+    "rejects %p",
+    (text) => {
+      expect(() => parseRegistry(text)).toThrow("expected a host name");
+    },
+  );
 });

@@ -1,7 +1,15 @@
 import { describe, expect, test } from "bun:test";
-import { basicAuthorization, parseDockerAuths } from "../../../src/registry/credentials.ts";
+import {
+  authKey,
+  basicAuthorization,
+  type Credentials,
+  dockerKey,
+  findEntry,
+  formatAuth,
+  parseClientConfig,
+} from "../../../src/registry/credentials.ts";
 
-describe("parseDockerAuths()", () => {
+describe("parseClientConfig()", () => {
   test("reads what docker login writes", () => {
     const config = {
       auths: {
@@ -13,7 +21,7 @@ describe("parseDockerAuths()", () => {
       },
     };
 
-    expect(parseDockerAuths(config)).toEqual({
+    expect(Object.fromEntries(parseClientConfig(config).auths)).toEqual({
       "docker.io": { type: "password", username: "user", password: "pa:ss" },
       "localhost:5000": { type: "password", username: "me", password: "secret" },
       "lan.example": { type: "password", username: "a", password: "b" },
@@ -22,13 +30,75 @@ describe("parseDockerAuths()", () => {
   });
 
   test("takes the password of the user <token> for an identity token", () => {
-    const store = parseDockerAuths({ auths: { "a.example": { auth: btoa("<token>:abc") } } });
+    const { auths } = parseClientConfig({ auths: { "a.example": { auth: btoa("<token>:abc") } } });
 
-    expect(store["a.example"]).toEqual({ type: "identity", identityToken: "abc" });
+    expect(auths.get("a.example")).toEqual({ type: "identity", identityToken: "abc" });
   });
 
-  test("is empty without auths", () => {
-    expect(parseDockerAuths({ credsStore: "desktop" })).toEqual({});
+  test("reads the names of helpers", () => {
+    const config = parseClientConfig({
+      credsStore: "desktop",
+      credHelpers: { "https://index.docker.io/v1/": "pass", "gcr.io": "gcr" },
+    });
+
+    expect(config.credsStore).toBe("desktop");
+    expect([...config.credHelpers]).toEqual([
+      ["docker.io", "pass"],
+      ["gcr.io", "gcr"],
+    ]);
+    expect(config.auths.size).toBe(0);
+  });
+
+  test.each([
+    ["no object", []],
+    ["auths of another kind", { auths: 1 }],
+    ["an entry of another kind", { auths: { a: 1 } }],
+  ])("refuses %s", (_, value) => {
+    expect(() => parseClientConfig(value)).toThrow(SyntaxError);
+  });
+});
+
+describe("authKey()", () => {
+  test.each([
+    ["https://index.docker.io/v1/", "docker.io"],
+    ["docker.io", "docker.io"],
+    ["registry-1.docker.io", "docker.io"],
+    ["https://lan.example:5000/some/path", "lan.example:5000"],
+    ["quay.io/team", "quay.io/team"],
+    ["quay.io/v2/", "quay.io"],
+  ])("makes of %s %s", (key, expected) => {
+    expect(authKey(key)).toBe(expected);
+  });
+});
+
+describe("findEntry()", () => {
+  const entries = new Map([
+    ["quay.io", 1],
+    ["quay.io/team", 2],
+    ["other.io/team", 3],
+  ]);
+
+  test.each([
+    ["quay.io", "team/app", 2],
+    ["quay.io", "team", 2],
+    ["quay.io", "teams/app", 1],
+    ["quay.io", "", 1],
+    ["other.io", "app", undefined],
+  ])("finds for %s and %s the entry %p", (registry, repository, expected) => {
+    expect(findEntry(entries, { registry, repository })).toBe(expected);
+  });
+});
+
+describe("formatAuth()", () => {
+  const all: readonly Credentials[] = [
+    { type: "password", username: "ü", password: "a:b" },
+    { type: "identity", identityToken: "idt" },
+  ];
+
+  test.each(all)("writes what parseClientConfig() reads: %o", (credentials) => {
+    const { auths } = parseClientConfig({ auths: { [dockerKey("docker.io")]: formatAuth(credentials) } });
+
+    expect(auths.get("docker.io")).toEqual(credentials);
   });
 });
 

@@ -1,0 +1,36 @@
+/** What `login` and `logout` tell about themselves. */
+import { type CommandSpec, HELP } from "./command_spec.ts";
+
+/** `bunker login [OPTIONS] [SERVER]`. */
+export const loginSpec: CommandSpec = {
+  name: "login",
+  description: "Log in to a registry",
+  usage: "[OPTIONS] [SERVER]",
+  interspersed: true,
+  operands: { min: 0, max: 1 },
+  options: [
+    HELP,
+    { name: "password", alias: "p", kind: "string", value: "string", help: "Password or token; insecure" },
+    { name: "password-stdin", kind: "boolean", help: "Read the password or token from stdin" },
+    { name: "username", alias: "u", kind: "string", value: "string", help: "User name" },
+  ],
+  examples: [
+    { line: "bunker login -u me", does: "Log in to Docker Hub; the password is asked for" },
+    { line: "bunker login -u me --password-stdin ghcr.io < token", does: "Log in from a script" },
+    { line: "bunker login registry.example", does: "Try the credentials that are kept, or ask for some" },
+  ],
+};
+
+/** `bunker logout [SERVER]`. */
+export const logoutSpec: CommandSpec = {
+  name: "logout",
+  description: "Forget the credentials of a registry",
+  usage: "[SERVER]",
+  interspersed: true,
+  operands: { min: 0, max: 1 },
+  options: [HELP],
+  examples: [
+    { line: "bunker logout", does: "Log out of Docker Hub" },
+    { line: "bunker logout ghcr.io", does: "Log out of another registry" },
+  ],
+};
