@@ -15,5 +15,7 @@ async function begin(): Promise<number> {
   // TASK_WORD of engine/user_namespace_task.ts, which is not to be loaded by every start.
   if (words[0] === "--user-namespace-task")
     return (await import("./cli/task.ts")).runUserNamespaceTask(words[1] ?? "");
+  // REMOVAL_WORD of engine/take_garbage.ts.
+  if (words[0] === "--remove-abandoned") return (await import("./cli/task.ts")).runRemoval(words[1] ?? "");
   return (await import("./cli/dispatch.ts")).dispatch(words);
 }

@@ -1,4 +1,5 @@
 /** What a command tells about itself: its place in the tree, its options, its help. */
+import type { EngineContext } from "../engine/context.ts";
 import type { OptionSpec } from "./options.ts";
 
 /** One line of the examples in `--help`. */
@@ -23,6 +24,9 @@ export interface CommandSpec {
   readonly operands: { readonly min: number; readonly max: number };
   readonly examples: readonly Example[];
 }
+
+/** Runs one command: its words after the name, and where the engine keeps its data. @returns the exit code */
+export type Execute = (words: readonly string[], context: EngineContext) => Promise<number> | number;
 
 /** `--help` alone, for the command whose `-h` means something else. */
 export const HELP_LONG: OptionSpec = { name: "help", kind: "boolean", help: "Print usage" };

@@ -1,5 +1,6 @@
 /** What the commands tell about themselves: the texts of their help, and their options. */
 import { type CommandSpec, HELP } from "./command_spec.ts";
+import { imageSpec, rmiSpec, tagSpec } from "./image_specs.ts";
 import { FORMAT, JSON_OUTPUT } from "./output_format.ts";
 import { loginSpec, logoutSpec } from "./registry_specs.ts";
 import { runSpec } from "./run_spec.ts";
@@ -105,6 +106,9 @@ export const COMMANDS: readonly CommandSpec[] = [
   loginSpec,
   logoutSpec,
   imagesSpec,
+  tagSpec,
+  rmiSpec,
+  imageSpec,
   infoSpec,
   versionSpec,
   ociSpec,

@@ -1,4 +1,7 @@
-/** The command line of the second bunker, which works as root of a user namespace: engine/user_namespace_task.ts. */
+/**
+ * The command lines of bunker's own second processes: one works as root of a user namespace
+ * (engine/user_namespace_task.ts), the other removes files in the background (engine/take_garbage.ts).
+ */
 import { doTask } from "../engine/run_task.ts";
 import { harmless, writeError } from "./output.ts";
 import { openProgress } from "./progress.ts";
@@ -15,4 +18,11 @@ export async function runUserNamespaceTask(text: string): Promise<number> {
   } catch (error) {
     return await report(error, { command: undefined, debug: false });
   }
+}
+
+/** Removes what commands have left in the store's `tmp`. Nobody listens any more. @returns the exit code */
+export async function runRemoval(root: string): Promise<number> {
+  const { removeAllAbandoned } = await import("../engine/remove_abandoned.ts");
+  await removeAllAbandoned(root);
+  return 0;
 }

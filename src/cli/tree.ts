@@ -4,12 +4,9 @@
  */
 import { type CommandDef, defineCommand, runCommand } from "citty";
 import type { EngineContext } from "../engine/context.ts";
-import type { CommandSpec } from "./command_spec.ts";
+import type { CommandSpec, Execute } from "./command_spec.ts";
 import { COMMANDS } from "./specs.ts";
 import { unknownCommand } from "./unknown_command.ts";
-
-/** Runs one command: its words after the name, and where the engine keeps its data. */
-export type Execute = (words: readonly string[], context: EngineContext) => Promise<number> | number;
 
 /**
  * Finds the command that the first of `words` names, and runs it with the others.
@@ -66,6 +63,12 @@ async function loadExecute({ name }: CommandSpec): Promise<Execute> {
       return (await import("./logout.ts")).logOut;
     case "images":
       return (await import("./images.ts")).printImages;
+    case "tag":
+      return (await import("./tag.ts")).tag;
+    case "rmi":
+      return (await import("./rmi.ts")).removeImages;
+    case "image":
+      return (await import("./image.ts")).runImageCommand;
     case "info":
       return (await import("./info.ts")).printInfo;
     case "version":

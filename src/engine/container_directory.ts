@@ -3,10 +3,11 @@
  * its engine lives; a directory whose lock is free is what a SIGKILL left, and the next container's engine removes it.
  */
 
-import { EACCES, ENOENT, EPERM } from "../linux/abi/errno.ts";
+import { ENOENT } from "../linux/abi/errno.ts";
 import { AT_FDCWD, AT_REMOVEDIR, O_CLOEXEC, O_DIRECTORY } from "../linux/abi/fcntl.ts";
 import { LOCK_EX, LOCK_NB, LOCK_SH } from "../linux/abi/file.ts";
-import { call, callRaw, cstr, SyscallError } from "../linux/call.ts";
+import { call, callRaw, cstr } from "../linux/call.ts";
+import { exists, writeSmallFile } from "../linux/small_file.ts";
 import { STAT_SIZE, statLinks } from "../linux/stat.ts";
 import { removeLeftCgroup } from "../runtime/cgroup/cgroup.ts";
 import type { IdMaps } from "./rootless.ts";
@@ -25,37 +26,74 @@ export interface ContainerDirectory {
   remove(): Promise<void>;
 }
 
+/** What the container uses of the store, for whoever removes images (container_uses.ts). */
+export interface ContainerUse {
+  readonly imageId: string;
+  /** Relative to the root. */
+  readonly layers: readonly string[];
+}
+
+/** A container to be. */
+export interface NewContainer {
+  /** 64 hex digits. */
+  readonly id: string;
+  /** Needed to remove what users of a namespace have written; undefined as root. */
+  readonly idMaps: IdMaps | undefined;
+  readonly use: ContainerUse;
+}
+
+/** File in the container's directory that holds a {@link ContainerUse}. */
+export const USE_FILE = "use.json";
+
 /**
- * Makes and locks the directory of container `id` (64 hex digits).
- * @param idMaps needed to remove what users of a namespace have written; undefined as root.
+ * Makes and locks the directory of a container.
+ * @throws {ImageGoneError} when the image was removed after it had been found.
  */
-export function createContainerDirectory(root: string, id: string, idMaps?: IdMaps): ContainerDirectory {
+export async function createContainerDirectory(
+  root: string,
+  { id, idMaps, use }: NewContainer,
+): Promise<ContainerDirectory> {
   const name = `${CONTAINERS}/${id.slice(0, 12)}`;
   const path = `${root}/${name}`;
-  const lock = makeLocked(root, path);
+  const lock = makeLocked(root, { path, use });
   for (const directory of ["rw", "rw/upper", "rw/work"]) call("mkdirat", lock, cstr(directory), 0o755);
   const remove = async () => {
     if (!removeUnused(lock, path)) await removeTree(path, idMaps);
     call("close", lock);
   };
+  // From here on nobody takes the layers away; before, somebody may have done so.
+  if (!use.layers.every((layer) => exists(`${root}/${layer}`))) {
+    await remove();
+    throw new (await import("./image_gone.ts")).ImageGoneError();
+  }
   return { name, path, scratch: `${name}/rw`, remove };
 }
 
-/** While a directory is made and not locked yet, nobody may look for stale ones: that is what the parent's lock says. */
-function makeLocked(root: string, path: string): number {
+interface Place {
+  readonly path: string;
+  readonly use: ContainerUse;
+}
+
+/**
+ * While a directory is made and not locked yet, nobody may look for stale ones, or for what containers use: that is
+ * what the parent's lock says.
+ */
+function makeLocked(root: string, { path, use }: Place): number {
   const parent = openContainers(root);
   try {
     call("flock", parent, LOCK_SH);
     call("mkdirat", AT_FDCWD, cstr(path), 0o711);
     const directory = call("openat", AT_FDCWD, cstr(path), O_DIRECTORY | O_CLOEXEC);
     call("flock", directory, LOCK_EX | LOCK_NB);
+    writeSmallFile(`${path}/${USE_FILE}`, JSON.stringify(use), 0o600);
     return directory;
   } finally {
     call("close", parent);
   }
 }
 
-function openContainers(root: string): number {
+/** Opens the directory of all containers, and makes it when it is missing. */
+export function openContainers(root: string): number {
   const path = cstr(`${root}/${CONTAINERS}`);
   const fd = callRaw("openat", AT_FDCWD, path, O_DIRECTORY | O_CLOEXEC);
   if (fd >= 0) return fd;
@@ -69,6 +107,7 @@ const inner = ["rw", "work", "work"].join("/");
 
 /** What overlayfs leaves there when it was mounted volatile, and the rest of the directory. */
 const leftovers: ReadonlyArray<readonly [path: string, flags: number]> = [
+  [USE_FILE, 0],
   [`${inner}/incompat/volatile/dirty`, 0],
   [`${inner}/incompat/volatile`, AT_REMOVEDIR],
   [`${inner}/incompat`, AT_REMOVEDIR],
@@ -84,17 +123,8 @@ function removeUnused(directory: number, path: string): boolean {
   return callRaw("unlinkat", AT_FDCWD, cstr(path), AT_REMOVEDIR) === 0;
 }
 
-/** Files of users that are mapped into the container can be removed only by root of such a namespace. */
 async function removeTree(path: string, idMaps: IdMaps | undefined): Promise<void> {
-  const { removeTree: remove } = await import("../fs/remove_tree.ts");
-  try {
-    remove({ dirfd: AT_FDCWD, path });
-  } catch (error) {
-    const denied = error instanceof SyscallError && (error.errno === EACCES || error.errno === EPERM);
-    if (!denied || idMaps === undefined) throw error;
-    const { runTask } = await import("./user_namespace_task.ts");
-    await runTask({ kind: "remove", path }, idMaps);
-  }
+  await (await import("./remove_owned_tree.ts")).removeOwnedTree(path, idMaps);
 }
 
 /** Removes the directories of containers whose engine is gone; three calls when there is only the own one. */

@@ -10,11 +10,12 @@ import type { ImageSummary } from "./summary.ts";
 
 /** Lists the local images, newest first. */
 export async function listImages(context: EngineContext): Promise<ImageSummary[]> {
-  const images = listStored(dataRoot(context)).map(summarise);
+  const images = listStored(dataRoot(context)).map(summariseImage);
   return images.sort((a, b) => (b.created?.getTime() ?? 0) - (a.created?.getTime() ?? 0));
 }
 
-function summarise(image: StoredImage): ImageSummary {
+/** What is told about an image. */
+export function summariseImage(image: StoredImage): ImageSummary {
   const reference = parseReference(image.reference);
   const { os, architecture, variant } = image;
   return {
@@ -25,6 +26,7 @@ function summarise(image: StoredImage): ImageSummary {
     created: parseDate(image.created),
     sizeBytes: image.sizeBytes,
     platform: formatPlatform({ os, architecture, ...(variant === undefined ? {} : { variant }) }),
+    labels: image.config.labels,
   };
 }
 

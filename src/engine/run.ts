@@ -41,7 +41,11 @@ export async function run(options: RunOptions, context: EngineContext): Promise<
 
 async function runContainer(plan: ContainerPlan): Promise<RunResult> {
   await ensureBaseLayer(plan.root);
-  const directory = createContainerDirectory(plan.root, plan.id, plan.idMaps);
+  const directory = await createContainerDirectory(plan.root, {
+    id: plan.id,
+    idMaps: plan.idMaps,
+    use: { imageId: plan.image.imageId, layers: plan.image.layers },
+  });
   try {
     return await runIn(plan, directory);
   } finally {

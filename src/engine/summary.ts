@@ -24,6 +24,7 @@ export interface ImageSummary {
   readonly sizeBytes: number;
   /** `os/arch[/variant]`. */
   readonly platform: string;
+  readonly labels: Readonly<Record<string, string>>;
 }
 
 /** One thing that `info` shows: a name, a value, and why it is not better. */

@@ -11,7 +11,7 @@ import { formatPlatform, hostPlatform, type Platform } from "../oci/platform.ts"
 import { formatReference, type Reference } from "../oci/reference.ts";
 import { RegistryClient, type RegistryClientOptions, type ResolvedImage } from "../registry/client.ts";
 import { findImage, type StoredImage } from "../store/find_image.ts";
-import { commitImage } from "../store/images.ts";
+import { lockImages, recordImage } from "../store/images.ts";
 import { commitLayer, layerNameOf } from "../store/layers.ts";
 import { layerDirectory } from "../store/layout.ts";
 import { openStore } from "../store/open_store.ts";
@@ -62,7 +62,7 @@ export async function pullImage(options: PullOptions): Promise<PullResult> {
   signal.throwIfAborted();
   try {
     openStore(root);
-    removeAbandoned(root);
+    await removeAbandoned(root);
     const client = new RegistryClient(options.client);
     const present = await findPresent(options, client, signal);
     if (present !== undefined) return { image: present, status: "up-to-date", skipped: NOTHING_SKIPPED };
@@ -115,32 +115,32 @@ async function store(
   const prepared = await prepareLayers(resolved, context);
   signal.throwIfAborted();
   const image = describeImage(resolved, prepared, context);
-  commitContent(resolved, prepared, context);
-  await commitImage(root, image, {
-    reference: options.reference,
-    platform: recordPlatform(options.platform),
-  });
+  const blobs = stageBlobs(resolved, prepared, context);
+  flush(root);
+  // Content and record come under one lock: nobody who looks for garbage meets the one without the other.
+  using _ = await lockImages(root);
+  for (const { path, digest } of blobs) renameSync(path, `${root}/${blobPath(digest)}`);
+  for (const layer of new Set(prepared.layers)) if ("directory" in layer) commitLayer(root, layer);
+  recordImage(root, image, { reference: options.reference, platform: recordPlatform(options.platform) });
   return { image, status: "downloaded", skipped: prepared.skipped };
 }
 
-/** Moves everything to its place after one flush of the file system; nothing refers to it yet. */
-function commitContent(
-  resolved: ResolvedImage,
-  prepared: PreparedLayers,
-  { root, staging }: LayerContext,
-): void {
-  const { manifestDocument, manifest, configBytes } = resolved;
-  const blobs = [
-    ...prepared.blobs,
+function stageBlobs(
+  { manifestDocument, manifest, configBytes }: ResolvedImage,
+  { blobs }: PreparedLayers,
+  { staging }: LayerContext,
+): PreparedLayers["blobs"] {
+  return [
+    ...blobs,
     stageBlob(`${staging}/manifest`, manifestDocument.bytes, manifestDocument.digest),
     stageBlob(`${staging}/config`, configBytes, manifest.config.digest),
   ];
-  {
-    using directory = new Fd(openat(AT_FDCWD, root, { flags: O_RDONLY | O_DIRECTORY }));
-    syncfs(directory.number);
-  }
-  for (const { path, digest } of blobs) renameSync(path, `${root}/${blobPath(digest)}`);
-  for (const layer of new Set(prepared.layers)) if ("directory" in layer) commitLayer(root, layer);
+}
+
+/** One flush of the file system for all that was staged. */
+function flush(root: string): void {
+  using directory = new Fd(openat(AT_FDCWD, root, { flags: O_RDONLY | O_DIRECTORY }));
+  syncfs(directory.number);
 }
 
 function stageBlob(path: string, bytes: Uint8Array, digest: Digest): { path: string; digest: Digest } {

@@ -3,7 +3,7 @@
  * common only one of them fetches: each holds the locks of its layers, taken in the order of their names, until it has
  * committed.
  */
-import { existsSync } from "node:fs";
+import { existsSync, linkSync } from "node:fs";
 import type { Lock } from "../fs/lock.ts";
 import { Lock as FileLock } from "../fs/lock.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
@@ -136,18 +136,30 @@ async function unpackMissing(
 async function openJob(image: ResolvedImage, position: Position, context: LayerContext): Promise<LayerJob> {
   const { descriptor, diffId } = position;
   const { root, client, keepBlobs, options } = context;
-  const stored = `${root}/${blobPath(descriptor.digest)}`;
-  const isStored = existsSync(stored);
+  const staged = stagedBlob(position, context);
+  // By a second name, so that it can be removed meanwhile: it is put in place again with the rest.
+  const isStored = tryLink(`${root}/${blobPath(descriptor.digest)}`, staged);
   const source: LayerSource = isStored
-    ? { kind: "file", path: stored }
+    ? { kind: "file", path: staged }
     : { kind: "registry", request: await client.blobRequest(image.reference, descriptor) };
   return {
     source,
     expected: { descriptor, diffId },
-    blobPath: isStored || !keepBlobs ? undefined : stagedBlob(position, context),
+    blobPath: isStored || !keepBlobs ? undefined : staged,
     directory: directoryOf(position, context),
     options,
   };
+}
+
+/** @returns false when nothing is at `from` */
+function tryLink(from: string, to: string): boolean {
+  try {
+    linkSync(from, to);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+    throw error;
+  }
 }
 
 interface Settling {

@@ -1,5 +1,5 @@
 /** Images in the store: listed, found by id, recorded and removed. Everything that `run` itself does not need. */
-import { type Dirent, existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { type Dirent, mkdirSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { writeFileAtomic } from "../fs/atomic.ts";
 import { Lock } from "../fs/lock.ts";
@@ -56,30 +56,48 @@ export function findImageById(root: string, id: string): StoredImage | undefined
   });
 }
 
-/**
- * Records an image under a reference: it exists from this moment. Blobs and layers are in place before.
- * @param platform when it was asked for by the user and is not this machine's
- */
-export async function commitImage(
-  root: string,
-  image: StoredImage,
-  place: { readonly reference: Reference; readonly platform?: Platform | undefined },
-): Promise<void> {
+/** Where the record of an image lies: its name, and the platform when it was asked for and is not this machine's. */
+export interface RecordPlace {
+  readonly reference: Reference;
+  readonly platform?: Platform | undefined;
+}
+
+/** Records an image under a reference: it exists from this moment. Blobs and layers are in place before. */
+export async function commitImage(root: string, image: StoredImage, place: RecordPlace): Promise<void> {
   using _ = await lockImages(root);
-  const path = `${root}/${recordPath(place.reference, place.platform)}`;
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  writeFileAtomic(path, formatRecord(image));
+  recordImage(root, image, place);
+}
+
+/** The same for a caller who holds the lock of {@link lockImages}. */
+export function recordImage(root: string, image: StoredImage, { reference, platform }: RecordPlace): void {
+  replaceRecords(root, { written: [{ image, path: recordPath(reference, platform) }], removed: [] });
+}
+
+/** Records that come and go at once. */
+export interface RecordChange {
+  readonly written: readonly ImageRecord[];
+  /** Paths relative to the root; a path that is written as well is not removed. */
+  readonly removed: readonly string[];
+}
+
+/** Writes and removes records. The caller holds the lock of {@link lockImages}. Blobs and layers stay. */
+export function replaceRecords(root: string, { written, removed }: RecordChange): void {
+  for (const { image, path } of written) {
+    mkdirSync(dirname(`${root}/${path}`), { recursive: true, mode: 0o700 });
+    writeFileAtomic(`${root}/${path}`, formatRecord(image));
+  }
+  const kept = new Set(written.map(({ path }) => path));
+  for (const path of removed) if (!kept.has(path)) removeRecord(root, path);
   writeIndex(root, listImages(root));
 }
 
-/** Removes the record of a reference. @returns false when there is none. Blobs and layers stay until gc. */
-export async function removeImage(root: string, reference: Reference, platform?: Platform): Promise<boolean> {
-  using _ = await lockImages(root);
-  const path = `${root}/${recordPath(reference, platform)}`;
-  if (!existsSync(path)) return false;
-  rmSync(path);
-  writeIndex(root, listImages(root));
-  return true;
+/** Directories that are empty then go too; another command makes them anew under the same lock. */
+function removeRecord(root: string, path: string): void {
+  rmSync(`${root}/${path}`, { force: true });
+  for (let parent = dirname(path); parent.includes("/"); parent = dirname(parent)) {
+    if (entriesOf(`${root}/${parent}`).length > 0) return;
+    rmdirSync(`${root}/${parent}`);
+  }
 }
 
 /** The lock under which records change. */

@@ -37,6 +37,11 @@ export class Staging implements Disposable {
     }
   }
 
+  /** Lets go of the directory as it is: garbage from then on, which {@link removeAbandoned} removes. */
+  abandon(): void {
+    this.#lock[Symbol.dispose]();
+  }
+
   [Symbol.dispose](): void {
     removeTree({ dirfd: AT_FDCWD, path: this.path });
     unlinkSync(this.path + LOCK_SUFFIX);
@@ -44,19 +49,29 @@ export class Staging implements Disposable {
   }
 }
 
-/** Removes what processes that died have left in `ROOT/tmp`. @returns the number of directories and files removed */
-export function removeAbandoned(root: string): number {
+/**
+ * Removes what processes that died, or called {@link Staging.abandon}, have left in `ROOT/tmp`.
+ * @param remove how, where this process may not remove everything by itself
+ * @returns the number of directories and files removed
+ */
+export async function removeAbandoned(
+  root: string,
+  remove: (path: string) => Promise<void> | void = (path) => removeTree({ dirfd: AT_FDCWD, path }),
+): Promise<number> {
   let removed = 0;
   for (const id of abandonable(`${root}/tmp`)) {
     const path = `${root}/tmp/${id}`;
     using lock = Lock.tryTake(path + LOCK_SUFFIX);
     if (lock === undefined) continue;
-    removeTree({ dirfd: AT_FDCWD, path });
+    await remove(path);
     removeTree({ dirfd: AT_FDCWD, path: path + LOCK_SUFFIX });
     removed += 1;
   }
   return removed;
 }
+
+/** True when something lies in `ROOT/tmp`, in somebody's hands or not. */
+export const hasWork = (root: string): boolean => readdirSync(`${root}/tmp`).length > 0;
 
 function abandonable(directory: string): Set<string> {
   const names = readdirSync(directory);

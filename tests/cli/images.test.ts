@@ -53,6 +53,7 @@ describe("bunker images", () => {
         created: "2001-02-03T04:05:06.789Z",
         sizeBytes: 1_234_567,
         platform: `linux/${OWN.architecture}`,
+        labels: {},
       },
     ]);
   });

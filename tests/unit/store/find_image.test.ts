@@ -5,7 +5,7 @@ import { dirname } from "node:path";
 import { digestOfBytes } from "../../../src/oci/digest.ts";
 import { parseReference } from "../../../src/oci/reference.ts";
 import { findImage, recordPath, type StoredImage } from "../../../src/store/find_image.ts";
-import { commitImage, findImageById, listImages, removeImage } from "../../../src/store/images.ts";
+import { commitImage, findImageById, listImages, replaceRecords } from "../../../src/store/images.ts";
 import { openStore } from "../../../src/store/open_store.ts";
 
 const arm = { os: "linux", architecture: "arm64" };
@@ -109,13 +109,14 @@ describe("findImageById()", () => {
   });
 });
 
-describe("removeImage()", () => {
-  test("removes the record alone, and says whether there was one", async () => {
+describe("replaceRecords()", () => {
+  test("removes records alone, and keeps one that is written as well", async () => {
     await commit("alpine");
     const kept = await commit("busybox");
+    const record = { image: kept, path: recordPath(parseReference("busybox")) };
 
-    expect(await removeImage(root, parseReference("alpine"))).toBeTrue();
-    expect(await removeImage(root, parseReference("alpine"))).toBeFalse();
+    replaceRecords(root, { written: [record], removed: [recordPath(parseReference("alpine")), record.path] });
+
     expect(listImages(root)).toEqual([kept]);
   });
 });

@@ -1,0 +1,18 @@
+/** `bunker image COMMAND`: docker's longer names of the commands about images, and those that have no other. */
+import type { EngineContext } from "../engine/context.ts";
+import { type GroupMember, runGroup } from "./command_group.ts";
+import { imagePruneSpec, imageSpec, rmiSpec, tagSpec } from "./image_specs.ts";
+import { imagesSpec, pullSpec } from "./specs.ts";
+
+const members: readonly GroupMember[] = [
+  { name: "ls", spec: imagesSpec, load: async () => (await import("./images.ts")).printImages },
+  { name: "pull", spec: pullSpec, load: async () => (await import("./pull.ts")).pullImage },
+  { name: "tag", spec: tagSpec, load: async () => (await import("./tag.ts")).tag },
+  { name: "rm", spec: rmiSpec, load: async () => (await import("./rmi.ts")).removeImages },
+  { name: "prune", spec: imagePruneSpec, load: async () => (await import("./image_prune.ts")).prune },
+];
+
+/** Runs the command that `words` begin with. @returns the exit code. */
+export function runImageCommand(words: readonly string[], context: EngineContext): Promise<number> {
+  return runGroup({ spec: imageSpec, members }, words, context);
+}

@@ -1,0 +1,83 @@
+/** What the commands about local images tell about themselves. */
+import { type CommandSpec, HELP } from "./command_spec.ts";
+import type { OptionSpec } from "./options.ts";
+
+/** `--filter`, where `-f` means something else. */
+export const FILTER_LONG: OptionSpec = {
+  name: "filter",
+  kind: "list",
+  value: "filter",
+  help: "Only images for which this holds, e.g. label=KEY, until=24h",
+};
+
+/** `--filter`, for lists of images. */
+export const FILTER: OptionSpec = { ...FILTER_LONG, alias: "f" };
+
+/** `bunker tag SOURCE TARGET`. */
+export const tagSpec: CommandSpec = {
+  name: "tag",
+  description: "Give a local image another name",
+  usage: "SOURCE[:TAG] TARGET[:TAG]",
+  interspersed: true,
+  operands: { min: 2, max: 2 },
+  options: [HELP],
+  examples: [
+    { line: "bunker tag alpine localhost:5000/base:1", does: "Name an image for a registry of your own" },
+    { line: "bunker tag 28f6e2705743 tools", does: "Name an image by its id" },
+  ],
+};
+
+/** `bunker rmi [OPTIONS] IMAGE [IMAGE...]`. */
+export const rmiSpec: CommandSpec = {
+  name: "rmi",
+  description: "Remove local images",
+  usage: "[OPTIONS] IMAGE [IMAGE...]",
+  interspersed: true,
+  operands: { min: 1, max: Number.POSITIVE_INFINITY },
+  options: [
+    {
+      name: "force",
+      alias: "f",
+      kind: "boolean",
+      help: "Remove an id with all its names, and do not fail for images that are not here",
+    },
+    HELP,
+  ],
+  examples: [
+    { line: "bunker rmi alpine", does: "Remove a name, and the image if that was its last one" },
+    { line: "bunker rmi -f 28f6e2705743", does: "Remove an image with all its names" },
+  ],
+};
+
+/** `bunker image prune [OPTIONS]`. */
+export const imagePruneSpec: CommandSpec = {
+  name: "image prune",
+  description: "Remove content that no image refers to, and unused images",
+  usage: "[OPTIONS]",
+  interspersed: true,
+  operands: { min: 0, max: 0 },
+  options: [
+    { name: "all", alias: "a", kind: "boolean", help: "Also all images that no container runs" },
+    FILTER_LONG,
+    { name: "force", alias: "f", kind: "boolean", help: "Do not ask" },
+    HELP,
+  ],
+  examples: [
+    { line: "bunker image prune", does: "Remove what pulls of newer images have left" },
+    { line: "bunker image prune -af", does: "Remove all images that no container runs" },
+  ],
+};
+
+/** `bunker image COMMAND`. */
+export const imageSpec: CommandSpec = {
+  name: "image",
+  description: "Manage local images",
+  usage: "COMMAND",
+  interspersed: false,
+  operands: { min: 0, max: Number.POSITIVE_INFINITY },
+  options: [HELP],
+  examples: [
+    { line: "bunker image --help", does: "List the commands" },
+    { line: "bunker image prune", does: "Remove content that no image refers to" },
+  ],
+};

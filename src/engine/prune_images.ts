@@ -1,0 +1,37 @@
+/** `image prune`: removes content that no image refers to, and with `all` the images that no container runs. */
+import { listRecords } from "../store/images.ts";
+import type { EngineContext } from "./context.ts";
+import { dataRoot } from "./directories.ts";
+import type { ImageFilter } from "./image_filter.ts";
+import { summariseImage } from "./images.ts";
+import { type RemovedImages, remove } from "./remove_image.ts";
+import { hasStore } from "./store_presence.ts";
+import { takeUnderLock } from "./take_garbage.ts";
+
+/** What to remove besides garbage. */
+export interface PruneRequest {
+  /** Images that no container runs, not only what has no name. */
+  readonly all: boolean;
+  /** Of these images only those that it holds for. */
+  readonly filter: ImageFilter;
+}
+
+/** Removes images and content. Names that images lose stand in `untagged`. */
+export async function pruneImages(request: PruneRequest, context: EngineContext): Promise<RemovedImages> {
+  const root = dataRoot(context);
+  if (!hasStore(root)) return { untagged: [], deleted: [], reclaimedBytes: 0 };
+  if (!request.all) return collect(root);
+  return remove(root, (containers) => {
+    const used = new Set(containers.map(({ imageId }) => imageId));
+    return listRecords(root).filter(
+      ({ image }) => !used.has(image.imageId) && request.filter(summariseImage(image), []),
+    );
+  });
+}
+
+async function collect(root: string): Promise<RemovedImages> {
+  const { garbage, finish } = await takeUnderLock(root, () => undefined);
+  await finish();
+  const layers = garbage.layers.map(({ diffId, chainId }) => chainId ?? diffId);
+  return { untagged: [], deleted: [...garbage.blobs, ...layers], reclaimedBytes: garbage.sizeBytes };
+}

@@ -1,0 +1,79 @@
+/**
+ * Removes what no image refers to, so that the caller need not wait for it: renamed away at once, removed at once when
+ * it is little, and by a process in the background when it is much. Whatever ends that process, the next command that
+ * changes the store goes on with its work.
+ */
+import { collectGarbage, type Garbage } from "../store/collect.ts";
+import { lockImages } from "../store/images.ts";
+import { hasWork, Staging } from "../store/staging.ts";
+import { type ContainerUses, holdContainers, type RunningContainer } from "./container_uses.ts";
+import { removeOwnedTree } from "./remove_owned_tree.ts";
+import { type IdMaps, idMapsOfUser } from "./rootless.ts";
+
+/** Directory entries that are removed before the prompt returns: some 20 ms. */
+const ENTRIES_MAX = 1000;
+/** Bytes that are: freeing the blocks of large files takes time too. */
+const BYTES_MAX = 64 << 20;
+
+/** First word of the command line of the process in the background; src/main.ts knows it. */
+export const REMOVAL_WORD = "--remove-abandoned";
+
+/** What was taken away, and what has to be done about it after all locks are released. */
+export interface TakenGarbage {
+  readonly garbage: Garbage;
+  /** Removes it, or has it removed. */
+  finish(): Promise<void>;
+}
+
+/**
+ * Takes all garbage away, under the lock of the images.
+ * @param decide called before, with the containers that run, to change records or to refuse by throwing
+ */
+export async function takeUnderLock(
+  root: string,
+  decide: (containers: readonly RunningContainer[]) => void,
+): Promise<TakenGarbage> {
+  using _ = await lockImages(root);
+  return await take(root, decide);
+}
+
+async function take(
+  root: string,
+  decide: (containers: readonly RunningContainer[]) => void,
+): Promise<TakenGarbage> {
+  using stack = new DisposableStack();
+  // Nobody can start to use what is about to go.
+  const uses: ContainerUses = stack.use(holdContainers(root));
+  decide(uses.containers);
+  const used = new Set(uses.containers.flatMap(({ layers }) => layers));
+  const staging = Staging.create(root);
+  try {
+    const garbage = collectGarbage(root, { used, staging: staging.path });
+    const idMaps = process.getuid?.() === 0 ? undefined : idMapsOfUser();
+    for (const path of garbage.unmoved) await removeOwnedTree(path, idMaps);
+    return { garbage, finish: () => finish(staging, garbage, idMaps) };
+  } catch (error) {
+    staging.abandon();
+    throw error;
+  }
+}
+
+async function finish(staging: Staging, garbage: Garbage, idMaps: IdMaps | undefined): Promise<void> {
+  const root = staging.path.slice(0, staging.path.lastIndexOf("/tmp/"));
+  if (garbage.entries <= ENTRIES_MAX && garbage.sizeBytes <= BYTES_MAX) {
+    await removeOwnedTree(staging.path, idMaps);
+    staging[Symbol.dispose]();
+    // What another one has not come to the end of.
+    if (!hasWork(root)) return;
+  } else {
+    staging.abandon();
+  }
+  // A compiled executable has its program inside; with `bun run src/main.ts` the file is the second word.
+  const script = process.argv[1]?.startsWith("/$bunfs/") ? [] : [process.argv[1] as string];
+  const child = Bun.spawn([process.execPath, ...script, REMOVAL_WORD, root], {
+    cwd: "/",
+    stdio: ["ignore", "ignore", "ignore"],
+    detached: true,
+  });
+  child.unref();
+}
