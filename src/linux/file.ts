@@ -251,11 +251,12 @@ export interface DirectoryEntry {
 
 const DIRENT_BUFFER_SIZE = 65536;
 /** Reused by every call: none of them keeps anything of it. */
-let direntBuffer: Buffer | undefined;
+let direntBuffer: Uint8Array | undefined;
 
 /** All names of an open directory but "." and "..", in the kernel's order. @throws {SyscallError} */
 export function readDirectory(fd: number): DirectoryEntry[] {
-  direntBuffer ??= Buffer.from(new ArrayBuffer(DIRENT_BUFFER_SIZE));
+  // No Buffer: the first mention of the class takes 0.15 ms (measured), and every container lists /sys/fs/cgroup.
+  direntBuffer ??= new Uint8Array(new ArrayBuffer(DIRENT_BUFFER_SIZE));
   const buffer = direntBuffer;
   const entries: DirectoryEntry[] = [];
   for (;;) {
@@ -266,14 +267,16 @@ export function readDirectory(fd: number): DirectoryEntry[] {
       const text = formatCall("getdents64", [fd, buffer, buffer.length]);
       throw new SyscallError({ name: "getdents64", text, errno: -length });
     }
-    for (let at = 0; at < length; at += buffer.readUInt16LE(at + direntOffsets.reclen)) {
+    for (let at = 0; at < length; at += uint16(buffer, at + direntOffsets.reclen)) {
       const start = at + direntOffsets.name;
-      const name = buffer.toString("latin1", start, buffer.indexOf(0, start));
+      const name = String.fromCharCode(...buffer.subarray(start, buffer.indexOf(0, start)));
       const type = buffer[at + direntOffsets.type] ?? 0;
       if (name !== "." && name !== "..") entries.push({ name, type });
     }
   }
 }
+
+const uint16 = (bytes: Uint8Array, at: number): number => (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8);
 
 /** flock(2), the negated error number for a failure: EAGAIN with LOCK_NB when another holds it. */
 export function tryFlock(fd: number, operation: number): number {

@@ -5,19 +5,20 @@
  * the working directory (CVE-2024-21626).
  */
 import { AT_FDCWD, O_DIRECTORY, O_PATH } from "../linux/abi/fcntl.ts";
-import {
-  CLONE_NEWNS,
-  CLONE_NEWPID,
-  CLONE_NEWUSER,
-  PR_SET_DUMPABLE,
-  PR_SET_NAME,
-} from "../linux/abi/sched.ts";
+import { CLONE_NEWNS, CLONE_NEWUSER, PR_SET_DUMPABLE, PR_SET_NAME } from "../linux/abi/sched.ts";
 import type { Program } from "../linux/program.ts";
-import type { Linux, Process } from "../oci/bundle/config.ts";
+import type { Process } from "../oci/bundle/config.ts";
 import { planEndWithEngine, planOutliveEngine } from "./end_with_engine.ts";
-import { planNamespaceRoot, planSecondProcess } from "./namespaces.ts";
+import { needsSecond, planNamespaceRoot, planSecondProcess } from "./namespaces.ts";
 import { planPrivateProc } from "./process/private_proc.ts";
-import { consoleOf, needsProc, type ProcessHost, planReady, planRelease } from "./process_plan.ts";
+import {
+  consoleOf,
+  needsProc,
+  type ProcessHost,
+  type ProcessPlace,
+  planReady,
+  planRelease,
+} from "./process_plan.ts";
 import { ask } from "./requests.ts";
 import { planConsole } from "./rootfs/console.ts";
 
@@ -38,13 +39,9 @@ export interface ExecHost {
   readonly fds: ExecFds;
   /** CLONE_NEW* flags of the namespaces in which the container differs from the engine. */
   readonly namespaces: number;
-  readonly engineJoinsCgroup: boolean;
   readonly process: ProcessHost;
-  readonly linux: Linux;
+  readonly linux: ProcessPlace["linux"];
 }
-
-/** Joining a PID or time namespace takes in only children: another process is needed. */
-export const needsSecond = (namespaces: number): boolean => (namespaces & CLONE_NEWPID) !== 0;
 
 /** Adds all steps to a program that has its report page. */
 export function planExec(program: Program, process: Process, host: ExecHost): void {
@@ -53,7 +50,6 @@ export function planExec(program: Program, process: Process, host: ExecHost): vo
   program.section("name the process").prctl(PR_SET_NAME, "bunker:exec").ignoreErrors();
   program.section("join the control group");
   for (const fd of fds.cgroup) program.write(fd, "0", 1);
-  if (host.engineJoinsCgroup) ask(program, fds.socket, "c");
   program.section("hide from the container").prctl(PR_SET_DUMPABLE, 0);
   if (namespaces !== 0) program.section("join namespaces").setns(fds.container, namespaces);
   if ((namespaces & CLONE_NEWUSER) !== 0) planNamespaceRoot(program);

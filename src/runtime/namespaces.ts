@@ -159,3 +159,6 @@ export function planSecondProcess(program: Program): void {
   program.exit_group(0);
   program.place(second);
 }
+
+/** Joining a PID namespace takes in only children: another process is needed. */
+export const needsSecond = (namespaces: number): boolean => (namespaces & CLONE_NEWPID) !== 0;

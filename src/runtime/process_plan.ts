@@ -45,7 +45,7 @@ export interface ProcessHost {
 
 /** What the process finds when its root has been entered. */
 export interface ProcessPlace {
-  readonly linux: Linux;
+  readonly linux: Pick<Linux, "personality" | "memoryPolicy">;
   /** A private procfs, where {@link needsProc} says so. */
   readonly proc: Variable;
   /** It joins a container. */

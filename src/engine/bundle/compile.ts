@@ -1,7 +1,5 @@
 /** From a bundle and what was found of the host to the executable of its program. */
 import { CLONE_NEWUSER } from "../../linux/abi/sched.ts";
-import { writeExecutable } from "../../linux/elf.ts";
-import type { Executable } from "../../linux/spawn.ts";
 import type { Linux } from "../../oci/bundle/config.ts";
 import type { BundleFds, BundleHost } from "../../runtime/bundle_plan.ts";
 import type { NamespacePlan } from "../../runtime/namespaces.ts";
@@ -9,8 +7,8 @@ import type { BundleRootHost } from "../../runtime/rootfs/bundle_host.ts";
 import type { SeccompListener } from "../../runtime/security/bundle_filter.ts";
 import type { Launch } from "./launch.ts";
 import { processHostOf } from "./process_host.ts";
-import { findProgram, keepProgram, programPlace } from "./program_cache.ts";
-import type { LateStep } from "./state_file.ts";
+import { type CompiledProgram, obtainProgram } from "./program_cache.ts";
+import { bundleTexts, programPlace } from "./program_key.ts";
 
 /** What the program is planned from besides the launch. */
 export interface CompileInputs {
@@ -21,15 +19,9 @@ export interface CompileInputs {
 }
 
 /** A compiled program. */
-export interface CompiledBundle {
-  readonly executable: Executable;
-  readonly lateSteps: readonly LateStep[];
+export interface CompiledBundle extends CompiledProgram {
   /** Where notifications of the filter go. */
   readonly listener: SeccompListener | undefined;
-  /** What of the configuration is left out. */
-  readonly warnings: readonly string[];
-  /** Keeps the program for the next container; undefined when it is kept, or nothing is. */
-  readonly keep: (() => Promise<void>) | undefined;
 }
 
 /** Compiles the program, or takes a kept one. @throws {UsageError} {ConfigError} for what cannot be honoured. */
@@ -37,21 +29,13 @@ export async function compileBundle(launch: Launch, inputs: CompileInputs): Prom
   const { config } = launch.bundle;
   const warnings: string[] = [];
   const host = await hostOf(launch, inputs, (message) => warnings.push(message));
-  const listener = host.process.filter?.listener;
-  const place = programPlace(launch, host);
-  const known = place === undefined ? undefined : findProgram(place, { host, process: config.process });
-  const plan = async () => (await import("./plan_program.ts")).planProgram(config, host);
-  if (known !== undefined) {
-    const stepAt = async (address: number) => (await plan()).encoded.stepAt(address);
-    const executable = { file: writeExecutable(known.bytes), stepAt };
-    return { ...known, listener, executable, keep: undefined };
-  }
-  const { encoded, lateSteps } = await plan();
-  const { bytes, slots, stepAt } = encoded;
-  const kept = { bytes, slots, lateSteps, warnings };
-  const texts = { host, process: config.process };
-  const keep = place === undefined ? undefined : () => keepProgram(place, kept, texts);
-  return { executable: { file: writeExecutable(bytes), stepAt }, lateSteps, warnings, listener, keep };
+  const compiled = await obtainProgram({
+    place: programPlace(launch, host),
+    texts: bundleTexts(host, config.process),
+    plan: async () => (await import("./plan_program.ts")).planProgram(config, host),
+    warnings,
+  });
+  return { ...compiled, listener: host.process.filter?.listener };
 }
 
 /** What of a launch the program depends on. */

@@ -6,7 +6,7 @@ import { createSharedPage, type SharedPage } from "../../linux/memfd.ts";
 import { report } from "../../linux/program_core.ts";
 import { readSmallText, replaceSmallFile } from "../../linux/small_file.ts";
 import { socketpair } from "../../linux/socket_pair.ts";
-import { executableOf, finishProgram, inheritedFd, programWithReport } from "../../linux/spawn.ts";
+import { inheritedFd } from "../../linux/spawn.ts";
 import { connectUnix } from "../../linux/unix_socket.ts";
 import {
   type Answers,
@@ -15,8 +15,9 @@ import {
   startBundle,
 } from "../../runtime/bundle_start.ts";
 import type { OpenGroup } from "../../runtime/cgroup/join.ts";
-import { type ExecFds, needsSecond, planExec } from "../../runtime/exec_plan.ts";
-import { NAMESPACE_FLAGS } from "../../runtime/namespaces.ts";
+import type { ExecFds } from "../../runtime/exec_plan.ts";
+import { NAMESPACE_FLAGS, needsSecond } from "../../runtime/namespaces.ts";
+import { compileExec } from "./compile_exec.ts";
 import { type RuntimeContext, RuntimeError } from "./context.ts";
 import type { ExecOptions, ExecTarget } from "./exec.ts";
 import { Inheritance } from "./inheritance.ts";
@@ -58,16 +59,15 @@ export async function startExec(
     keptFds: [fds.socket, fds.socket],
     userNamespace,
     setgroupsAllowed: setgroupsAllowed(target.file.pid),
-    warn: (message) => context.log("warning", message),
   });
-  const program = programWithReport();
-  planExec(program, process, { fds, namespaces, engineJoinsCgroup: false, process: host, linux });
+  const compiled = await compileExec(process, { fds, namespaces, process: host, linux }, context.root);
+  for (const warning of compiled.warnings) context.log("warning", warning);
   using group = await openTargetGroup(target, options);
   const page = createSharedPage(report.size);
   try {
     return await startBundle({
       cgroup: group,
-      executable: executableOf(finishProgram(program)),
+      executable: compiled.executable,
       namespaces: 0,
       mapped: false,
       staged: needsSecond(namespaces),
@@ -76,7 +76,10 @@ export async function startExec(
       page,
       preserveFds: options.preserveFds,
       programFile: `${context.root}/${target.file.id}/program`,
-      meanwhile: async () => void (await import("./supervise.ts")),
+      meanwhile: async () => {
+        await import("./supervise.ts");
+        compiled.keep?.();
+      },
       answers: answersOf(target, { options, userNamespace, page }),
     });
   } catch (error) {

@@ -6,7 +6,7 @@
  *     ROOT/~seccomp/SHA256: { flags, listener } as one line of JSON, then an array of struct sock_filter
  */
 import type { CompiledFilter } from "../../runtime/security/bundle_filter.ts";
-import { build, keep, readKept } from "./kept_files.ts";
+import { build, exact, keep, placeOf, readKept } from "./kept_files.ts";
 
 /**
  * The filter of `linux.seccomp`, compiled unless it is known.
@@ -18,23 +18,16 @@ export async function filterOf(
   root: string | undefined,
   version: string | undefined = build,
 ): Promise<CompiledFilter> {
-  const directory = `${root}/~seccomp`;
-  const path =
-    version === undefined || root === undefined ? undefined : `${directory}/${nameOf(seccomp, version)}`;
-  const known = path === undefined ? undefined : readKept(path);
+  const place =
+    version === undefined || root === undefined
+      ? undefined
+      : placeOf(`${root}/~seccomp`, [`${version}\n`, JSON.stringify(seccomp, exact)]);
+  const known = place === undefined ? undefined : readKept(place.path);
   if (known !== undefined) return { ...(known.head as Head), filter: known.body };
   const { bundleFilter } = await import("../../runtime/security/bundle_filter.ts");
   const { filter, flags, listener } = bundleFilter(seccomp);
-  if (path !== undefined) await keep({ directory, path }, { head: { flags, listener }, body: filter });
+  if (place !== undefined) keep(place, { head: { flags, listener }, body: filter });
   return { filter, flags, listener };
 }
-
-function nameOf(seccomp: object, version: string): string {
-  const text = `${version}\n${JSON.stringify(seccomp, exact)}`;
-  return new Bun.CryptoHasher("sha256").update(text).digest("hex");
-}
-
-/** Bigints are no JSON; no field of a profile takes such a string as a number, so it stands for nothing else. */
-const exact = (_key: string, value: unknown): unknown => (typeof value === "bigint" ? `${value}n` : value);
 
 type Head = Pick<CompiledFilter, "flags" | "listener">;

@@ -6,8 +6,9 @@
  *     ROOT/~seccomp/HASH     filter_cache.ts
  *     ROOT/~programs/HASH    program_cache.ts
  */
-import { AT_FDCWD } from "../../linux/abi/fcntl.ts";
-import { callRaw, cstr } from "../../linux/call.ts";
+import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_RDONLY } from "../../linux/abi/fcntl.ts";
+import { call, callRaw, cstr } from "../../linux/call.ts";
+import { readDirectory } from "../../linux/file.ts";
 import { readSmallFile, writeSmallFile } from "../../linux/small_file.ts";
 
 /** What scripts/build.ts puts here: a hash of the sources. Undefined when run from the sources, which change. */
@@ -50,14 +51,25 @@ export interface KeptPlace {
   readonly path: string;
 }
 
+/** The place below `directory` of what is made from `parts`. */
+export function placeOf(directory: string, parts: readonly (string | Uint8Array)[]): KeptPlace {
+  const hasher = new Bun.CryptoHasher("sha256");
+  for (const part of parts) hasher.update(part);
+  return { directory, path: `${directory}/${hasher.digest("hex")}` };
+}
+
+/**
+ * For JSON.stringify, which bigints are not for. No field that is part of a key takes such a string as a number, so it
+ * stands for nothing else.
+ */
+export const exact = (_key: string, value: unknown): unknown =>
+  typeof value === "bigint" ? `${value}n` : value;
+
 /** Keeps a file; what cannot be kept is compiled again. */
-export async function keep({ directory, path }: KeptPlace, { head, body }: KeptFile): Promise<void> {
-  const { mkdirSync, readdirSync, rmSync } = await import("node:fs");
+export function keep({ directory, path }: KeptPlace, { head, body }: KeptFile): void {
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-    if (readdirSync(directory).length >= FILES_MAX) {
-      for (const name of readdirSync(directory)) rmSync(`${directory}/${name}`, { force: true });
-    }
+    callRaw("mkdirat", AT_FDCWD, cstr(directory), 0o700);
+    makeRoom(directory);
     const line = new TextEncoder().encode(`${JSON.stringify({ head, size: body.length } satisfies Line)}\n`);
     const file = new Uint8Array(line.length + body.length);
     file.set(line);
@@ -68,5 +80,16 @@ export async function keep({ directory, path }: KeptPlace, { head, body }: KeptF
     callRaw("renameat2", AT_FDCWD, cstr(temporary), AT_FDCWD, cstr(path), 0);
   } catch {
     // A full or read-only file system keeps no container from starting that has got so far.
+  }
+}
+
+function makeRoom(directory: string): void {
+  const fd = call("openat", AT_FDCWD, cstr(directory), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  try {
+    const entries = readDirectory(fd);
+    if (entries.length < FILES_MAX) return;
+    for (const { name } of entries) callRaw("unlinkat", fd, cstr(name), 0);
+  } finally {
+    call("close", fd);
   }
 }

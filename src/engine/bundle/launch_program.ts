@@ -74,7 +74,7 @@ async function meanwhile(
   for (const warning of warnings) context.log("warning", warning);
   files.write({ entered: true, lateSteps, ...(listener === undefined ? {} : { listener }) });
   if (!mode.waits) await Promise.all([import("./supervise.ts"), import("./delete.ts")]);
-  await compiled.keep?.();
+  compiled.keep?.();
 }
 
 /** On version 2 the program starts in its group. */

@@ -1,116 +1,88 @@
 /**
- * Compiled programs of containers, kept for the next container of the same bundle: planning and encoding a program takes
- * a cold start 5 ms, most of it code that runs for the first time (measured; as ADR 0008 has it for images). What
- * differs from container to container, its id and the paths of its control groups, stands in slots; so do arguments and
- * environment, which may be secret: a file is written with its slots empty.
+ * Compiled programs, kept for the next container of the same bundle and for the next `exec` of the same process: planning and
+ * encoding a program takes a cold start 4 to 5 ms, most of it code that runs for the first time (measured; as ADR 0008 has
+ * it for images). What differs from container to container, its id and the paths of its control groups, stands in slots;
+ * so do arguments and environment, which may be secret: a file is written with its slots empty.
  *
- *     ROOT/~programs/SHA256: { slots, lateSteps, warnings } as one line of JSON, then the encoded program
+ *     ROOT/~programs/SHA256: { slots, lateSteps, warnings } as JSON of the first line, then the encoded program
  */
 import { cstr } from "../../linux/call.ts";
-import type { Process } from "../../oci/bundle/config.ts";
-import type { BundleHost } from "../../runtime/bundle_plan.ts";
-import { keyringName } from "../../runtime/process/keyring_name.ts";
-import { cgroupSlot } from "../../runtime/rootfs/bundle_host.ts";
-import type { PlannedLaunch } from "./compile.ts";
-import { build, type KeptPlace, keep, readKept } from "./kept_files.ts";
+import { writeExecutable } from "../../linux/elf.ts";
+import type { Executable } from "../../linux/spawn.ts";
+import { type KeptPlace, keep, readKept } from "./kept_files.ts";
+import type { PlannedProgram } from "./plan_program.ts";
 import type { LateStep } from "./state_file.ts";
 
-/** A program as bytes for FIRST_ADDRESS. */
-export interface KeptProgram {
-  readonly bytes: Uint8Array;
+/** What of a kept program is JSON. */
+interface Head {
   /** Offset of each slot's text, by its name. */
-  readonly slots: ReadonlyMap<string, number>;
+  readonly slots: ReadonlyArray<readonly [name: string, offset: number]>;
   readonly lateSteps: readonly LateStep[];
   /** What planning it had to warn of. */
   readonly warnings: readonly string[];
 }
 
-/** What of a kept program is JSON. */
-interface Head {
-  readonly slots: ReadonlyArray<readonly [name: string, offset: number]>;
-  readonly lateSteps: readonly LateStep[];
+/** A program that is wanted. */
+export interface ProgramRequest {
+  /** Where it may be kept; undefined: nowhere. */
+  readonly place: KeptPlace | undefined;
+  /** What is put into its slots, by their names. */
+  readonly texts: ReadonlyMap<string, string>;
+  /** Plans it where it is not kept. @throws {UsageError} {ConfigError} for what cannot be honoured. */
+  readonly plan: () => Promise<PlannedProgram>;
+  /** Where planning puts what it has to warn of. */
   readonly warnings: readonly string[];
 }
 
-/** Where the program of this container is kept; undefined where nothing is. */
-export function programPlace(launch: PlannedLaunch, host: BundleHost): KeptPlace | undefined {
-  const root = launch.context?.root;
-  if (root === undefined || build === undefined) return undefined;
-  // Their environment stands in the program as it is.
-  if (host.fds.createState !== undefined || host.fds.startState !== undefined) return undefined;
-  const directory = `${root}/~programs`;
-  const hash = new Bun.CryptoHasher("sha256").update(launch.bundle.bytes).update(keyOf(launch, host));
-  return { directory, path: `${directory}/${hash.digest("hex")}` };
+/** A compiled program. */
+export interface CompiledProgram {
+  readonly executable: Executable;
+  readonly lateSteps: readonly LateStep[];
+  /** What of the configuration is left out. */
+  readonly warnings: readonly string[];
+  /** Keeps the program for the next time; undefined when it is kept, or nothing is. */
+  readonly keep: (() => void) | undefined;
 }
 
-/** Everything that planBundle() reads besides the configuration, with lengths in the place of what is in slots. */
-function keyOf({ bundle }: PlannedLaunch, host: BundleHost): string {
-  const { root, process } = host;
-  const { cgroup } = root;
-  const mounts = (bundle.config.mounts ?? []).map((mount) => root.mounts.get(mount) ?? null);
-  return JSON.stringify(
-    [
-      build,
-      bundle.config.process.env?.length,
-      // Below "cgroup", which is left out everywhere.
-      host.fds.cgroup,
-      { ...host, id: host.id.length },
-      { ...root, mounts },
-      cgroup.kind === "controllers"
-        ? cgroup.hierarchies.map(({ name, hostPath }) => [name, hostPath.length])
-        : { ...cgroup, ...("hostPath" in cgroup ? { hostPath: cgroup.hostPath.length } : {}) },
-      // The filter is compiled from the configuration.
-      { ...process, filter: undefined, hostBounding: `${process.hostBounding}` },
-    ],
-    withoutParts,
-  );
+/** The kept program with these texts in its slots, or a new one. */
+export async function obtainProgram(request: ProgramRequest): Promise<CompiledProgram> {
+  const { place, plan, texts } = request;
+  const known = place === undefined ? undefined : findProgram(place, texts);
+  if (known !== undefined) {
+    const stepAt = async (address: number) => (await plan()).encoded.stepAt(address);
+    return { ...known, executable: { file: writeExecutable(known.bytes), stepAt }, keep: undefined };
+  }
+  const { encoded, lateSteps } = await plan();
+  const { bytes, slots, stepAt } = encoded;
+  const { warnings } = request;
+  const head = { slots: [...slots], lateSteps, warnings };
+  const keepIt =
+    place === undefined ? undefined : () => keep(place, { head, body: emptied(bytes, head, texts) });
+  return { executable: { file: writeExecutable(bytes), stepAt }, lateSteps, warnings, keep: keepIt };
 }
 
-/** What has an entry of its own, without what differs. */
-const withoutParts = (key: string, value: unknown): unknown =>
-  key === "root" || key === "process" || key === "cgroup" ? undefined : value;
+type Texts = ProgramRequest["texts"];
 
-/** What is put into slots. */
-export interface ProgramTexts {
-  readonly host: BundleHost;
-  readonly process: Process;
-}
-
-/** The kept program with this container's texts in its slots; undefined when there is none. */
-export function findProgram(
-  { path }: KeptPlace,
-  { host, process }: ProgramTexts,
-): Omit<KeptProgram, "slots"> | undefined {
+function findProgram({ path }: KeptPlace, texts: Texts) {
   const file = readKept(path);
   if (file === undefined) return undefined;
   const { slots, lateSteps, warnings } = file.head as Head;
-  const texts = textsOf(host, process);
   for (const [name, offset] of slots) file.body.set(cstr(texts.get(name) ?? ""), offset);
   return { bytes: file.body, lateSteps, warnings };
 }
 
-function textsOf(
-  { id, root: { cgroup } }: BundleHost,
-  { args = [], env = [] }: Process,
-): ReadonlyMap<string, string> {
-  const texts = new Map([["keyring", keyringName(id)]]);
-  for (const [index, text] of args.entries()) texts.set(`arg ${index}`, text);
-  for (const [index, text] of env.entries()) texts.set(`env ${index}`, text);
-  if (cgroup.kind === "unified") texts.set(cgroupSlot(""), cgroup.hostPath);
-  if (cgroup.kind === "controllers") {
-    for (const { name, hostPath } of cgroup.hierarchies) texts.set(cgroupSlot(name), hostPath);
-  }
-  return texts;
+/** A copy without what is in the slots. */
+function emptied(bytes: Uint8Array, { slots }: Head, texts: Texts): Uint8Array {
+  const empty = bytes.slice();
+  for (const [name, offset] of slots) empty.fill(0, offset, offset + cstr(texts.get(name) ?? "").length);
+  return empty;
 }
 
-/** Keeps a program for the next container. */
-export async function keepProgram(
-  place: KeptPlace,
-  { bytes, slots, lateSteps, warnings }: KeptProgram,
-  { host, process }: ProgramTexts,
-): Promise<void> {
-  const empty = bytes.slice();
-  const texts = textsOf(host, process);
-  for (const [name, offset] of slots) empty.fill(0, offset, offset + cstr(texts.get(name) ?? "").length);
-  await keep(place, { head: { slots: [...slots], lateSteps, warnings } satisfies Head, body: empty });
+/** Puts what a process is given into the slots of its program. */
+export function addProcessTexts(
+  texts: Map<string, string>,
+  { args = [], env = [] }: { readonly args?: readonly string[]; readonly env?: readonly string[] },
+): void {
+  for (const [index, text] of args.entries()) texts.set(`arg ${index}`, text);
+  for (const [index, text] of env.entries()) texts.set(`env ${index}`, text);
 }

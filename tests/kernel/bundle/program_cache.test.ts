@@ -1,4 +1,4 @@
-/** Programs that are kept for the next container of a bundle make the same container, and hold no secret. */
+/** Programs that are kept for the next container of a bundle, or the next exec, make the same one, and hold no secret. */
 import { describe, expect } from "bun:test";
 import { readdirSync, readFileSync, truncateSync } from "node:fs";
 import { Runtime } from "../../helpers/oci_runtime.ts";
@@ -71,5 +71,53 @@ describe("a kept program", () => {
 
     expect(exitCode).toBe(1);
     expect(runtime.messages()).toContain("stat /bin/sh: no such file or directory");
+  });
+});
+
+describe("a kept program of exec", () => {
+  const execs = (sandbox: Sandbox): string[] => readdirSync(`${sandbox.state}/~execs`);
+  const LOOK_AGAIN = "id; env; pwd; grep -E 'Cap|Seccomp|NoNew' /proc/self/status; cat /proc/self/cgroup";
+
+  kernelTest("does what a new one does", NEEDS, async (sandbox) => {
+    await using runtime = new Runtime("bunker", sandbox);
+    const container = await runtime.create({ sh: "sleep 60" });
+    await container.start();
+
+    const first = await container.sh(LOOK_AGAIN, "--env", `TOKEN=${SECRET}`);
+    const names = execs(sandbox);
+    const second = await container.sh(LOOK_AGAIN, "--env", `TOKEN=${SECRET}`);
+
+    expect(names).toHaveLength(1);
+    expect(execs(sandbox)).toEqual(names);
+    expect(first).toContain(`TOKEN=${SECRET}`);
+    expect(second).toBe(first);
+    await container.remove();
+  });
+
+  kernelTest("serves only for the same process, and holds no secret of it", NEEDS, async (sandbox) => {
+    await using runtime = new Runtime("bunker", sandbox);
+    const container = await runtime.create({ sh: "sleep 60" });
+    await container.start();
+
+    await container.sh(`: ${SECRET}`, "--env", `TOKEN=${SECRET}`);
+    const other = await container.sh(`: ${SECRET}; pwd`, "--env", `TOKEN=${SECRET}`, "--cwd", "/proc");
+
+    expect(other).toBe("/proc\n");
+    expect(execs(sandbox)).toHaveLength(2);
+    for (const name of execs(sandbox)) {
+      expect(readFileSync(`${sandbox.state}/~execs/${name}`, "latin1")).not.toContain(SECRET);
+    }
+    await container.remove();
+  });
+
+  kernelTest("still names what fails", NEEDS, async (sandbox) => {
+    await using runtime = new Runtime("bunker", sandbox);
+    const container = await runtime.create({ sh: "sleep 60" });
+    await container.start();
+    await container.sh("true");
+    await Bun.$`rm ${container.bundle.root}/bin/sh`.quiet();
+
+    await expect(container.sh("true")).rejects.toThrow("no such file or directory");
+    await container.remove();
   });
 });
