@@ -12,7 +12,7 @@
  *        └─ pid ──▶ return to TypeScript
  */
 import { E2BIG, EINVAL, ENOSYS } from "./abi/errno.ts";
-import { AT_EMPTY_PATH, CLOSE_RANGE_CLOEXEC } from "./abi/fcntl.ts";
+import { AT_EMPTY_PATH, CLOSE_RANGE_CLOEXEC, F_DUPFD_CLOEXEC, F_SETFD } from "./abi/fcntl.ts";
 import {
   CLONE_ARGS_SIZE,
   CLONE_ARGS_SIZE_CGROUP,
@@ -130,18 +130,50 @@ export function spawnProgram(executable: Executable, options: SpawnOptions): Spa
   const page = options.page ?? createSharedPage(report.size);
   let memfd = createExecutableMemfd("bunker", executable.file);
   if (memfd < 0) memfd = createProgramFile(executable.file, options.programFile);
+  const moved = new MovedFds(1 + options.inherit.length);
   try {
-    const { pid, pidfd, launcher } = launch(memfd, { ...options, inherit: [page.fd, ...options.inherit] });
+    const { waitFd } = options;
+    const { pid, pidfd, launcher } = launch(moved.aside(memfd), {
+      ...options,
+      inherit: [page.fd, ...options.inherit].map((fd) => moved.aside(fd)),
+      ...(waitFd === undefined ? {} : { waitFd: moved.aside(waitFd) }),
+    });
     const failure = async () => (await readFailure(page, executable)) ?? launchFailure(launcher);
     const release = () => {
       call("close", pidfd);
       call("munmap", page.address, page.bytes.length);
-      call("munmap", launcher.address, LAUNCHER_SIZE);
+      call("munmap", launcher.address, launcher.size);
     };
     return { pid, pidfd, report: page, failure, release };
   } finally {
+    moved.close();
     call("close", memfd);
     call("close", page.fd);
+  }
+}
+
+/**
+ * Descriptors among the numbers that the program's get: they would be overwritten before their turn, so copies above are
+ * taken in their place. Only a caller's leak or hundreds of mounts have such.
+ */
+class MovedFds {
+  readonly #end: number;
+  readonly #copies: number[] = [];
+
+  /** For a program that inherits `count` descriptors. */
+  constructor(count: number) {
+    this.#end = FIRST_FD + count;
+  }
+
+  aside(fd: number): number {
+    if (fd < FIRST_FD || fd >= this.#end) return fd;
+    const copy = call("fcntl", fd, F_DUPFD_CLOEXEC, this.#end);
+    this.#copies.push(copy);
+    return copy;
+  }
+
+  close(): void {
+    for (const fd of this.#copies) call("close", fd);
   }
 }
 
@@ -150,11 +182,14 @@ function createProgramFile(file: Uint8Array, path: string | undefined): number {
   return createExecutableFile(path, file);
 }
 
+/** Room for a launcher, and for each descriptor that it hands on: one step. */
 const LAUNCHER_SIZE = 16384;
+const LAUNCHER_STEP_SIZE = 128;
 
 interface Launcher {
   readonly program: EncodedProgram;
   readonly address: number;
+  readonly size: number;
   readonly view: DataView;
   readonly pidRoom: number;
   readonly pidfdRoom: number;
@@ -205,7 +240,8 @@ function runLauncher(launcher: Launcher): number {
 
 /** The first 64 bytes of the launcher's pages are its report cell; the program follows. */
 function prepareLauncher(memfd: number, options: SpawnOptions, syscall: "clone3" | "clone"): Launcher {
-  const pages = allocatePages(LAUNCHER_SIZE);
+  const size = LAUNCHER_SIZE + LAUNCHER_STEP_SIZE * (options.inherit.length + (options.preserveFds ?? 0));
+  const pages = allocatePages(size);
   const base = pages.address + 64;
   const program = new Program().section("start a process");
   const pidfd = program.room(8);
@@ -217,6 +253,7 @@ function prepareLauncher(memfd: number, options: SpawnOptions, syscall: "clone3"
   return {
     program: encoded,
     address: pages.address,
+    size,
     view: new DataView(pages.bytes.buffer),
     pidRoom: 16,
     pidfdRoom: encoded.addressOfRoom(pidfd) - pages.address,
@@ -247,12 +284,9 @@ function addChild(program: Program, memfd: number, options: SpawnOptions): void 
   if (options.endsWithEngine === true) program.prctl(PR_SET_PDEATHSIG, SIGKILL);
   const kept = options.preserveFds ?? 0;
   program.close_range(3 + kept, 0xffffffff, CLOSE_RANGE_CLOEXEC).ignoreErrors();
-  for (const [index, fd] of options.inherit.entries()) {
-    // A descriptor among the new numbers would be overwritten before its turn; only a caller's leak has such.
-    if (fd >= FIRST_FD)
-      throw new Error(`Cannot start a program: descriptor ${fd} is too high, close some first`);
-    program.dup3(fd, FIRST_FD + index);
-  }
+  // Bun marks all that it inherits from 4 on as closed on exec.
+  for (let fd = 3; fd < 3 + kept; fd++) program.fcntl(fd, F_SETFD, 0);
+  for (const [index, fd] of options.inherit.entries()) program.dup3(fd, FIRST_FD + index);
   if (options.waitFd !== undefined) {
     program.section("wait for the id maps").read(options.waitFd, program.room(8), 1).onZero(program.giveUp);
     program.section("become root of the user namespace").setresgid(0, 0, 0);

@@ -5,7 +5,7 @@
  * the working directory (CVE-2024-21626).
  */
 import { AT_FDCWD, O_DIRECTORY, O_PATH } from "../linux/abi/fcntl.ts";
-import { CLONE_NEWNS, CLONE_NEWUSER, PR_SET_DUMPABLE, PR_SET_NAME } from "../linux/abi/sched.ts";
+import { CLONE_NEWUSER, PR_SET_DUMPABLE, PR_SET_NAME } from "../linux/abi/sched.ts";
 import type { Program } from "../linux/program.ts";
 import type { Process } from "../oci/bundle/config.ts";
 import { planEndWithEngine, planOutliveEngine } from "./end_with_engine.ts";
@@ -60,11 +60,9 @@ export function planExec(program: Program, process: Process, host: ExecHost): vo
   const proc = needsProc(process) ? planPrivateProc(program, { full: false }) : program.variable("proc");
   program.umask(0);
   program.section("leave the caller's session").setsid().ignoreErrors();
-  if ((namespaces & CLONE_NEWNS) !== 0) {
-    // Where the root was entered by chroot, the namespace's own root is another.
-    program.section("enter the root directory").fchdir(fds.root);
-    program.chroot(".");
-  }
+  // Not the namespace's own root: the container's may have been entered by chroot, in the host's mount namespace even.
+  program.section("enter the root directory").fchdir(fds.root);
+  program.chroot(".");
   if (process.terminal === true) {
     const root = program.section("open the root").openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY).result;
     planConsole(program, { ...consoleOf(process, fds), root, mountConsole: false });

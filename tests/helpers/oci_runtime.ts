@@ -65,14 +65,15 @@ let count = 0;
 export class Runtime implements AsyncDisposable {
   readonly name: RuntimeName;
   readonly directory: string;
-  readonly #root: string;
+  /** Where its containers are kept. */
+  readonly root: string;
   readonly #prefix: readonly string[];
   readonly #ids: string[] = [];
 
   constructor(name: RuntimeName, sandbox: Sandbox, prefix: readonly string[] = []) {
     this.name = name;
     this.directory = sandbox.directory;
-    this.#root = sandbox.state;
+    this.root = sandbox.state;
     this.#prefix = prefix;
     // A root of mapped ids has to pass through here.
     chmodSync(this.directory, 0o711);
@@ -82,7 +83,7 @@ export class Runtime implements AsyncDisposable {
   words(...args: readonly string[]): string[] {
     // As text: in JSON bunker writes errors alone, since podman reads the file as one value.
     const log = ["--log", this.#log];
-    return [...this.#prefix, ...PROGRAMS[this.name], "--root", this.#root, ...log, ...args];
+    return [...this.#prefix, ...PROGRAMS[this.name], "--root", this.root, ...log, ...args];
   }
 
   get #log(): string {
@@ -189,7 +190,7 @@ export class Runtime implements AsyncDisposable {
 
   /** Removes what a test has made and left, and the compiled filters that bunker keeps. */
   async [Symbol.asyncDispose](): Promise<void> {
-    rmSync(`${this.#root}/~seccomp`, { recursive: true, force: true });
+    rmSync(`${this.root}/~seccomp`, { recursive: true, force: true });
     for (const id of this.#ids) {
       const pid = Number(readOr(pidFileOf(`${this.directory}/${id}`), "0"));
       await this.command("delete", "--force", id);

@@ -1,4 +1,5 @@
 /** Values of options that are numbers or lists of a form; anything but the form is refused. */
+import { PRESERVED_FDS_MAX } from "../../engine/bundle/preserved_fds.ts";
 import { parseCapabilities } from "../../engine/options/capability.ts";
 import { parseUser } from "../../engine/options/user.ts";
 import { CommandLineError } from "../command_line_error.ts";
@@ -25,12 +26,9 @@ export function wholeNumber(
   );
 }
 
-/** Most descriptors that are handed on: the kernel's default for a process (fs.nr_open is above it). */
-const PRESERVED_MAX = 65_536;
-
 /** `--preserve-fds` [0]. */
 export function preservedFds(parsed: ParsedOptions): number {
-  return wholeNumber(parsed, "preserve-fds", { min: 0, max: PRESERVED_MAX }) ?? 0;
+  return wholeNumber(parsed, "preserve-fds", { min: 0, max: PRESERVED_FDS_MAX }) ?? 0;
 }
 
 /**

@@ -7,6 +7,7 @@ import { checkId } from "./container_id.ts";
 import { type RuntimeContext, RuntimeError } from "./context.ts";
 import { startExec } from "./exec_program.ts";
 import { letGo } from "./let_go.ts";
+import { checkPreserved } from "./preserved_fds.ts";
 import { statusOf } from "./state.ts";
 import { readConfigFile, readStateFile, type StateFile } from "./state_file.ts";
 
@@ -60,6 +61,7 @@ export async function execProcess(
   const config = parseConfig(readConfigFile(directory));
   const process = processOf(config, options);
   checkConsole(process, options);
+  checkPreserved(options.preserveFds);
   const started = await startExec({ file, config, process }, options, context);
   const { awaitCommand, superviseCommand } = await import("./supervise.ts");
   await awaitCommand(started, {
@@ -81,7 +83,7 @@ interface StatusCheck {
 }
 
 async function checkStatus(file: StateFile, { directory, options, context }: StatusCheck): Promise<void> {
-  const status = await statusOf(file, { directory, context });
+  const status = statusOf(file, { directory, context });
   if (status === "stopped") throw new RuntimeError("cannot exec in a stopped container");
   if (status === "creating") throw new RuntimeError("cannot exec in a container that is being created");
   if (status === "paused" && !options.ignorePaused) {

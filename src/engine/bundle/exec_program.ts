@@ -44,10 +44,12 @@ export async function startExec(
   context: RuntimeContext,
 ): Promise<StartedBundle> {
   const pidfd = openProcess(target.file);
-  if (pidfd === undefined) throw new RuntimeError("cannot exec in a stopped container");
+  if (pidfd === undefined) throw stopped();
   using inheritance = new Inheritance();
   const fds = await inherit(target, { options, inheritance, pidfd });
   const namespaces = namespacesOf(target.file.pid);
+  // Alive still, so what was found under its id was its own, and no other process's that got the id.
+  if (callRaw("pidfd_send_signal", pidfd, 0, null, 0) < 0) throw stopped();
   const userNamespace = (namespaces & CLONE_NEWUSER) !== 0;
   const { config, process } = target;
   const linux = config.linux ?? {};
@@ -88,6 +90,8 @@ export async function startExec(
     throw programError(error, { args: process.args ?? [], cwd: process.cwd });
   }
 }
+
+const stopped = (): RuntimeError => new RuntimeError("cannot exec in a stopped container");
 
 interface ExecInputs {
   readonly options: ExecOptions;
@@ -170,6 +174,10 @@ function answersOf({ file, process }: ExecTarget, { options, userNamespace, page
       if (file.rdt !== undefined) {
         const { joinRdt } = await import("../../runtime/intel_rdt.ts");
         joinRdt(file.rdt, pid);
+      }
+      if (options.pidfdSocket !== undefined) {
+        const { sendPidfd } = await import("./pidfd_socket.ts");
+        sendPidfd(options.pidfdSocket, pid, "setns");
       }
       if (options.pidFile !== undefined) replaceSmallFile(options.pidFile, String(pid), 0o644);
     },

@@ -26,6 +26,7 @@ import { checkId } from "./container_id.ts";
 import { type RuntimeContext, RuntimeError } from "./context.ts";
 import { startProgram } from "./launch_program.ts";
 import { listenFds, withListenFds } from "./listen_fds.ts";
+import { checkPreserved } from "./preserved_fds.ts";
 import { StateDirectory } from "./state_directory.ts";
 import { bootId, type StateFile, writeState } from "./state_file.ts";
 
@@ -87,6 +88,7 @@ export async function launchContainer(
   const bundle = withListenFds(openBundle(given.bundle, given.configFile), sockets);
   const options = { ...given, preserveFds: given.preserveFds + sockets };
   checkTerminal(bundle, options, mode);
+  checkPreserved(options.preserveFds);
   const directory = StateDirectory.create(context.root, checkId(id));
   const namespaces = namespacePlanOf(bundle.config.linux ?? {});
   const userNamespace = (separateFlags(namespaces) & CLONE_NEWUSER) !== 0;

@@ -92,5 +92,9 @@ async function complete(launch: Launch, { files, documents, page, pid }: Waiting
     writeDocument(documents.start.own, hookState(files.current, "created", pid));
   }
   files.complete(pid);
+  if (options.pidfdSocket !== undefined) {
+    const { sendPidfd } = await import("./pidfd_socket.ts");
+    sendPidfd(options.pidfdSocket, pid, "standard");
+  }
   if (options.pidFile !== undefined) replaceSmallFile(options.pidFile, String(pid), 0o644);
 }

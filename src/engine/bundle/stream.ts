@@ -12,6 +12,9 @@ const RETRY_MS = 5;
 
 const LOG_MODE = 0o644;
 
+/** The logs of this process: descriptors that are open, and not the caller's. */
+export const logFds = new Set<number>();
+
 /**
  * Opens a log for appending, and makes it if it is missing; no program that is started inherits it.
  * @throws {RuntimeError} when it cannot be opened.
@@ -23,6 +26,7 @@ export function openLogFile(path: string): number {
       hint: "Name a file in a directory that exists and can be written to",
     });
   }
+  logFds.add(fd);
   return fd;
 }
 

@@ -30,6 +30,9 @@ export const RESOLVE_NO_SYMLINKS = 0x04;
 export const RESOLVE_BENEATH = 0x08;
 export const RESOLVE_IN_ROOT = 0x10;
 
+export const F_GETFD = 1;
+export const F_SETFD = 2;
+export const F_DUPFD_CLOEXEC = 1030;
 export const F_SETFL = 4;
 export const F_ADD_SEALS = 1033;
 export const F_SEAL_SEAL = 1;

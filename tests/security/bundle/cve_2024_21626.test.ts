@@ -81,3 +81,12 @@ describe("descriptors of the caller", () => {
     expect({ ok: exitCode !== 0, stdout }).toEqual({ ok: true, stdout: "" });
   });
 });
+
+describe("a container in the host's mount namespace", () => {
+  attackTest("keeps what exec starts in its root too", async ({ runtime }) => {
+    const namespaces = ["pid", "ipc", "uts"].map((type) => ({ type }));
+    const container = await runtime.start({ sh: "exec sleep 60", mounts: [], linux: { namespaces } });
+
+    expect(await container.sh("ls / | xargs")).toBe("bin dev etc proc srv sys tmp var\n");
+  });
+});
