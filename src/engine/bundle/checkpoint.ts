@@ -43,8 +43,7 @@ export async function checkpointContainer(
 ): Promise<void> {
   using directory = await StateDirectory.open(context.root, checkId(id));
   const file = readStateFile(directory.path);
-  const status =
-    file === undefined ? "stopped" : await statusOf(file, { directory: directory.path, context });
+  const status = file === undefined ? "stopped" : statusOf(file, { directory: directory.path, context });
   if (file === undefined || (status !== "running" && status !== "paused")) {
     throw new RuntimeError(`container cannot be checkpointed in state ${status}`);
   }

@@ -26,9 +26,9 @@ export async function deleteContainer(
 ): Promise<void> {
   using directory = await openDirectory(context.root, checkId(id), force);
   if (directory === undefined) return;
-  const file = readStateFile(directory.path);
-  if (file === undefined) return directory.remove();
-  const status = await statusOf(file, { directory: directory.path, context });
+  const file = readForDeletion(directory.path, force);
+  if (file === undefined) return await directory.remove();
+  const status = statusOf(file, { directory: directory.path, context });
   // The lock is ours, so nobody creates it any more.
   if (!force && (status === "running" || status === "paused")) {
     throw new RuntimeError(`cannot delete container ${id} that is not stopped: ${status}`, {
@@ -50,6 +50,16 @@ async function openDirectory(root: string, id: string, force: boolean): Promise<
   }
 }
 
+/** A state that cannot be read names nothing to end: with `force` the directory goes, without its hooks. */
+function readForDeletion(directory: string, force: boolean): StateFile | undefined {
+  try {
+    return readStateFile(directory);
+  } catch (error) {
+    if (force) return undefined;
+    throw error;
+  }
+}
+
 /** Removes the container that `directory` holds the lock of, whatever it is doing. Hooks that fail are warned of. */
 export async function removeContainer(
   directory: StateDirectory,
@@ -65,7 +75,7 @@ export async function removeContainer(
   // They run after the container is deleted, so what they are is read before: config.md#poststop.
   const hooks = file.hooks.includes("poststop") ? await import("./state_hooks.ts") : undefined;
   const run = hooks?.poststopHooks({ directory: directory.path, file }, root);
-  directory.remove();
+  await directory.remove();
   run?.((message) => log("warning", message));
 }
 

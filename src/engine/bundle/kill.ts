@@ -2,6 +2,7 @@
 import { ESRCH } from "../../linux/abi/errno.ts";
 import { SIGKILL } from "../../linux/abi/sched.ts";
 import { call, callRaw, SyscallError } from "../../linux/call.ts";
+import { isFrozen } from "../../runtime/cgroup/frozen.ts";
 import { checkId } from "./container_id.ts";
 import { type RuntimeContext, RuntimeError } from "./context.ts";
 import { isAlive } from "./state.ts";
@@ -57,6 +58,7 @@ export function openProcess(file: StateFile): number | undefined {
 /** A frozen process dies only when it is thawed, on version 1. */
 async function thaw({ cgroup }: StateFile): Promise<void> {
   if (cgroup === undefined || cgroup.version !== 1) return;
-  const { isFrozen, thawCgroup } = await import("../../runtime/cgroup/freezer.ts");
-  if (isFrozen(cgroup)) thawCgroup(cgroup);
+  if (!isFrozen(cgroup)) return;
+  const { thawCgroup } = await import("../../runtime/cgroup/freezer.ts");
+  thawCgroup(cgroup);
 }

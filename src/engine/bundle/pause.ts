@@ -1,5 +1,6 @@
 /** `pause` and `resume`: stops every process of a container and lets them go on (runc's commands of these names). */
-import { freezeCgroup, isFrozen, thawCgroup } from "../../runtime/cgroup/freezer.ts";
+import { freezeCgroup, thawCgroup } from "../../runtime/cgroup/freezer.ts";
+import { isFrozen } from "../../runtime/cgroup/frozen.ts";
 import type { CgroupPlace } from "../../runtime/cgroup/place.ts";
 import { checkId } from "./container_id.ts";
 import { type RuntimeContext, RuntimeError } from "./context.ts";
@@ -40,7 +41,7 @@ async function openContainer(id: string, context: RuntimeContext): Promise<Locke
   const directory = stack.use(await StateDirectory.open(context.root, checkId(id)));
   const file = readStateFile(directory.path);
   if (file === undefined) throw new RuntimeError("container does not exist");
-  const status = await statusOf(file, { directory: directory.path, context });
+  const status = statusOf(file, { directory: directory.path, context });
   if (file.cgroup === undefined || file.cgroup.version === 0) {
     throw new RuntimeError("cannot pause or resume container: it has no control group");
   }

@@ -23,8 +23,7 @@ const FIONREAD = 0x541b;
 export async function startContainer(id: string, context: RuntimeContext): Promise<void> {
   using directory = await StateDirectory.open(context.root, checkId(id));
   const file = readStateFile(directory.path);
-  const status =
-    file === undefined ? "stopped" : await statusOf(file, { directory: directory.path, context });
+  const status = file === undefined ? "stopped" : statusOf(file, { directory: directory.path, context });
   if (file === undefined || status !== "created") throw notCreated(status);
   await release(directory.path, file);
   await checkRelease(directory.path, file);
@@ -42,6 +41,7 @@ async function checkRelease(directory: string, file: StateFile): Promise<void> {
 function notCreated(status: Status): RuntimeError {
   if (status === "stopped") return new RuntimeError("cannot start a container that has stopped");
   if (status === "creating") return new RuntimeError("cannot start a container that is being created");
+  if (status === "paused") return new RuntimeError("cannot start a container in the paused state");
   return new RuntimeError("cannot start an already running container");
 }
 

@@ -2,6 +2,7 @@
 
 import { readProcessStat } from "../../linux/process_stat.ts";
 import { exists } from "../../linux/small_file.ts";
+import { isFrozen } from "../../runtime/cgroup/frozen.ts";
 import { checkId } from "./container_id.ts";
 import { type RuntimeContext, RuntimeError } from "./context.ts";
 import { StateDirectory } from "./state_directory.ts";
@@ -33,7 +34,7 @@ export async function readState(id: string, context: RuntimeContext): Promise<Co
     if (!exists(directory)) throw new RuntimeError("container does not exist");
     return unfinished(id, isLocked(id, context) ? "creating" : "stopped");
   }
-  return stateOf(file, await statusOf(file, { directory, context }));
+  return stateOf(file, statusOf(file, { directory, context }));
 }
 
 /** The document for a state file and a status. */
@@ -71,12 +72,12 @@ export interface StatusPlace {
 }
 
 /** What the container's process and files say. */
-export async function statusOf(file: StateFile, { directory, context }: StatusPlace): Promise<Status> {
+export function statusOf(file: StateFile, { directory, context }: StatusPlace): Status {
   if (file.pid === 0) return isLocked(file.id, context) ? "creating" : "stopped";
   if (!isAlive(file)) return "stopped";
   if (file.creating && isLocked(file.id, context)) return "creating";
-  if (exists(`${directory}/exec.fifo`)) return "created";
-  return (await isPaused(file)) ? "paused" : "running";
+  if (file.cgroup !== undefined && isFrozen(file.cgroup)) return "paused";
+  return exists(`${directory}/exec.fifo`) ? "created" : "running";
 }
 
 /** The process of the state file runs: not another one that got its id later, and no zombie. */
@@ -90,10 +91,4 @@ function isLocked(id: string, { root }: RuntimeContext): boolean {
   const directory = StateDirectory.tryOpen(root, id);
   directory?.[Symbol.dispose]();
   return directory === undefined;
-}
-
-async function isPaused({ cgroup }: StateFile): Promise<boolean> {
-  if (cgroup === undefined) return false;
-  const { isFrozen } = await import("../../runtime/cgroup/freezer.ts");
-  return isFrozen(cgroup);
 }

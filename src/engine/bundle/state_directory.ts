@@ -9,7 +9,7 @@
  * Whoever changes the container holds a lock on the directory; the kernel frees it when its holder dies, so a directory
  * that says "creating" and is not locked belongs to nobody.
  */
-import { EAGAIN, EEXIST, ENOENT } from "../../linux/abi/errno.ts";
+import { EAGAIN, EEXIST, ENOENT, ENOTDIR, ENOTEMPTY } from "../../linux/abi/errno.ts";
 import { AT_FDCWD, AT_REMOVEDIR, O_CLOEXEC, O_DIRECTORY, O_RDONLY } from "../../linux/abi/fcntl.ts";
 import { LOCK_EX, LOCK_NB } from "../../linux/abi/file.ts";
 import { call, callRaw, cstr, SyscallError } from "../../linux/call.ts";
@@ -67,7 +67,7 @@ export class StateDirectory implements Disposable {
   /** Undefined when another process has the lock, or has removed the directory before this one got it. */
   static #lock(path: string, operation: number): StateDirectory | undefined {
     const fd = callRaw("openat", AT_FDCWD, cstr(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd === -ENOENT) throw new RuntimeError("container does not exist");
+    if (fd === -ENOENT || fd === -ENOTDIR) throw new RuntimeError("container does not exist");
     if (fd < 0) throw new SyscallError({ name: "open", text: `open("${path}")`, errno: -fd });
     const locked = callRaw("flock", fd, operation);
     // The lock of a removed directory protects nothing: another container may have its name already.
@@ -81,10 +81,14 @@ export class StateDirectory implements Disposable {
   }
 
   /** Removes the directory with its files: the container does not exist any more. */
-  remove(): void {
+  async remove(): Promise<void> {
     for (const name of FILES) callRaw("unlinkat", this.#fd, cstr(name), 0);
     const removed = callRaw("unlinkat", AT_FDCWD, cstr(this.path), AT_REMOVEDIR);
-    if (removed < 0 && removed !== -ENOENT) {
+    // Something that a killed engine has left, or a person.
+    if (removed === -ENOTEMPTY) {
+      const { rmSync } = await import("node:fs");
+      rmSync(this.path, { recursive: true });
+    } else if (removed < 0 && removed !== -ENOENT) {
       throw new SyscallError({ name: "rmdir", text: `rmdir("${this.path}")`, errno: -removed });
     }
   }

@@ -62,13 +62,23 @@ export function readStateFile(directory: string): StateFile | undefined {
   const text = readSmallText(`${directory}/state.json`);
   if (text === undefined) return undefined;
   try {
-    return JSON.parse(text) as StateFile;
+    const value: unknown = JSON.parse(text);
+    if (isStateFile(value)) return value;
+    throw new TypeError("something is missing in it");
   } catch (error) {
     throw new RuntimeError(`cannot read "${directory}/state.json"`, {
       cause: error,
       hint: "Remove the container: bunker oci delete --force ID",
     });
   }
+}
+
+/** What every verb relies on. */
+function isStateFile(value: unknown): value is StateFile {
+  const { pid, hooks, bundle, lateSteps } = (value ?? {}) as Partial<StateFile>;
+  return (
+    Number.isInteger(pid) && typeof bundle === "string" && Array.isArray(hooks) && Array.isArray(lateSteps)
+  );
 }
 
 /** The configuration that the container was created from. @throws {RuntimeError} when it is missing. */

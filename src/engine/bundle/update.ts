@@ -48,7 +48,7 @@ export async function updateContainerRdt(
 async function openRunning(directory: StateDirectory, context: RuntimeContext): Promise<StateFile> {
   const file = readStateFile(directory.path);
   if (file === undefined) throw new RuntimeError("container does not exist");
-  const status = await statusOf(file, { directory: directory.path, context });
+  const status = statusOf(file, { directory: directory.path, context });
   if (status === "stopped") throw new RuntimeError("container not running");
   return file;
 }

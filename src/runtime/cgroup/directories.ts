@@ -3,7 +3,7 @@ import { EEXIST, ENOENT } from "../../linux/abi/errno.ts";
 import { AT_FDCWD } from "../../linux/abi/fcntl.ts";
 import { callRaw, cstr, SyscallError } from "../../linux/call.ts";
 import { CgroupError } from "./cgroup_error.ts";
-import { isFrozen } from "./freezer.ts";
+import { isFrozen } from "./frozen.ts";
 import type { CgroupPlace } from "./place.ts";
 import { processesBelow } from "./processes.ts";
 import { removeDirectories } from "./remove.ts";

@@ -5,6 +5,7 @@
 
 import { CgroupError } from "./cgroup_error.ts";
 import { readControlFile, tryWriteControlFile, writeControlFile } from "./control_file.ts";
+import { freezerFile } from "./frozen.ts";
 import type { CgroupPlace } from "./place.ts";
 
 /** A group freezes within microseconds, unless a process hangs in the kernel: on a dead network file system, say. */
@@ -22,23 +23,15 @@ interface Freezer {
   readonly isDone: () => boolean;
 }
 
-function freezerOf({ version, directories }: CgroupPlace): Freezer | undefined {
-  const directory = directories[version === 2 ? "" : "freezer"];
-  if (directory === undefined) return undefined;
-  if (version === 2) {
-    const isDone = () => /^frozen 1$/m.test(readControlFile(`${directory}/cgroup.events`) ?? "");
-    return { file: `${directory}/cgroup.freeze`, frozen: "1", thawed: "0", isDone };
+function freezerOf(place: CgroupPlace): Freezer | undefined {
+  const file = freezerFile(place);
+  if (file === undefined) return undefined;
+  if (place.version === 2) {
+    const events = `${place.directories[""]}/cgroup.events`;
+    const isDone = () => /^frozen 1$/m.test(readControlFile(events) ?? "");
+    return { file, frozen: "1", thawed: "0", isDone };
   }
-  const file = `${directory}/freezer.state`;
   return { file, frozen: "FROZEN", thawed: "THAWED", isDone: () => readControlFile(file) === "FROZEN\n" };
-}
-
-/** Whether the group is frozen, or about to be: what `pause` has asked for. */
-export function isFrozen(place: CgroupPlace): boolean {
-  const freezer = freezerOf(place);
-  if (freezer === undefined) return false;
-  const state = (readControlFile(freezer.file) ?? "").trim();
-  return state === freezer.frozen || state === "FREEZING";
 }
 
 /**

@@ -7,7 +7,8 @@ import { call, callRaw, SyscallError } from "../../linux/call.ts";
 import { readDirectory, tryOpenat } from "../../linux/file.ts";
 import { CgroupError } from "./cgroup_error.ts";
 import { readControlFile, tryWriteControlFile } from "./control_file.ts";
-import { freezeCgroup, isFrozen, thawCgroup } from "./freezer.ts";
+import { freezeCgroup, thawCgroup } from "./freezer.ts";
+import { isFrozen } from "./frozen.ts";
 import type { CgroupPlace } from "./place.ts";
 
 /** Deepest nesting of groups that is followed; a payload with a hierarchy of its own decides it. */
