@@ -16,13 +16,27 @@ export async function printImages(words: readonly string[], context: EngineConte
   const parsed = await readCommandLine(imagesSpec, words);
   if (parsed === undefined) return 0;
   const format = outputFormatOf(parsed);
-  const { listImages } = await import("../engine/images.ts");
-  const images = (await listImages(context)).filter((image) => isWanted(image, parsed.operands[0]));
+  const all = await listed(parsed, context);
+  const images = all.filter((image) => isWanted(image, parsed.operands[0]));
   if (parsed.flag("quiet")) writeOut(describeIds(images, parsed));
   else if (format === "json") writeOut(`${JSON.stringify(images, undefined, 2)}\n`);
   else if (format === "docker-json") writeOut(describeAsDocker(images, parsed));
-  else writeOut(describeTable(images, parsed));
+  else if (format === "text") writeOut(describeTable(images, parsed));
+  else
+    writeOut(
+      (await import("./template_output.ts")).renderRows(format.template, rowsOf(images, parsed), HEADS),
+    );
   return 0;
+}
+
+async function listed(parsed: ParsedOptions, context: EngineContext): Promise<readonly ImageSummary[]> {
+  const { listImages } = await import("../engine/images.ts");
+  const images = await listImages(context);
+  const filters = parsed.list("filter");
+  if (filters.length === 0) return images;
+  const { parseImageFilters } = await import("../engine/image_filter.ts");
+  const filter = parseImageFilters(filters);
+  return images.filter((image) => filter(image, images));
 }
 
 /** `name` without a tag means every tag; of docker's wildcards there is none. */
@@ -37,10 +51,12 @@ function describeIds(images: readonly ImageSummary[], parsed: ParsedOptions): st
 
 function describeTable(images: readonly ImageSummary[], parsed: ParsedOptions): string {
   const now = new Date();
-  const header = ["REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE"];
+  const digests = parsed.flag("digests");
+  const header = ["REPOSITORY", "TAG", ...(digests ? ["DIGEST"] : []), "IMAGE ID", "CREATED", "SIZE"];
   const rows = images.map((image) => [
     harmless(image.repository),
     harmless(image.tag ?? "<none>"),
+    ...(digests ? [image.digest ?? "<none>"] : []),
     shownId(image, parsed),
     image.created === undefined ? "N/A" : formatAge(image.created, now),
     formatSize(image.sizeBytes),
@@ -48,24 +64,31 @@ function describeTable(images: readonly ImageSummary[], parsed: ParsedOptions): 
   return formatTable([header, ...rows]);
 }
 
-/** One object a line, with docker's names and texts. */
-function describeAsDocker(images: readonly ImageSummary[], parsed: ParsedOptions): string {
+/** Heads of the columns of a template's table. */
+const HEADS = { ID: "IMAGE ID", CreatedSince: "CREATED", CreatedAt: "CREATED AT" };
+
+/** docker's names and texts. */
+function rowsOf(images: readonly ImageSummary[], parsed: ParsedOptions) {
   const now = new Date();
-  const lines = images.map((image) =>
-    JSON.stringify({
-      Containers: "N/A",
-      CreatedAt: image.created?.toISOString() ?? "N/A",
-      CreatedSince: image.created === undefined ? "N/A" : formatAge(image.created, now),
-      Digest: image.digest ?? "<none>",
-      ID: shownId(image, parsed),
-      Repository: image.repository,
-      SharedSize: "N/A",
-      Size: formatSize(image.sizeBytes),
-      Tag: image.tag ?? "<none>",
-      UniqueSize: "N/A",
-    }),
-  );
-  return lines.map((line) => `${line}\n`).join("");
+  return images.map((image) => ({
+    Containers: "N/A",
+    CreatedAt: image.created?.toISOString() ?? "N/A",
+    CreatedSince: image.created === undefined ? "N/A" : formatAge(image.created, now),
+    Digest: image.digest ?? "<none>",
+    ID: shownId(image, parsed),
+    Repository: image.repository,
+    SharedSize: "N/A",
+    Size: formatSize(image.sizeBytes),
+    Tag: image.tag ?? "<none>",
+    UniqueSize: "N/A",
+  }));
+}
+
+/** One object a line. */
+function describeAsDocker(images: readonly ImageSummary[], parsed: ParsedOptions): string {
+  return rowsOf(images, parsed)
+    .map((row) => `${JSON.stringify(row)}\n`)
+    .join("");
 }
 
 function shownId({ id }: ImageSummary, parsed: ParsedOptions): string {

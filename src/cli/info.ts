@@ -5,6 +5,7 @@ import { readCommandLine } from "./command_line.ts";
 import { harmless, writeOut } from "./output.ts";
 import { outputFormatOf } from "./output_format.ts";
 import { infoSpec } from "./specs.ts";
+import type { Value } from "./template/node.ts";
 
 /** Prints the engine's view of this machine. @returns the exit code. */
 export async function printInfo(words: readonly string[], context: EngineContext): Promise<number> {
@@ -13,9 +14,9 @@ export async function printInfo(words: readonly string[], context: EngineContext
   const format = outputFormatOf(parsed);
   const { info } = await import("../engine/info.ts");
   const known = await info(context);
-  writeOut(
-    format === "text" ? describeInfo(known) : `${JSON.stringify(infoAsObject(known), undefined, 2)}\n`,
-  );
+  if (format === "text") writeOut(describeInfo(known));
+  else if (typeof format === "string") writeOut(`${JSON.stringify(infoAsObject(known), undefined, 2)}\n`);
+  else writeOut((await import("./template_output.ts")).renderObject(format.template, infoAsObject(known)));
   return 0;
 }
 
@@ -36,7 +37,7 @@ function describeEntry({ name, value, reason }: InfoEntry): string {
 }
 
 /** Section, then name, then value; a value with a reason becomes `{value, reason}`. */
-export function infoAsObject({ sections }: EngineInfo): Readonly<Record<string, unknown>> {
+export function infoAsObject({ sections }: EngineInfo): Readonly<Record<string, Value>> {
   return Object.fromEntries(
     sections.map(({ title, entries }) => [
       title,

@@ -1,6 +1,6 @@
 /** What the commands tell about themselves: the texts of their help, and their options. */
 import { type CommandSpec, HELP } from "./command_spec.ts";
-import { imageSpec, rmiSpec, tagSpec } from "./image_specs.ts";
+import { FILTER, imageSpec, rmiSpec, tagSpec } from "./image_specs.ts";
 import { FORMAT, JSON_OUTPUT } from "./output_format.ts";
 import { loginSpec, logoutSpec } from "./registry_specs.ts";
 import { runSpec } from "./run_spec.ts";
@@ -32,6 +32,9 @@ export const imagesSpec: CommandSpec = {
   interspersed: true,
   operands: { min: 0, max: 1 },
   options: [
+    { name: "all", alias: "a", kind: "boolean", help: "For scripts: there are no other images to show" },
+    { name: "digests", kind: "boolean", help: "Show digests" },
+    FILTER,
     FORMAT,
     HELP,
     JSON_OUTPUT,
@@ -41,6 +44,8 @@ export const imagesSpec: CommandSpec = {
   examples: [
     { line: "bunker images", does: "List all images" },
     { line: "bunker images alpine", does: "List the tags of one repository" },
+    { line: 'bunker images --format "{{.Repository}}:{{.Tag}}"', does: "List names alone" },
+    { line: "bunker images --filter label=stage=test", does: "List images with a label" },
     { line: "bunker images --json", does: "List all images for a program" },
   ],
 };

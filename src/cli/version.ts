@@ -17,7 +17,10 @@ export async function printVersions(words: readonly string[]): Promise<number> {
   if (parsed === undefined) return 0;
   const platform = `${process.platform}/${process.arch === "x64" ? "amd64" : process.arch}`;
   const versions = { version, bun: Bun.version, platform };
-  if (outputFormatOf(parsed) === "text") {
+  const format = outputFormatOf(parsed);
+  if (typeof format === "object") {
+    writeOut((await import("./template_output.ts")).renderObject(format.template, versions));
+  } else if (format === "text") {
     writeOut(`Version:   ${version}\nBun:       ${Bun.version}\nPlatform:  ${platform}\n`);
   } else {
     writeOut(`${JSON.stringify(versions)}\n`);

@@ -81,6 +81,35 @@ describe("bunker images", () => {
   );
 
   kernelTest(
+    "prints what a template says, and only what filters let through",
+    PULL_NEEDS,
+    async (sandbox) => {
+      await using place = new PullPlace(sandbox, images);
+      for (const name of ["older:1", "newer"]) await place.pull(name);
+      const out = async (...words: string[]): Promise<string> => {
+        const { exitCode, stdout, stderr } = await place.bunker(["images", ...words]);
+        expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+        return stdout;
+      };
+      const tags = (...filters: string[]): Promise<string> =>
+        out("--format", "{{.Tag}}", ...filters.flatMap((filter) => ["--filter", filter]));
+
+      const table = await out("--format", "table {{.ID}}\\t{{upper .Tag}}");
+
+      expect(table).toMatch(/^IMAGE ID +TAG\n[0-9a-f]{12} +LATEST\n[0-9a-f]{12} +1\n$/);
+      expect(await tags()).toBe("latest\n1\n");
+      expect(await tags("reference=*/older")).toBe("1\n");
+      expect(await tags("until=2002-01-01")).toBe("1\n");
+      expect(await tags(`since=${place.name("older:1")}`)).toBe("latest\n");
+      expect(await tags(`before=${idOf(newer).slice(7, 19)}`)).toBe("1\n");
+      expect(await tags("label=none")).toBe("");
+      expect(await tags("dangling=true")).toBe("");
+      expect(await tags("reference=*/older", "reference=*/newer:latest")).toBe("latest\n1\n");
+      expect(await out("--digests")).toContain(older.digest);
+    },
+  );
+
+  kernelTest(
     "shortens names of Docker Hub, and finds them by the short name",
     PULL_NEEDS,
     async (sandbox) => {

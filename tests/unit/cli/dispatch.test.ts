@@ -26,7 +26,6 @@ describe("bunker", () => {
     [["rnu", "alpine"], 1, 'bunker: unknown command: "bunker rnu"\nhint: Did you mean "bunker run"?'],
     [["constructor"], 1, 'bunker: unknown command: "bunker constructor"'],
     [["help", "nothing"], 1, 'bunker: unknown command: "bunker nothing"'],
-    [["images", "--format", "{{.ID}}"], 125, 'bunker: invalid argument "{{.ID}}" for --format'],
   ])("refuses %j with exit code %d", (words, exitCode, message) => {
     const result = bunker(words);
 
