@@ -4,8 +4,7 @@
  *
  *     const bundle = writeBundle(directory, { sh: "id -u", process: { user: { uid: 1, gid: 1 } } });
  */
-import { chmodSync, copyFileSync, linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, copyFileSync, mkdirSync, symlinkSync } from "node:fs";
 import { BUSYBOX } from "./alpine_image.ts";
 
 /** A part of config.json that may hold what no specification knows. */
@@ -96,25 +95,13 @@ function isObject(value: unknown): value is Json {
 
 const DIRECTORIES = ["bin", "dev", "etc", "proc", "sys", "tmp", "srv", "var"];
 
-let template: string | undefined;
-
-/** busybox once for this process, to be linked: copies of 2 MB for each test would take longer than the test. */
-function busybox(): string {
-  if (template !== undefined) return template;
-  if (BUSYBOX === undefined) throw new Error("busybox-static is not installed");
-  const directory = mkdtempSync(`${tmpdir()}/bunker-busybox-`);
-  process.once("exit", () => rmSync(directory, { recursive: true, force: true }));
-  template = `${directory}/busybox`;
-  copyFileSync(BUSYBOX, template);
-  chmodSync(template, 0o755);
-  return template;
-}
-
 /** Makes the root; its owner is this user, whatever the container's mappings are. */
 function writeRoot(root: string): void {
   for (const name of DIRECTORIES) mkdirSync(`${root}/${name}`, { recursive: true });
   chmodSync(`${root}/tmp`, 0o1777);
-  linkSync(busybox(), `${root}/bin/busybox`);
+  if (BUSYBOX === undefined) throw new Error("busybox-static is not installed");
+  copyFileSync(BUSYBOX, `${root}/bin/busybox`);
+  chmodSync(`${root}/bin/busybox`, 0o755);
   for (const applet of APPLETS) symlinkSync("busybox", `${root}/bin/${applet}`);
 }
 
