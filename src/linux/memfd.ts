@@ -2,7 +2,7 @@
  * Memory as a file: memfd_create(2). A program's executable is sealed, so that nothing can write to it, not even
  * through /proc/self/exe from inside the container (CVE-2019-5736); the report page is shared and writable.
  */
-import { EACCES, EINVAL } from "./abi/errno.ts";
+import { EACCES, EINVAL, EOPNOTSUPP } from "./abi/errno.ts";
 import {
   AT_FDCWD,
   F_ADD_SEALS,
@@ -51,10 +51,19 @@ export interface SharedPage extends Pages {
   readonly fd: number;
 }
 
-/** The page of a file, which is made where it is missing; both outlive this process. */
+/**
+ * The page of a file, which is made where it is missing; both outlive this process.
+ * @throws {SyscallError} ENOSPC when there is no room for it.
+ */
 export function openSharedPage(path: string, size: number): SharedPage {
   const fd = call("openat", AT_FDCWD, cstr(path), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600);
-  call("ftruncate", fd, size);
+  // Room that is there beforehand: a page that a full disk cannot give when it is touched is SIGBUS.
+  const allocated = callRaw("fallocate", fd, 0, 0, size);
+  if (allocated === -EOPNOTSUPP) call("ftruncate", fd, size);
+  else if (allocated < 0) {
+    call("close", fd);
+    throw new SyscallError({ name: "fallocate", text: `fallocate("${path}")`, errno: -allocated });
+  }
   return { fd, ...allocatePages(size, fd) };
 }
 

@@ -3,7 +3,7 @@
  * start (measured), which these few functions spare.
  */
 
-import { ENAMETOOLONG, ENOENT, ENOTDIR } from "./abi/errno.ts";
+import { ENAMETOOLONG, ENOENT, ENOSPC, ENOTDIR } from "./abi/errno.ts";
 import {
   AT_FDCWD,
   O_CLOEXEC,
@@ -50,10 +50,20 @@ export function readSmallText(path: string): string | undefined {
 export function writeSmallFile(path: string, content: string | Uint8Array, mode = 0o644): void {
   const fd = call("openat", AT_FDCWD, cstr(path), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
   try {
-    const bytes = typeof content === "string" ? cstr(content).subarray(0, -1) : content;
-    call("write", fd, bytes, bytes.length);
+    writeWhole(fd, typeof content === "string" ? cstr(content).subarray(0, -1) : content, path);
   } finally {
     call("close", fd);
+  }
+}
+
+/** One call, unless a file system that fills up takes a part only: the next call says so. */
+function writeWhole(fd: number, bytes: Uint8Array, path: string): void {
+  for (let at = 0; ; ) {
+    const count = callRaw("write", fd, at === 0 ? bytes : bytes.slice(at), bytes.length - at);
+    if (count < 0) throw new SyscallError({ name: "write", text: `write("${path}")`, errno: -count });
+    at += count;
+    if (at >= bytes.length) return;
+    if (count === 0) throw new SyscallError({ name: "write", text: `write("${path}")`, errno: ENOSPC });
   }
 }
 

@@ -76,8 +76,13 @@ export function keep({ directory, path }: KeptPlace, { head, body }: KeptFile): 
     file.set(body, line.length);
     // A name of its own: another process may be at the same file.
     const temporary = `${path}.${process.pid}`;
-    writeSmallFile(temporary, file, 0o600);
-    callRaw("renameat2", AT_FDCWD, cstr(temporary), AT_FDCWD, cstr(path), 0);
+    try {
+      writeSmallFile(temporary, file, 0o600);
+      callRaw("renameat2", AT_FDCWD, cstr(temporary), AT_FDCWD, cstr(path), 0);
+    } finally {
+      // There only when it could not be written or renamed.
+      callRaw("unlinkat", AT_FDCWD, cstr(temporary), 0);
+    }
   } catch {
     // A full or read-only file system keeps no container from starting that has got so far.
   }
