@@ -1,7 +1,7 @@
 /** `bunker image COMMAND`: docker's longer names of the commands about images, and those that have no other. */
 import type { EngineContext } from "../engine/context.ts";
 import { type GroupMember, runGroup } from "./command_group.ts";
-import { imagePruneSpec, imageSpec, rmiSpec, tagSpec } from "./image_specs.ts";
+import { historySpec, imagePruneSpec, imageSpec, inspectSpec, rmiSpec, tagSpec } from "./image_specs.ts";
 import { imagesSpec, pullSpec } from "./specs.ts";
 
 const members: readonly GroupMember[] = [
@@ -9,6 +9,8 @@ const members: readonly GroupMember[] = [
   { name: "pull", spec: pullSpec, load: async () => (await import("./pull.ts")).pullImage },
   { name: "tag", spec: tagSpec, load: async () => (await import("./tag.ts")).tag },
   { name: "rm", spec: rmiSpec, load: async () => (await import("./rmi.ts")).removeImages },
+  { name: "inspect", spec: inspectSpec, load: async () => (await import("./inspect.ts")).inspect },
+  { name: "history", spec: historySpec, load: async () => (await import("./history.ts")).printHistory },
   { name: "prune", spec: imagePruneSpec, load: async () => (await import("./image_prune.ts")).prune },
 ];
 

@@ -1,6 +1,7 @@
 /** What the commands about local images tell about themselves. */
 import { type CommandSpec, HELP } from "./command_spec.ts";
 import type { OptionSpec } from "./options.ts";
+import { FORMAT, JSON_OUTPUT } from "./output_format.ts";
 
 /** `--filter`, where `-f` means something else. */
 export const FILTER_LONG: OptionSpec = {
@@ -46,6 +47,58 @@ export const rmiSpec: CommandSpec = {
   examples: [
     { line: "bunker rmi alpine", does: "Remove a name, and the image if that was its last one" },
     { line: "bunker rmi -f 28f6e2705743", does: "Remove an image with all its names" },
+  ],
+};
+
+/** `bunker inspect [OPTIONS] IMAGE [IMAGE...]`. */
+export const inspectSpec: CommandSpec = {
+  name: "inspect",
+  description: "Show all that is known about local images",
+  usage: "[OPTIONS] IMAGE [IMAGE...]",
+  interspersed: true,
+  operands: { min: 1, max: Number.POSITIVE_INFINITY },
+  options: [
+    {
+      name: "format",
+      alias: "f",
+      kind: "string",
+      value: "string",
+      help: 'A template, e.g. "{{.Id}}", or "json" for one line',
+    },
+    HELP,
+    { name: "type", kind: "string", value: "string", help: 'Kind of object: "image"' },
+  ],
+  examples: [
+    { line: "bunker inspect alpine", does: "Show an image as docker does" },
+    { line: 'bunker inspect -f "{{json .Config.Env}}" alpine', does: "Show its environment" },
+    {
+      line: "bunker inspect -f '{{range .RootFS.Layers}}{{println .}}{{end}}' alpine",
+      does: "List its layers",
+    },
+  ],
+};
+
+/** `bunker history [OPTIONS] IMAGE`. */
+export const historySpec: CommandSpec = {
+  name: "history",
+  description: "Show the steps that made a local image",
+  usage: "[OPTIONS] IMAGE",
+  interspersed: true,
+  operands: { min: 1, max: 1 },
+  options: [
+    FORMAT,
+    HELP,
+    { name: "human", alias: "H", kind: "boolean", help: "Print sizes with units; --human=false for bytes" },
+    JSON_OUTPUT,
+    { name: "no-trunc", kind: "boolean", help: "Do not shorten IDs and commands" },
+    { name: "quiet", alias: "q", kind: "boolean", help: "Print image IDs only" },
+  ],
+  examples: [
+    { line: "bunker history alpine", does: "Show the steps, newest first" },
+    {
+      line: 'bunker history --format "{{.Size}}: {{.CreatedBy}}" --no-trunc alpine',
+      does: "Show whole commands",
+    },
   ],
 };
 

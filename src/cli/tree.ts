@@ -67,6 +67,10 @@ async function loadExecute({ name }: CommandSpec): Promise<Execute> {
       return (await import("./tag.ts")).tag;
     case "rmi":
       return (await import("./rmi.ts")).removeImages;
+    case "inspect":
+      return (await import("./inspect.ts")).inspect;
+    case "history":
+      return (await import("./history.ts")).printHistory;
     case "image":
       return (await import("./image.ts")).runImageCommand;
     case "info":

@@ -1,0 +1,60 @@
+/** `bunker history`: the steps of an image as docker's table, by a template, or as exact JSON. */
+import type { EngineContext } from "../engine/context.ts";
+import type { HistoryStep } from "../engine/history.ts";
+import { readCommandLine } from "./command_line.ts";
+import { formatAge, formatSize, formatTable } from "./format.ts";
+import { historySpec } from "./image_specs.ts";
+import type { ParsedOptions } from "./options.ts";
+import { harmless, harmlessJson, writeOut } from "./output.ts";
+import { outputFormatOf } from "./output_format.ts";
+
+/** Hexadecimal digits of a short image ID, and characters of a command in the table. */
+const SHORT_ID_LENGTH = 12;
+const COMMAND_LENGTH_MAX = 45;
+
+const HEADS = { ID: "IMAGE", CreatedSince: "CREATED", CreatedAt: "CREATED AT", CreatedBy: "CREATED BY" };
+
+/** Prints the steps of an image. @returns the exit code. */
+export async function printHistory(words: readonly string[], context: EngineContext): Promise<number> {
+  const parsed = await readCommandLine(historySpec, words);
+  if (parsed === undefined) return 0;
+  const format = outputFormatOf(parsed);
+  const { imageHistory } = await import("../engine/history.ts");
+  const steps = await imageHistory(parsed.operands[0] ?? "", context);
+  const rows = steps.map((step) => rowOf(step, parsed));
+  if (parsed.flag("quiet")) writeOut(rows.map(({ ID }) => `${ID}\n`).join(""));
+  else if (format === "json") writeOut(`${harmlessJson(JSON.stringify(steps, undefined, 2))}\n`);
+  else if (format === "docker-json")
+    writeOut(rows.map((row) => `${harmlessJson(JSON.stringify(row))}\n`).join(""));
+  else if (format === "text") writeOut(describeTable(rows));
+  else writeOut((await import("./template_output.ts")).renderRows(format.template, rows, HEADS));
+  return 0;
+}
+
+type HistoryRow = ReturnType<typeof rowOf>;
+
+/** docker's names and texts. */
+function rowOf({ imageId, created, createdBy, comment, sizeBytes }: HistoryStep, parsed: ParsedOptions) {
+  const whole = parsed.flag("no-trunc");
+  const human = parsed.text("human") !== "false";
+  const id = imageId ?? "<missing>";
+  // A command of several lines would break the table.
+  const command = createdBy.replaceAll(/\s+/g, " ").trim();
+  const isLong = !whole && [...command].length > COMMAND_LENGTH_MAX;
+  return {
+    Comment: comment,
+    CreatedAt: created?.toISOString() ?? "N/A",
+    CreatedBy: isLong ? `${[...command].slice(0, COMMAND_LENGTH_MAX - 1).join("")}…` : command,
+    CreatedSince: created === undefined ? "N/A" : formatAge(created, new Date()),
+    ID: whole || imageId === undefined ? id : id.slice(id.indexOf(":") + 1).slice(0, SHORT_ID_LENGTH),
+    Size: human ? formatSize(sizeBytes) : String(sizeBytes),
+  };
+}
+
+function describeTable(rows: readonly HistoryRow[]): string {
+  const header = ["IMAGE", "CREATED", "CREATED BY", "SIZE", "COMMENT"];
+  const lines = rows.map(({ ID, CreatedSince, CreatedBy, Size, Comment }) =>
+    [ID, CreatedSince, CreatedBy, Size, Comment.replaceAll("\n", " ")].map(harmless),
+  );
+  return formatTable([header, ...lines]);
+}

@@ -1,0 +1,44 @@
+/** `bunker inspect`: a list of objects as docker prints it, or a line for each by a template. */
+import type { EngineContext } from "../engine/context.ts";
+import type { ImageInspection } from "../engine/inspect_image.ts";
+import { readCommandLine } from "./command_line.ts";
+import { CommandLineError } from "./command_line_error.ts";
+import { inspectSpec } from "./image_specs.ts";
+import { harmlessJson, writeError, writeOut } from "./output.ts";
+import type { Value } from "./template/node.ts";
+
+/** Exit code when one of the images is not here. */
+const EXIT_MISSING = 1;
+
+/** Prints what is known about images. @returns the exit code. */
+export async function inspect(words: readonly string[], context: EngineContext): Promise<number> {
+  const parsed = await readCommandLine(inspectSpec, words);
+  if (parsed === undefined) return 0;
+  const type = parsed.text("type") ?? "image";
+  if (type !== "image") {
+    throw new CommandLineError(`invalid argument "${type}" for --type: there is "image" only`);
+  }
+  const found: ImageInspection[] = [];
+  const failures: unknown[] = [];
+  const { inspectImage } = await import("../engine/inspect_image.ts");
+  for (const name of parsed.operands) {
+    await inspectImage(name, context).then(
+      (inspection) => found.push(inspection),
+      (error: unknown) => failures.push(error),
+    );
+  }
+  writeOut(await describe(found, parsed.text("format") ?? ""));
+  const { describeError } = await import("./report.ts");
+  for (const failure of failures) writeError(describeError(failure));
+  return failures.length === 0 ? 0 : EXIT_MISSING;
+}
+
+async function describe(found: readonly ImageInspection[], template: string): Promise<string> {
+  if (template === "" || template === "json") {
+    const text = template === "" ? JSON.stringify(found, undefined, 4) : JSON.stringify(found);
+    return `${harmlessJson(text)}\n`;
+  }
+  const { renderRows } = await import("./template_output.ts");
+  // What was made from JSON is nothing else.
+  return renderRows(template, found as unknown as readonly Readonly<Record<string, Value>>[], {});
+}
