@@ -18,6 +18,8 @@ const CODE_FILE_SIZE = 0x1000;
 const CODE_OFFSET = 0x200;
 /** Where the first program is encoded to run. */
 export const FIRST_ADDRESS = 0x411000;
+/** Where it stands in the file. */
+export const FIRST_OFFSET = CODE_FILE_SIZE;
 /** Where a second program is encoded to run; the first goes on to it with a label of this address. */
 export const SECOND_ADDRESS = 0x500000;
 /** Largest first program: what lies between the two addresses. */

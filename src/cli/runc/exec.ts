@@ -4,7 +4,8 @@ import { CommandLineError } from "../command_line_error.ts";
 import { HELP } from "../command_spec.ts";
 import type { OptionSpec, ParsedOptions } from "../options.ts";
 import { type Command, DETACH, HANDOVER, idOf } from "./command.ts";
-import { additionalGids, capabilities, environment, execUser, preservedFds } from "./values.ts";
+import { additionalGids, capabilities, environment, execUser } from "./exec_values.ts";
+import { preservedFds } from "./values.ts";
 
 /** What describes the process; with --process the file does. */
 const PROCESS_OPTIONS: readonly OptionSpec[] = [

@@ -1,5 +1,6 @@
 /** Options before the command, and what they mean to the engine. */
 import type { CgroupManager, RuntimeContext } from "../../engine/bundle/context.ts";
+import { isMachineRoot } from "../../engine/bundle/privilege.ts";
 import { CommandLineError } from "../command_line_error.ts";
 import { HELP } from "../command_spec.ts";
 import type { OptionSpec, ParsedOptions } from "../options.ts";
@@ -44,7 +45,6 @@ export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
  * @throws {CommandLineError} for a value that is none of those allowed.
  */
 export async function contextOf(globals: ParsedOptions, log: RuntimeContext["log"]): Promise<RuntimeContext> {
-  const { isMachineRoot } = await import("../../engine/bundle/privilege.ts");
   const isOrdinary = !isMachineRoot();
   return {
     root: await rootOf(globals.text("root"), isOrdinary),
@@ -82,8 +82,8 @@ const UNTRUTHS = /^(?:0|f|F|false|FALSE|False)$/;
 
 /** Undefined for "auto". */
 function truthOf(text: string): boolean | undefined {
+  if (text === "auto") return undefined;
   if (TRUTHS.test(text)) return true;
   if (UNTRUTHS.test(text)) return false;
-  if (text === "auto") return undefined;
   throw new CommandLineError(`invalid value "${text}" for --rootless: expected true, false or auto`);
 }

@@ -2,7 +2,7 @@
 import { overviewOf, printHelp, renderOverview, stdoutColumns } from "../help_text.ts";
 import { writeOut } from "../output.ts";
 import type { Command } from "./command.ts";
-import { COMMAND_NAMES, findCommand } from "./commands.ts";
+import { commandNames, findCommand } from "./commands.ts";
 import { GLOBAL_OPTIONS } from "./global_options.ts";
 import { unknownCommand } from "./unknown_command.ts";
 
@@ -19,7 +19,7 @@ export async function printRuntimeHelp(program: string, [name]: readonly string[
     const options = command.options.toSorted((a, b) => (a.name < b.name ? -1 : 1));
     return printHelp({ ...command, options }, program);
   }
-  const found = await Promise.all(COMMAND_NAMES.map(findCommand));
+  const found = await Promise.all(commandNames().map(findCommand));
   const commands = found.filter((command): command is Command => command !== undefined);
   const overview = {
     ...overviewOf(commands),

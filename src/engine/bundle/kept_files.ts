@@ -34,7 +34,7 @@ export function readKept(path: string): KeptFile | undefined {
   const end = file?.indexOf(NEWLINE) ?? -1;
   if (file === undefined || end < 0) return undefined;
   const { size, head } = JSON.parse(utf8.decode(file.subarray(0, end))) as Line;
-  const body = file.slice(end + 1);
+  const body = file.subarray(end + 1);
   return body.length === size ? { head, body } : undefined;
 }
 

@@ -65,16 +65,19 @@ export async function startProgram(launch: Launch, made: Made): Promise<StartedB
 }
 
 /** What can wait until the program is on its way: writing things down, and loading what comes next. */
-async function meanwhile(
-  { mode, context }: Launch,
-  { files }: Made,
-  compiled: CompiledBundle,
-): Promise<void> {
+async function meanwhile({ mode, context }: Launch, made: Made, compiled: CompiledBundle): Promise<void> {
   const { lateSteps, listener, warnings } = compiled;
   for (const warning of warnings) context.log("warning", warning);
-  files.write({ entered: true, lateSteps, ...(listener === undefined ? {} : { listener }) });
-  if (!mode.waits) await Promise.all([import("./supervise.ts"), import("./delete.ts")]);
+  made.files.write({ entered: true, lateSteps, ...(listener === undefined ? {} : { listener }) });
+  if (!mode.waits) await loadRest(made.cgroup.place.version);
   compiled.keep?.();
+}
+
+/** What `run` does when the command runs, and when it has ended. */
+async function loadRest(cgroupVersion: number): Promise<void> {
+  await Promise.all([import("./supervise.ts"), import("./delete.ts")]);
+  if (cgroupVersion === 0) return;
+  await Promise.all([import("../../runtime/cgroup/processes.ts"), import("../../runtime/cgroup/remove.ts")]);
 }
 
 /** On version 2 the program starts in its group. */

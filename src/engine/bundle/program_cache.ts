@@ -4,10 +4,10 @@
  * it for images). What differs from container to container, its id and the paths of its control groups, stands in slots;
  * so do arguments and environment, which may be secret: a file is written with its slots empty.
  *
- *     ROOT/~programs/SHA256: { slots, lateSteps, warnings } as JSON of the first line, then the encoded program
+ *     ROOT/~programs/SHA256: { slots, lateSteps, warnings } as JSON of the first line, then the whole executable
  */
 import { cstr } from "../../linux/call.ts";
-import { writeExecutable } from "../../linux/elf.ts";
+import { FIRST_OFFSET, writeExecutable } from "../../linux/elf.ts";
 import type { Executable } from "../../linux/spawn.ts";
 import { type KeptPlace, keep, readKept } from "./kept_files.ts";
 import type { PlannedProgram } from "./plan_program.ts";
@@ -15,7 +15,7 @@ import type { LateStep } from "./state_file.ts";
 
 /** What of a kept program is JSON. */
 interface Head {
-  /** Offset of each slot's text, by its name. */
+  /** Offset of each slot's text in the executable, by its name. */
   readonly slots: ReadonlyArray<readonly [name: string, offset: number]>;
   readonly lateSteps: readonly LateStep[];
   /** What planning it had to warn of. */
@@ -50,15 +50,17 @@ export async function obtainProgram(request: ProgramRequest): Promise<CompiledPr
   const known = place === undefined ? undefined : findProgram(place, texts);
   if (known !== undefined) {
     const stepAt = async (address: number) => (await plan()).encoded.stepAt(address);
-    return { ...known, executable: { file: writeExecutable(known.bytes), stepAt }, keep: undefined };
+    const { file, lateSteps, warnings } = known;
+    return { executable: { file, stepAt }, lateSteps, warnings, keep: undefined };
   }
   const { encoded, lateSteps } = await plan();
-  const { bytes, slots, stepAt } = encoded;
   const { warnings } = request;
-  const head = { slots: [...slots], lateSteps, warnings };
+  const file = writeExecutable(encoded.bytes);
+  const slots = [...encoded.slots].map(([name, offset]) => [name, offset + FIRST_OFFSET] as const);
+  const head = { slots, lateSteps, warnings };
   const keepIt =
-    place === undefined ? undefined : () => keep(place, { head, body: emptied(bytes, head, texts) });
-  return { executable: { file: writeExecutable(bytes), stepAt }, lateSteps, warnings, keep: keepIt };
+    place === undefined ? undefined : () => keep(place, { head, body: emptied(file, head, texts) });
+  return { executable: { file, stepAt: encoded.stepAt }, lateSteps, warnings, keep: keepIt };
 }
 
 type Texts = ProgramRequest["texts"];
@@ -68,12 +70,12 @@ function findProgram({ path }: KeptPlace, texts: Texts) {
   if (file === undefined) return undefined;
   const { slots, lateSteps, warnings } = file.head as Head;
   for (const [name, offset] of slots) file.body.set(cstr(texts.get(name) ?? ""), offset);
-  return { bytes: file.body, lateSteps, warnings };
+  return { file: file.body, lateSteps, warnings };
 }
 
 /** A copy without what is in the slots. */
-function emptied(bytes: Uint8Array, { slots }: Head, texts: Texts): Uint8Array {
-  const empty = bytes.slice();
+function emptied(file: Uint8Array, { slots }: Head, texts: Texts): Uint8Array {
+  const empty = file.slice();
   for (const [name, offset] of slots) empty.fill(0, offset, offset + cstr(texts.get(name) ?? "").length);
   return empty;
 }

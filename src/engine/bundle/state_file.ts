@@ -46,8 +46,13 @@ export interface StateFile {
   readonly hooks: readonly HookKind[];
 }
 
+let foundBootId: string | undefined;
+
 /** Identifies this start of the machine. */
-export const bootId = (): string => readSmallText("/proc/sys/kernel/random/boot_id")?.trim() ?? "";
+export function bootId(): string {
+  foundBootId ??= readSmallText("/proc/sys/kernel/random/boot_id")?.trim() ?? "";
+  return foundBootId;
+}
 
 /** Writes the file, whole or not at all. */
 export function writeState(directory: string, state: StateFile): void {

@@ -42,6 +42,8 @@ describe("src/cli/runc/main.ts", () => {
       "src/cli/runc/log.ts",
       "src/cli/runc/main.ts",
       "src/engine/bundle/context.ts",
+      // Every command asks whether it is root of the machine.
+      "src/engine/bundle/privilege.ts",
       "src/engine/bundle/stream.ts",
     ]);
   });

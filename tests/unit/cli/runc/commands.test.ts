@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { COMMAND_NAMES, findCommand } from "../../../../src/cli/runc/commands.ts";
+import { commandNames, findCommand } from "../../../../src/cli/runc/commands.ts";
 
 describe("findCommand()", () => {
-  test.each(COMMAND_NAMES.map((name) => [name]))(
+  test.each(commandNames().map((name) => [name]))(
     "%s has each option once, help, and examples",
     async (name) => {
       const command = await findCommand(name);
