@@ -1,14 +1,17 @@
 /**
- * Shows a pull on stderr. On a terminal every layer has a line of its own, drawn anew at most ten times a second;
+ * Shows a pull or push on stderr. On a terminal every layer has a line of its own, drawn anew at most ten times a second;
  * the cursor always rests below the last line and is never hidden, so that an end at any moment leaves the terminal
  * as it was. Elsewhere the lines are docker's, one for each step of a layer.
  */
 import { isatty } from "node:tty";
-import type { LayerProgress, LayerState, PullObserver } from "../engine/progress.ts";
+import type { LayerProgress, LayerState, PullObserver, PushObserver } from "../engine/progress.ts";
 import type { PullResult } from "../engine/summary.ts";
 import { harmless, writeError } from "./output.ts";
-import { LayerBoard } from "./progress_board.ts";
+import { describeLayer, LayerBoard } from "./progress_board.ts";
 import type { Screen } from "./screen.ts";
+
+/** States of a layer that is fetched. */
+const PULL_STATES: readonly LayerState[] = ["waiting", "downloading", "extracting", "done"];
 
 /** Milliseconds between two drawings. */
 const REDRAW_MS = 100;
@@ -23,6 +26,41 @@ export interface ProgressOptions {
 
 /** Makes the display that fits stderr. */
 export function openProgress({ implicit, screen = stderrScreen() }: ProgressOptions): PullObserver {
+  const layers = showLayers(screen);
+  return {
+    begin(reference) {
+      if (implicit) screen.write(`Unable to find image "${harmless(reference)}" locally\n`);
+      screen.write(`${describeBegin(harmless(reference))}\n`);
+    },
+    layer: layers.show,
+    end(result) {
+      layers.draw();
+      if (result !== undefined) screen.write(describeEnd(result));
+    },
+  };
+}
+
+/** Makes the display of a push that fits stderr. */
+export function openPushProgress(screen: Screen = stderrScreen()): PushObserver {
+  const layers = showLayers(screen);
+  return {
+    begin: (repository) => screen.write(`The push refers to repository [${harmless(repository)}]\n`),
+    layer: layers.show,
+    end(results) {
+      layers.draw();
+      for (const { tag, digest, sizeBytes } of results)
+        screen.write(`${harmless(tag)}: digest: ${harmless(digest)} size: ${sizeBytes}\n`);
+    },
+  };
+}
+
+interface LayerDisplay {
+  readonly show: (progress: LayerProgress) => void;
+  /** Shows the latest states at once. */
+  readonly draw: () => void;
+}
+
+function showLayers(screen: Screen): LayerDisplay {
   const board = screen.isTerminal ? new LayerBoard(screen) : undefined;
   const seen = new Map<string, LayerState>();
   let drawnAt = Number.NEGATIVE_INFINITY;
@@ -33,28 +71,19 @@ export function openProgress({ implicit, screen = stderrScreen() }: ProgressOpti
     drawnAt = performance.now();
     board?.draw();
   };
-  return {
-    begin(reference) {
-      if (implicit) screen.write(`Unable to find image "${harmless(reference)}" locally\n`);
-      screen.write(`${describeBegin(harmless(reference))}\n`);
-    },
-    layer(progress) {
-      if (board === undefined) {
-        for (const line of plainLines(progress, seen.get(progress.layer))) screen.write(`${line}\n`);
-        seen.set(progress.layer, progress.state);
-        return;
-      }
-      board.update(progress);
-      const restMs = drawnAt + REDRAW_MS - performance.now();
-      if (restMs <= 0) draw();
-      // Drawn even when nothing follows: a download that stalls must show how far it came.
-      else timer ??= setTimeout(draw, restMs);
-    },
-    end(result) {
-      draw();
-      if (result !== undefined) screen.write(describeEnd(result));
-    },
+  const show = (progress: LayerProgress): void => {
+    if (board === undefined) {
+      for (const line of plainLines(progress, seen.get(progress.layer))) screen.write(`${line}\n`);
+      seen.set(progress.layer, progress.state);
+      return;
+    }
+    board.update(progress);
+    const restMs = drawnAt + REDRAW_MS - performance.now();
+    if (restMs <= 0) draw();
+    // Drawn even when nothing follows: a download that stalls must show how far it came.
+    else timer ??= setTimeout(draw, restMs);
   };
+  return { show, draw };
 }
 
 /** `latest: Pulling from library/alpine`, as docker says it; the registry's name only when it is not Docker Hub. */
@@ -84,7 +113,7 @@ function plainLines(progress: LayerProgress, before: LayerState | undefined): re
   const { layer, state } = progress;
   if (state === before) return [];
   const name = harmless(layer);
-  const first = before === undefined && state !== "exists" ? [`${name}: Pulling fs layer`] : [];
+  const first = before === undefined && PULL_STATES.includes(state) ? [`${name}: Pulling fs layer`] : [];
   switch (state) {
     case "waiting":
     case "downloading":
@@ -99,6 +128,13 @@ function plainLines(progress: LayerProgress, before: LayerState | undefined): re
       ];
     case "exists":
       return [`${name}: Already exists`];
+    case "uploading":
+      return [];
+    case "preparing":
+    case "pushed":
+    case "mounted":
+    case "exists there":
+      return [describeLayer(progress)];
   }
 }
 

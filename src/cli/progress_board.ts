@@ -1,5 +1,5 @@
-/** The lines of a pull on a terminal: one for each layer, written over one another. */
-import type { LayerProgress } from "../engine/progress.ts";
+/** The lines of a pull or push on a terminal: one for each layer, written over one another. */
+import type { LayerProgress, LayerState } from "../engine/progress.ts";
 import { formatSize } from "./format.ts";
 import { harmless } from "./output.ts";
 import type { Screen } from "./screen.ts";
@@ -8,6 +8,9 @@ import type { Screen } from "./screen.ts";
 const BAR_CELLS = 20;
 /** Lines that stay free: the cursor's own, and the one of the layers that have none. */
 const ROWS_FREE = 2;
+
+/** States after which nothing comes. */
+const SETTLED: readonly LayerState[] = ["done", "exists", "pushed", "mounted", "exists there"];
 
 const ERASE_LINE = "\u001b[2K";
 
@@ -43,14 +46,14 @@ export class LayerBoard {
   #lines(max: number): string[] {
     const layers = [...this.#layers.values()];
     if (layers.length <= max) return layers.map(describeLayer);
-    const moving = layers.filter(({ state }) => state !== "done" && state !== "exists").slice(0, max);
+    const moving = layers.filter(({ state }) => !SETTLED.includes(state)).slice(0, max);
     const left = layers.length - moving.length;
     return [...moving.map(describeLayer), `and ${left} more`];
   }
 }
 
 /** `3c5eee1a0b2d: Downloading [=====>      ]  1.2MB/3.4MB`. */
-export function describeLayer({ layer, state, current, total }: LayerProgress): string {
+export function describeLayer({ layer, state, current, total, from = "" }: LayerProgress): string {
   const name = harmless(layer);
   switch (state) {
     case "waiting":
@@ -63,6 +66,16 @@ export function describeLayer({ layer, state, current, total }: LayerProgress): 
       return `${name}: Pull complete`;
     case "exists":
       return `${name}: Already exists`;
+    case "preparing":
+      return `${name}: Preparing`;
+    case "uploading":
+      return `${name}: Pushing ${bar(current, total)}`;
+    case "pushed":
+      return `${name}: Pushed`;
+    case "mounted":
+      return `${name}: Mounted from ${harmless(from)}`;
+    case "exists there":
+      return `${name}: Layer already exists`;
   }
 }
 

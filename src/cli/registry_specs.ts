@@ -1,5 +1,23 @@
-/** What `login` and `logout` tell about themselves. */
+/** What `push`, `login` and `logout` tell about themselves. */
 import { type CommandSpec, HELP } from "./command_spec.ts";
+
+/** `bunker push [OPTIONS] NAME[:TAG]`. */
+export const pushSpec: CommandSpec = {
+  name: "push",
+  description: "Upload an image to a registry",
+  usage: "[OPTIONS] NAME[:TAG]",
+  interspersed: true,
+  operands: { min: 1, max: 1 },
+  options: [
+    { name: "all-tags", alias: "a", kind: "boolean", help: "Push every tag of the repository that is here" },
+    HELP,
+    { name: "quiet", alias: "q", kind: "boolean", help: "Suppress the progress, print the reference only" },
+  ],
+  examples: [
+    { line: "bunker push registry.example/tools/build:7", does: "Push one image" },
+    { line: "bunker push -a localhost:5000/tools/build", does: "Push all tags of a repository" },
+  ],
+};
 
 /** `bunker login [OPTIONS] [SERVER]`. */
 export const loginSpec: CommandSpec = {

@@ -2,7 +2,7 @@
 import { type CommandSpec, HELP } from "./command_spec.ts";
 import { FILTER, historySpec, imageSpec, inspectSpec, rmiSpec, tagSpec } from "./image_specs.ts";
 import { FORMAT, JSON_OUTPUT } from "./output_format.ts";
-import { loginSpec, logoutSpec } from "./registry_specs.ts";
+import { loginSpec, logoutSpec, pushSpec } from "./registry_specs.ts";
 import { runSpec } from "./run_spec.ts";
 
 /** `bunker pull [OPTIONS] NAME[:TAG|@DIGEST]`. */
@@ -108,6 +108,7 @@ export const helpSpec: CommandSpec = {
 export const COMMANDS: readonly CommandSpec[] = [
   runSpec,
   pullSpec,
+  pushSpec,
   loginSpec,
   logoutSpec,
   imagesSpec,

@@ -57,6 +57,8 @@ async function loadExecute({ name }: CommandSpec): Promise<Execute> {
       return (await import("./run.ts")).runContainer;
     case "pull":
       return (await import("./pull.ts")).pullImage;
+    case "push":
+      return (await import("./push.ts")).pushImage;
     case "login":
       return (await import("./login.ts")).logIn;
     case "logout":

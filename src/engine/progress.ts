@@ -1,9 +1,19 @@
-/** What a pull tells while it goes on. Plain data, so that a display, a log and a socket can all take it. */
+/** What a pull or a push tells while it goes on. Plain data, so that a display, a log and a socket can all take it. */
 
-import type { PullResult } from "./summary.ts";
+import type { PullResult, PushResult } from "./summary.ts";
 
-/** State of one layer. `exists`: it was here before. */
-export type LayerState = "waiting" | "downloading" | "extracting" | "done" | "exists";
+/** State of one layer of a pull; `exists`: it was here before. Of a push: `exists there`, in the registry. */
+export type LayerState =
+  | "waiting"
+  | "downloading"
+  | "extracting"
+  | "done"
+  | "exists"
+  | "preparing"
+  | "uploading"
+  | "pushed"
+  | "mounted"
+  | "exists there";
 
 /** One step of one layer. */
 export interface LayerProgress {
@@ -14,6 +24,8 @@ export interface LayerProgress {
   readonly current: number;
   /** Bytes of the compressed layer; 0 when unknown. */
   readonly total: number;
+  /** The repository that a layer was mounted from. */
+  readonly from?: string | undefined;
 }
 
 /** Hears about one pull, from its begin to its end. */
@@ -24,4 +36,14 @@ export interface PullObserver {
   layer(progress: LayerProgress): void;
   /** The pull is over; `result` is undefined when it failed. */
   end(result: PullResult | undefined): void;
+}
+
+/** Hears about one push, from its begin to its end. */
+export interface PushObserver {
+  /** The push begins; `repository` is complete (`docker.io/library/alpine`). */
+  begin(repository: string): void;
+  /** A layer went on; layers come in the order of the image at first. */
+  layer(progress: LayerProgress): void;
+  /** The push is over; `results` are what succeeded. */
+  end(results: readonly PushResult[]): void;
 }

@@ -9,6 +9,18 @@ export interface PullResult {
   readonly status: "downloaded" | "up-to-date";
 }
 
+/** What a push has brought under one tag. */
+export interface PushResult {
+  /** Complete reference, e.g. `docker.io/library/alpine:latest`. */
+  readonly reference: string;
+  /** Its tag, or its digest. */
+  readonly tag: string;
+  /** `sha256:<64 hex>` of the manifest. */
+  readonly digest: string;
+  /** Bytes of the manifest. */
+  readonly sizeBytes: number;
+}
+
 /** One name of one local image. */
 export interface ImageSummary {
   /** `sha256:<64 hex>` of the image's configuration. */

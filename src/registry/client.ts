@@ -12,7 +12,7 @@ import { choosePlatform, formatPlatform, hostPlatform, type Platform } from "../
 import { DEFAULT_TAG, formatReference, type Reference } from "../oci/reference.ts";
 import { type BlobRequest, type BlobSource, openBlob } from "./blob.ts";
 import type { CredentialStore } from "./credentials.ts";
-import { endpointsOf } from "./endpoint.ts";
+import { type Endpoint, endpointsOf } from "./endpoint.ts";
 import { DEFAULT_TIMEOUTS, type Exchange, type Timeouts } from "./exchange.ts";
 import type { RegistriesConfig } from "./registries_config.ts";
 import { mostTelling, RegistryError } from "./registry_error.ts";
@@ -188,19 +188,24 @@ export class RegistryClient {
   #sourcesOf(registry: string): readonly Source[] {
     const known = this.#sources.get(registry);
     if (known !== undefined) return known;
-    const { registries, credentials = {}, retry, timeouts } = this.#options;
-    const sources = endpointsOf(registry, registries).map((endpoint): Source => {
-      const settings: AccessSettings = {
-        endpoint,
-        credentials: Object.hasOwn(credentials, endpoint.name) ? credentials[endpoint.name] : undefined,
-        retry: { ...DEFAULT_RETRY, ...retry },
-        timeouts: { ...DEFAULT_TIMEOUTS, ...timeouts },
-      };
+    const sources = endpointsOf(registry, this.#options.registries).map((endpoint): Source => {
+      const settings = accessSettings(endpoint, this.#options);
       return { settings, session: new Session(settings) };
     });
     this.#sources.set(registry, sources);
     return sources;
   }
+}
+
+/** How an endpoint is spoken to by a client with these options. */
+export function accessSettings(endpoint: Endpoint, options: RegistryClientOptions): AccessSettings {
+  const { credentials = {}, retry, timeouts } = options;
+  return {
+    endpoint,
+    credentials: Object.hasOwn(credentials, endpoint.name) ? credentials[endpoint.name] : undefined,
+    retry: { ...DEFAULT_RETRY, ...retry },
+    timeouts: { ...DEFAULT_TIMEOUTS, ...timeouts },
+  };
 }
 
 /** Goes from the reference through indices to the manifest of the platform. */

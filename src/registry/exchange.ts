@@ -21,14 +21,20 @@ export interface Timeouts {
 /** The limits for a person who waits. */
 export const DEFAULT_TIMEOUTS: Timeouts = { connectMs: 5000, responseMs: 30_000, stallMs: 30_000 };
 
+/** A body that is read while it is sent; opened anew for each time that it is. */
+export interface UploadBody {
+  readonly sizeBytes: number;
+  open(): ReadableStream<Uint8Array>;
+}
+
 /** One request, to one URL. */
 export interface HttpRequest {
-  readonly method: "GET" | "HEAD" | "POST";
+  readonly method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH";
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   /** `blob`: the body's bytes exactly as sent. `api`: decoded according to Content-Encoding. */
   readonly kind: "api" | "blob";
-  readonly body?: string;
+  readonly body?: string | Uint8Array | UploadBody | undefined;
   readonly timeouts?: Timeouts;
   readonly signal?: AbortSignal | undefined;
 }
@@ -126,7 +132,7 @@ export async function send(request: HttpRequest): Promise<Exchange> {
   const timer = setTimeout(() => controller.abort(silent(request.url, responseMs)), responseMs);
   const watch = watchConnection(request.url, { connectMs, onDead: (error) => controller.abort(error) });
   try {
-    const response = await start(request, controller);
+    const response = await start(request, controller, () => timer.refresh());
     return new Exchange(request, response, controller);
   } catch (error) {
     throw abortReason(request, controller) ?? networkError(error, request.url);
@@ -136,17 +142,27 @@ export async function send(request: HttpRequest): Promise<Exchange> {
   }
 }
 
-async function start(request: HttpRequest, controller: AbortController): Promise<Response> {
+async function start(
+  request: HttpRequest,
+  controller: AbortController,
+  onProgress: () => void,
+): Promise<Response> {
   const own = controller.signal;
+  const body = bodyOf(request, onProgress);
   const init = {
     method: request.method,
-    headers: { "User-Agent": USER_AGENT, "Accept-Encoding": "identity", ...request.headers },
+    headers: {
+      "User-Agent": USER_AGENT,
+      "Accept-Encoding": "identity",
+      ...request.headers,
+      ...body?.headers,
+    },
     redirect: "manual",
     signal: request.signal === undefined ? own : AbortSignal.any([own, request.signal]),
     // NODE_TLS_REJECT_UNAUTHORIZED=0 would switch verification off; BUN_CONFIG_VERBOSE_FETCH would print tokens.
     tls: { rejectUnauthorized: true },
     verbose: false,
-    ...(request.body === undefined ? {} : { body: request.body }),
+    ...(body === undefined ? {} : { body: body.content }),
     // Bun sends even 127.0.0.1 through $http_proxy: `false` is the one value that stops it.
     ...(isLoopback(request.url) ? { proxy: false } : {}),
   } as const;
@@ -158,6 +174,31 @@ async function start(request: HttpRequest, controller: AbortController): Promise
     request.url.href,
     options as Parameters<typeof ofetch.raw>[1] & { responseType: "stream" },
   );
+}
+
+interface SentBody {
+  readonly content: string | Uint8Array | ReadableStream<Uint8Array>;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** With a length, since some registries take no body without; each piece that leaves says that the peer is alive. */
+function bodyOf({ body }: HttpRequest, onProgress: () => void): SentBody | undefined {
+  if (body === undefined) return undefined;
+  if (typeof body === "string" || body instanceof Uint8Array) return { content: body, headers: {} };
+  const reader = body.open().getReader();
+  const content = new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        onProgress();
+        const { done, value } = await reader.read();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      },
+      cancel: (reason) => reader.cancel(reason),
+    },
+    { highWaterMark: 0 },
+  );
+  return { content, headers: { "Content-Length": String(body.sizeBytes) } };
 }
 
 /** The caller's own abort, or one of our time limits; undefined when neither ended the request. */

@@ -9,6 +9,8 @@ import { delay, isRetryableStatus, parseRetryAfter, RetryBudget, type RetryPolic
 
 const REDIRECT_COUNT_MAX = 10;
 const REDIRECT_STATUSES: readonly number[] = [301, 302, 303, 307, 308];
+/** Those that leave method and body as they are. */
+const EXACT_REDIRECT_STATUSES: readonly number[] = [307, 308];
 
 /** A request, and how often it may be repeated. */
 export interface RepeatableRequest extends HttpRequest {
@@ -39,12 +41,12 @@ export async function sendRepeatedly(request: RepeatableRequest): Promise<Exchan
   }
 }
 
-/** Sends a request and follows its redirects; POST is never redirected. */
+/** Sends a request and follows its redirects; POST is never redirected, and what has a body only as it is. */
 export async function follow(request: HttpRequest): Promise<Exchange> {
   let { url, headers } = request;
   for (let hop = 0; hop <= REDIRECT_COUNT_MAX; hop++) {
     const exchange = await send({ ...request, url, headers });
-    if (request.method === "POST" || !REDIRECT_STATUSES.includes(exchange.status)) return exchange;
+    if (!isRedirect(request, exchange.status)) return exchange;
     const target = redirectTarget(exchange);
     await exchange.discard();
     if (target.origin !== url.origin) headers = withoutAuthorization(headers);
@@ -56,6 +58,12 @@ export async function follow(request: HttpRequest): Promise<Exchange> {
       code: "REGISTRY_PROTOCOL",
     },
   );
+}
+
+function isRedirect({ method }: HttpRequest, status: number): boolean {
+  if (method === "POST") return false;
+  const reads = method === "GET" || method === "HEAD";
+  return (reads ? REDIRECT_STATUSES : EXACT_REDIRECT_STATUSES).includes(status);
 }
 
 type Outcome =

@@ -33,6 +33,8 @@ export interface RegistryErrorDetails extends ErrorDetails {
   readonly serverCode?: string;
   /** Whether the same request may succeed later. */
   readonly retryable?: boolean;
+  /** Milliseconds that the registry asks to wait before. */
+  readonly retryAfterMs?: number | undefined;
 }
 
 const QUOTED_LENGTH_MAX = 200;
@@ -43,6 +45,7 @@ export class RegistryError extends BunkerError {
   readonly status: number | undefined;
   readonly serverCode: string | undefined;
   readonly retryable: boolean;
+  readonly retryAfterMs: number | undefined;
 
   constructor(message: string, details: RegistryErrorDetails) {
     super(message, details);
@@ -50,6 +53,7 @@ export class RegistryError extends BunkerError {
     this.status = details.status;
     this.serverCode = details.serverCode;
     this.retryable = details.retryable ?? false;
+    this.retryAfterMs = details.retryAfterMs;
   }
 }
 

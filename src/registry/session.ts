@@ -4,8 +4,9 @@
  */
 import { chooseChallenge, parseChallenges } from "./challenge.ts";
 import { contentUrl, type Endpoint } from "./endpoint.ts";
-import type { Exchange } from "./exchange.ts";
+import type { Exchange, HttpRequest } from "./exchange.ts";
 import { sendRepeatedly } from "./follow.ts";
+import type { RegistryError } from "./registry_error.ts";
 import { type Asked, statusError } from "./status_error.ts";
 import { Access, type AccessSettings } from "./token.ts";
 
@@ -15,7 +16,14 @@ export interface ContentRequest {
   readonly kind: "manifests" | "blobs";
   /** Tag or digest. */
   readonly name: string;
-  readonly method?: "GET" | "HEAD";
+  readonly method?: HttpRequest["method"];
+  /** Where the registry wants an upload, instead of the place that the fields above name. */
+  readonly target?: URL;
+  readonly body?: HttpRequest["body"];
+  /** [to pull from the repository] */
+  readonly scope?: string;
+  /** Leave a failure to the caller, who knows how to go on [false]. */
+  readonly once?: boolean;
   readonly headers?: Readonly<Record<string, string>>;
   /** For messages, e.g. `image "docker.io/library/alpine:latest"`. */
   readonly what: string;
@@ -50,7 +58,7 @@ export class Session {
    * @throws {RegistryError} when no reply comes or no token can be had
    */
   async request(request: ContentRequest): Promise<Exchange> {
-    const scope = pullScope(request.repository);
+    const scope = request.scope ?? pullScope(request.repository);
     const header = await this.#access.header(scope, request.signal);
     const exchange = await this.#send(request, header);
     if (exchange.status !== 401 || exchange.url.origin !== new URL(this.endpoint.baseUrl).origin)
@@ -64,27 +72,31 @@ export class Session {
   }
 
   /** The error that a reply without success stands for. */
-  async errorOf(exchange: Exchange, what: string): Promise<Error> {
-    return statusError(exchange, this.#asked(what));
+  async errorOf(exchange: Exchange, what: string, verb: Asked["verb"] = "pull"): Promise<RegistryError> {
+    return statusError(exchange, { ...this.#asked(what), verb });
   }
 
   async #send(request: ContentRequest, authorization: string | undefined): Promise<Exchange> {
     const { retry, timeouts } = this.#settings;
+    const url = request.target ?? contentUrl(this.endpoint, request);
+    // An upload may lie with another host, which must not see a token.
+    const isOwn = url.origin === new URL(this.endpoint.baseUrl).origin;
     return sendRepeatedly({
       method: request.method ?? "GET",
-      url: contentUrl(this.endpoint, request),
+      url,
       headers: {
         ...request.headers,
-        ...(authorization === undefined ? {} : { Authorization: authorization }),
+        ...(authorization === undefined || !isOwn ? {} : { Authorization: authorization }),
       },
+      body: request.body,
       kind: request.kind === "blobs" ? "blob" : "api",
-      retry,
+      retry: request.once === true ? { ...retry, attemptCountMax: 1 } : retry,
       timeouts,
       signal: request.signal,
     });
   }
 
-  #asked(what: string): Asked {
+  #asked(what: string): Omit<Asked, "verb"> {
     return { what, registry: this.endpoint.name, hasCredentials: this.#settings.credentials !== undefined };
   }
 }

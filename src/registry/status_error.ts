@@ -11,6 +11,7 @@ export interface Asked {
   /** Name of the endpoint. */
   readonly registry: string;
   readonly hasCredentials: boolean;
+  readonly verb: "pull" | "push";
 }
 
 interface Verdict {
@@ -22,15 +23,20 @@ interface Verdict {
 const ERROR_BODY_BYTES_MAX = 64 * 1024;
 const LOGIN_HINT = "Check the spelling; for a private image log in first: bunker login.";
 
+const PUSH_HINT = "Check the name, which begins with yours at many registries, and log in: bunker login.";
+
 /** Reads the reply's body and makes the error of it. */
 export async function statusError(exchange: Exchange, asked: Asked): Promise<RegistryError> {
   const server = await serverError(exchange);
-  const verdict = judge(exchange, asked, server.code);
+  const verdict =
+    (asked.verb === "push" ? judgePush(exchange, asked, server.code) : undefined) ??
+    judge(exchange, asked, server.code);
   const said = server.message === undefined ? "" : ` (the registry says ${quoteForeign(server.message)})`;
-  return new RegistryError(`Cannot pull ${asked.what}: ${verdict.state}${said}`, {
+  return new RegistryError(`Cannot ${asked.verb} ${asked.what}: ${verdict.state}${said}`, {
     code: verdict.code,
     status: exchange.status,
     retryable: exchange.status === 429 || exchange.status >= 500,
+    retryAfterMs: parseRetryAfter(exchange.header("retry-after")),
     ...(server.code === undefined ? {} : { serverCode: server.code }),
     ...(verdict.hint === undefined ? {} : { hint: verdict.hint }),
   });
@@ -63,6 +69,23 @@ function judge(
     default:
       return { code: "REGISTRY_FAILED", state: `"${registry}" replies with status ${exchange.status}` };
   }
+}
+
+/** What means something else when one wants to write; undefined for all else. */
+function judgePush(
+  { status }: Exchange,
+  { registry, hasCredentials }: Asked,
+  serverCode: string | undefined,
+): Verdict | undefined {
+  if (serverCode === "DIGEST_INVALID")
+    return { code: "CONTENT_MISMATCH", state: `"${registry}" got bytes that are not what their digest says` };
+  if (status === 401 && !hasCredentials)
+    return { code: "REGISTRY_UNAUTHORIZED", state: `"${registry}" wants a login`, hint: PUSH_HINT };
+  if (status === 403)
+    return { code: "REGISTRY_DENIED", state: `"${registry}" denies access`, hint: PUSH_HINT };
+  if (status === 404 || status === 405)
+    return { code: "REGISTRY_FAILED", state: `"${registry}" has no such repository, or takes no images` };
+  return undefined;
 }
 
 function missing(registry: string, serverCode: string | undefined): string {

@@ -124,7 +124,8 @@ export class Access {
   async #fetchToken(challenge: BearerChallenge, scope: string, signal?: AbortSignal): Promise<string> {
     const realm = this.#checkedRealm(challenge.realm);
     const { credentials, retry, timeouts } = this.#settings;
-    const asked = challenge.scope ?? scope;
+    // A challenge names what the one request lacks; a push wants one token for all of its requests.
+    const asked = scope.includes("push") ? scope : (challenge.scope ?? scope);
     const common = { kind: "api", retry, timeouts, signal } as const;
     const exchange =
       credentials?.type === "identity"
@@ -190,7 +191,7 @@ function tokenRequest(
   const url = new URL(realm);
   if (challenge.service !== undefined) url.searchParams.set("service", challenge.service);
   // Without a scope the token only proves who one is: that is all a login wants.
-  if (scope !== "") url.searchParams.set("scope", scope);
+  for (const each of scope.split(" ")) if (each !== "") url.searchParams.append("scope", each);
   if (offline) {
     url.searchParams.set("offline_token", "true");
     url.searchParams.set("client_id", CLIENT_ID);

@@ -1,8 +1,9 @@
 /**
  * A registry on loopback that serves images built in memory, with Docker Hub's token flow and with faults on demand: any
  * reply can be replaced or damaged. It records every request, so that a test can say what was asked, how often and with
- * which credentials. Pulling only (distribution-spec, spec.md#pull).
+ * which credentials (distribution-spec, spec.md#pull; fake_uploads.ts has the push).
  */
+import { Uploads } from "./fake_uploads.ts";
 import type { BuiltDocument } from "./image_builder.ts";
 import { TokenAuth, type TokenAuthOptions } from "./registry_auth.ts";
 import type { Fault } from "./registry_faults.ts";
@@ -14,6 +15,8 @@ export interface RegistryOptions {
   readonly auth?: TokenAuthOptions;
   /** Whether blobs are redirected to a second origin, as Hub does to its CDN [false]. */
   readonly blobRedirects?: boolean;
+  /** Whether uploads go to a second origin, where no token may be seen [false]. */
+  readonly uploadRedirects?: boolean;
   /** [a free one] */
   readonly port?: number;
   readonly tls?: { readonly key: string; readonly cert: string };
@@ -41,6 +44,8 @@ export interface FakeRegistry extends AsyncDisposable {
   readonly requests: readonly RecordedRequest[];
   /** Number of requests whose `METHOD path` matches. */
   count(pattern: RegExp): number;
+  /** What a repository holds; undefined when there is none. */
+  content(repository: string): Content | undefined;
   /** Adds an image under `repository:tag`. */
   add(name: string, document: BuiltDocument): void;
   /** Installs faults; the first that matches a request decides. */
@@ -50,7 +55,8 @@ export interface FakeRegistry extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-interface Content {
+/** What a repository holds. */
+export interface Content {
   readonly tags: Map<string, string>;
   readonly manifests: Map<string, { readonly mediaType: string; readonly bytes: Uint8Array }>;
   readonly blobs: Map<string, Uint8Array>;
@@ -64,15 +70,19 @@ export function serveRegistry(options: RegistryOptions = {}): FakeRegistry {
   const requests: RecordedRequest[] = [];
   const faults: Fault[] = [];
   const auth = new TokenAuth(options.auth ?? { type: "none" });
+  const uploads = new Uploads(repositories);
 
   const handle = async (server: RecordedRequest["server"], request: Request): Promise<Response> => {
     const record = await recordOf(server, request);
     requests.push(record);
     const next = async (): Promise<Response> => {
-      if (server === "cdn") return serveCdn(request, repositories);
+      if (server === "cdn")
+        return (await uploads.handle(withoutToken(request), "")) ?? serveCdn(request, repositories);
       const reply = auth.handle(request, record.body, [...repositories.keys()]);
+      const origin = options.uploadRedirects === true ? cdn.url.origin : "";
       return (
         reply ??
+        (await uploads.handle(request, origin)) ??
         serveContent(request, repositories, options.blobRedirects === true ? cdn.url.origin : undefined)
       );
     };
@@ -100,6 +110,7 @@ export function serveRegistry(options: RegistryOptions = {}): FakeRegistry {
     auth,
     requests,
     count: (pattern) => requests.filter(({ method, path }) => pattern.test(`${method} ${path}`)).length,
+    content: (repository) => repositories.get(repository),
     add: (name, document) => addImage(repositories, name, document),
     break: (...added) => void faults.push(...added),
     reset: () => {
@@ -114,6 +125,11 @@ export function serveRegistry(options: RegistryOptions = {}): FakeRegistry {
   auth.realm ??= `${registry.url.origin}/token`;
   for (const [name, document] of Object.entries(options.images ?? {})) fake.add(name, document);
   return fake;
+}
+
+function withoutToken(request: Request): Request {
+  if (request.headers.has("authorization")) throw new Error("a token came to another host");
+  return request;
 }
 
 function addImage(repositories: Map<string, Content>, name: string, document: BuiltDocument): void {

@@ -61,10 +61,12 @@ export class TokenAuth {
     if (hasCredentials && user === undefined) {
       return Response.json({ details: "incorrect username or password" }, { status: 401 });
     }
-    const asked = query.getAll("scope").flatMap((scope) => /^repository:(.+):pull/.exec(scope)?.[1] ?? []);
-    const open = asked.filter(
-      (each) => repositories.includes(each) && (user !== undefined || !this.#isPrivate(each)),
-    );
+    const open = query.getAll("scope").flatMap((scope) => {
+      const [, name = "", actions = ""] = /^repository:(.+):([a-z,]+)$/.exec(scope) ?? [];
+      const mayPull = repositories.includes(name) && (user !== undefined || !this.#isPrivate(name));
+      // A push makes the repository.
+      return mayPull || (user !== undefined && actions.includes("push")) ? [name] : [];
+    });
     const token = crypto.randomUUID();
     this.#grants.set(token, { repositories: open, isValid: true });
     const { expiresInSeconds = 300, tokenField = "token" } = this.#options;
