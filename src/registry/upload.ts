@@ -57,9 +57,10 @@ export async function uploadBlob(
   let inPieces = target.inPieces;
   for (;;) {
     try {
-      const location = uploadLocation(target, opened ?? (await beginUpload(target)));
+      const reply = opened ?? (await beginUpload(target));
+      const location = uploadLocation(target, reply);
       if (!inPieces) return await putWhole(target, content, location);
-      return await putPieces({ target, content, budget, pieceBytes: pieceBytes(target, opened) }, location);
+      return await putPieces({ target, content, budget, pieceBytes: pieceBytes(target, reply) }, location);
     } catch (error) {
       if (!(error instanceof RegistryError)) throw error;
       const mayHelp = error.retryable || (!inPieces && PIECE_STATUSES.includes(error.status ?? 0));
@@ -221,8 +222,8 @@ function offsetOf(exchange: Exchange): number | undefined {
   return last === "0" ? 0 : Number(last) + 1;
 }
 
-function pieceBytes({ pieceBytes: own }: UploadTarget, opened: Exchange | undefined): number {
-  const least = Number(opened?.header("oci-chunk-min-length") ?? 0);
+function pieceBytes({ pieceBytes: own }: UploadTarget, opened: Exchange): number {
+  const least = Number(opened.header("oci-chunk-min-length") ?? 0);
   return Number.isSafeInteger(least) ? Math.min(Math.max(own, least), PIECE_BYTES_MAX) : own;
 }
 

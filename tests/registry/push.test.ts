@@ -11,7 +11,7 @@ import { hasDockerRegistry, startDockerRegistry } from "../helpers/docker_regist
 import { type FakeRegistry, type RegistryOptions, serveRegistry } from "../helpers/fake_registry.ts";
 import { type BuiltImage, buildImage } from "../helpers/image_builder.ts";
 import { PullSandbox } from "../helpers/pull_sandbox.ts";
-import { replace, status } from "../helpers/registry_faults.ts";
+import { headers, replace, status } from "../helpers/registry_faults.ts";
 import { noise, registryErrorOf } from "../helpers/registry_fixture.ts";
 
 const USER = { name: "me", password: "pass:word" };
@@ -92,6 +92,17 @@ describe("pushImage()", () => {
 
     expect(proxy.cuts()).toBe(2);
     expect(place.target.count(/^PATCH /)).toBeGreaterThan(2);
+    place.expectWhole("copy", "1");
+  });
+
+  test("makes pieces as large as the registry wants them", async () => {
+    await using place = await Place.create();
+    place.target.break(headers({ on: /^POST / }, { "OCI-Chunk-Min-Length": "2000000" }));
+
+    await place.push("copy:1", { pieceBytes: 1_000_000, inPieces: true });
+
+    const ranges = place.target.requests.map((request) => request.headers["content-range"]);
+    expect(ranges).toContain("0-1999999");
     place.expectWhole("copy", "1");
   });
 
