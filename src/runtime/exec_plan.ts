@@ -11,6 +11,7 @@ import type { Process } from "../oci/bundle/config.ts";
 import { planEndWithEngine, planOutliveEngine } from "./end_with_engine.ts";
 import { needsSecond, planNamespaceRoot, planSecondProcess } from "./namespaces.ts";
 import { planPrivateProc } from "./process/private_proc.ts";
+import { planInitialAffinity } from "./process/privileged.ts";
 import {
   consoleOf,
   needsProc,
@@ -48,6 +49,7 @@ export function planExec(program: Program, process: Process, host: ExecHost): vo
   const { fds, namespaces } = host;
   planEndWithEngine(program, fds.socket);
   program.section("name the process").prctl(PR_SET_NAME, "bunker:exec").ignoreErrors();
+  planInitialAffinity(program, process);
   program.section("join the control group");
   for (const fd of fds.cgroup) program.write(fd, "0", 1);
   program.section("hide from the container").prctl(PR_SET_DUMPABLE, 0);

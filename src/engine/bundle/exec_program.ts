@@ -104,7 +104,7 @@ async function inherit(target: ExecTarget, { options, inheritance, pidfd }: Exec
   const container = inheritance.add(pidfd);
   const root = call("openat", AT_FDCWD, cstr(`/proc/${file.pid}/root`), O_PATH | O_DIRECTORY | O_CLOEXEC);
   const rootFd = inheritance.add(root);
-  const files = file.cgroup === undefined ? [] : await joinFiles(file.cgroup, options.cgroup);
+  const files = await joinFiles(target, options.cgroup);
   const cgroup = files.map((fd) => inheritance.add(fd));
   const socket = inheritedFd(0);
   const { consoleSocket } = options;
@@ -112,22 +112,25 @@ async function inherit(target: ExecTarget, { options, inheritance, pidfd }: Exec
   return { socket, cgroup, container, root: rootFd, console };
 }
 
-type Place = NonNullable<ExecTarget["file"]["cgroup"]>;
+/** On version 2, unless it is to run somewhere else before: config.md#linux-process, execCPUAffinity.initial. */
+const startsInGroup = ({ file, process }: ExecTarget): boolean =>
+  file.cgroup?.version === 2 && (process.execCPUAffinity?.initial ?? "") === "";
 
-async function joinFiles(place: Place, below: readonly string[]): Promise<readonly number[]> {
-  // On version 2 the process starts in the group.
-  if (place.version === 2) return [];
+async function joinFiles(target: ExecTarget, below: readonly string[]): Promise<readonly number[]> {
+  const { cgroup } = target.file;
+  if (cgroup === undefined || startsInGroup(target)) return [];
   const { openJoinFiles } = await import("../../runtime/cgroup/join.ts");
-  return openJoinFiles(place, below);
+  return openJoinFiles(cgroup, below);
 }
 
 async function openTargetGroup(
-  { file }: ExecTarget,
-  { cgroup }: ExecOptions,
+  target: ExecTarget,
+  { cgroup: below }: ExecOptions,
 ): Promise<OpenGroup | undefined> {
-  if (file.cgroup?.version !== 2) return undefined;
+  const { cgroup, pid } = target.file;
+  if (cgroup === undefined || !startsInGroup(target)) return undefined;
   const { openGroup } = await import("../../runtime/cgroup/join.ts");
-  return openGroup(file.cgroup, cgroup);
+  return openGroup(cgroup, { below, pid });
 }
 
 /** CLONE_NEW* flags of the namespaces in which process `pid` is not with this one. */

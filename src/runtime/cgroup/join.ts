@@ -1,7 +1,10 @@
 /** Joining a control group that exists: what `exec` gives to its program. */
 import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_PATH, O_WRONLY } from "../../linux/abi/fcntl.ts";
 import { call, callRaw, cstr, SyscallError } from "../../linux/call.ts";
+import { readSmallText } from "../../linux/small_file.ts";
 import { CgroupError } from "./cgroup_error.ts";
+import { readControlFile } from "./control_file.ts";
+import { CGROUP_ROOT } from "./hierarchies.ts";
 import type { CgroupPlace } from "./place.ts";
 
 /**
@@ -28,10 +31,19 @@ export interface OpenGroup extends Disposable {
   readonly join: number;
 }
 
+/** Where a process is to go that joins a container of version 2. */
+export interface JoinRequest {
+  /** As for {@link openJoinFiles}. */
+  readonly below: readonly string[];
+  /** The container's first process. */
+  readonly pid: number;
+}
+
 /** The same for a process that is yet to be made; undefined on version 1. @throws {CgroupError} */
-export function openGroup(place: CgroupPlace, below: readonly string[] = []): OpenGroup | undefined {
+export function openGroup(place: CgroupPlace, { below, pid }: JoinRequest): OpenGroup | undefined {
   if (place.version !== 2) return undefined;
-  const path = groupsToJoin(place, below)[""] as string;
+  const named = groupsToJoin(place, below)[""] as string;
+  const path = below.length === 0 && hasControllersBelow(named) ? groupOfProcess(named, pid) : named;
   const directory = open(path, O_PATH | O_DIRECTORY);
   try {
     const join = open(`${path}/cgroup.procs`);
@@ -43,6 +55,17 @@ export function openGroup(place: CgroupPlace, below: readonly string[] = []): Op
     call("close", directory);
     throw error;
   }
+}
+
+/** Such a group may hold groups, but no process: cgroup-v2.rst, "No Internal Process Constraint". */
+const hasControllersBelow = (group: string): boolean =>
+  /\S/.test(readControlFile(`${group}/cgroup.subtree_control`) ?? "");
+
+/** The group below `group` that process `pid` has gone to; `group` itself when it is not below. */
+function groupOfProcess(group: string, pid: number): string {
+  const own = /^0::(.*)$/m.exec(readSmallText(`/proc/${pid}/cgroup`) ?? "")?.[1];
+  const found = `${CGROUP_ROOT}${own ?? ""}`;
+  return found.startsWith(`${group}/`) && !found.split("/").includes("..") ? found : group;
 }
 
 function open(path: string, flags = O_WRONLY): number {
