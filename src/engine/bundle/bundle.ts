@@ -43,8 +43,12 @@ export function openBundle(directory: string, configFile?: string): Bundle {
 const missing = (field: string): RuntimeError =>
   new RuntimeError(`${field}: must be given to start a container (runtime-spec config.md)`);
 
-/** `path` from `base`, without a slash at its end. */
+/** `path` from `base`, without ".", "..", and a slash at its end; as filepath.Abs of Go has it, before links are followed. */
 function absolutePath(path: string, base: string): string {
-  const whole = path.startsWith("/") ? path : path === "" || path === "." ? base : `${base}/${path}`;
-  return whole.length > 1 ? whole.replace(/\/+$/, "") : whole;
+  const parts: string[] = [];
+  for (const part of (path.startsWith("/") ? path : `${base}/${path}`).split("/")) {
+    if (part === "..") parts.pop();
+    else if (part !== "" && part !== ".") parts.push(part);
+  }
+  return `/${parts.join("/")}`;
 }

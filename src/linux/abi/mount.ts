@@ -40,6 +40,7 @@ export const FSPICK_EMPTY_PATH = 8;
 export const OPEN_TREE_CLONE = 1;
 export const OPEN_TREE_CLOEXEC = 0x80000;
 export const MOVE_MOUNT_F_EMPTY_PATH = 0x4;
+export const MOVE_MOUNT_T_SYMLINKS = 0x10;
 export const MOVE_MOUNT_T_EMPTY_PATH = 0x40;
 
 export const MOUNT_ATTR_RDONLY = 0x1;

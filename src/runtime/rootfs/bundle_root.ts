@@ -17,6 +17,7 @@ import {
 import { STATX_BASIC_STATS, STATX_SIZE, statxOffsets } from "../../linux/abi/file.ts";
 import {
   MOVE_MOUNT_F_EMPTY_PATH,
+  MOVE_MOUNT_T_SYMLINKS,
   MS_PRIVATE,
   MS_REC,
   MS_SHARED,
@@ -135,7 +136,9 @@ function planRootMount(program: Program, host: BundleRootHost, propagation = "")
       recursive: shared || propagation === "rprivate",
     });
   const attached = program.label();
-  const move = (path: string) => program.move_mount(root, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH);
+  // The directory may be named by a symbolic link; the bundle is the caller's.
+  const flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS;
+  const move = (path: string) => program.move_mount(root, "", AT_FDCWD, path, flags);
   // The program may not be allowed to look the directory up, in its user namespace: then anywhere will do.
   if (host.rootFd !== undefined) move(host.rootfs).onSuccess(attached).ignoreErrors();
   move(host.rootFd === undefined ? host.rootfs : "/");
