@@ -3,12 +3,14 @@
  * start (measured), which these few functions spare.
  */
 
-import { ENAMETOOLONG, ENOENT, ENOSPC, ENOTDIR } from "./abi/errno.ts";
+import { EEXIST, ENAMETOOLONG, ENOENT, ENOSPC, ENOTDIR } from "./abi/errno.ts";
 import {
   AT_FDCWD,
   O_CLOEXEC,
   O_CREAT,
   O_DIRECTORY,
+  O_EXCL,
+  O_NOFOLLOW,
   O_PATH,
   O_RDONLY,
   O_TRUNC,
@@ -50,7 +52,7 @@ export function readSmallText(path: string): string | undefined {
 export function writeSmallFile(path: string, content: string | Uint8Array, mode = 0o644): void {
   const fd = call("openat", AT_FDCWD, cstr(path), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
   try {
-    writeWhole(fd, typeof content === "string" ? cstr(content).subarray(0, -1) : content, path);
+    writeWhole(fd, bytesOf(content), path);
   } finally {
     call("close", fd);
   }
@@ -73,9 +75,29 @@ function writeWhole(fd: number, bytes: Uint8Array, path: string): void {
  */
 export function replaceSmallFile(path: string, content: string | Uint8Array, mode = 0o600): void {
   const temporary = `${path}.new`;
-  writeSmallFile(temporary, content, mode);
-  call("renameat2", AT_FDCWD, cstr(temporary), AT_FDCWD, cstr(path), 0);
+  const name = cstr(temporary);
+  // What a killed process has left, or a link that somebody has put there to have another file written.
+  const flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+  let fd = callRaw("openat", AT_FDCWD, name, flags, mode);
+  if (fd === -EEXIST) {
+    callRaw("unlinkat", AT_FDCWD, name, 0);
+    fd = call("openat", AT_FDCWD, name, flags, mode);
+  }
+  if (fd < 0)
+    throw new SyscallError({ name: "openat", text: formatCall("openat", [AT_FDCWD, name]), errno: -fd });
+  try {
+    writeWhole(fd, bytesOf(content), temporary);
+    call("renameat2", AT_FDCWD, name, AT_FDCWD, cstr(path), 0);
+  } catch (error) {
+    callRaw("unlinkat", AT_FDCWD, name, 0);
+    throw error;
+  } finally {
+    call("close", fd);
+  }
 }
+
+const bytesOf = (content: string | Uint8Array): Uint8Array =>
+  typeof content === "string" ? cstr(content).subarray(0, -1) : content;
 
 /** faccessat(2): whether something is at the path. */
 export const exists = (path: string): boolean => callRaw("faccessat", AT_FDCWD, cstr(path), 0) === 0;
