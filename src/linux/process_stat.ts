@@ -1,4 +1,6 @@
 /** What the kernel says of a process: proc_pid_stat(5). */
+import { ESRCH } from "./abi/errno.ts";
+import { SyscallError } from "./call.ts";
 import { readSmallText } from "./small_file.ts";
 
 /** A process that exists. */
@@ -10,20 +12,24 @@ export interface ProcessStat {
   readonly startTime: number;
 }
 
-/** Undefined when there is no process `pid`. */
+/**
+ * Undefined when there is no process `pid`.
+ * @throws {SyscallError} when that cannot be found out: EMFILE … is no proof that a process has ended.
+ */
 export function readProcessStat(pid: number): ProcessStat | undefined {
-  // ESRCH from read(2) when the process ends in between.
-  const text = readQuietly(`/proc/${pid}/stat`);
+  const text = readUnlessGone(`/proc/${pid}/stat`);
   if (text === undefined) return undefined;
   // The command's name may hold spaces and brackets: the fields begin after the last one.
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
   return { state: fields[0] ?? "X", parent: Number(fields[1]), startTime: Number(fields[19]) };
 }
 
-function readQuietly(path: string): string | undefined {
+/** ESRCH from read(2) when the process ends in between. */
+function readUnlessGone(path: string): string | undefined {
   try {
     return readSmallText(path);
-  } catch {
-    return undefined;
+  } catch (error) {
+    if (error instanceof SyscallError && error.errno === ESRCH) return undefined;
+    throw error;
   }
 }

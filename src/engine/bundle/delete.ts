@@ -50,12 +50,15 @@ async function openDirectory(root: string, id: string, force: boolean): Promise<
   }
 }
 
-/** A state that cannot be read names nothing to end: with `force` the directory goes, without its hooks. */
+/**
+ * A damaged state names nothing to end: with `force` the directory goes, without its hooks. One that cannot be read for
+ * now (EMFILE, EIO) is another matter: a container may run.
+ */
 function readForDeletion(directory: string, force: boolean): StateFile | undefined {
   try {
     return readStateFile(directory);
   } catch (error) {
-    if (force) return undefined;
+    if (force && error instanceof RuntimeError) return undefined;
     throw error;
   }
 }

@@ -49,7 +49,10 @@ export function signalProcess(file: StateFile, signal: number): boolean {
 export function openProcess(file: StateFile): number | undefined {
   if (file.pid === 0) return undefined;
   const pidfd = callRaw("pidfd_open", file.pid, 0);
-  if (pidfd < 0) return undefined;
+  if (pidfd === -ESRCH) return undefined;
+  if (pidfd < 0) {
+    throw new SyscallError({ name: "pidfd_open", text: `pidfd_open(${file.pid})`, errno: -pidfd });
+  }
   if (isAlive(file)) return pidfd;
   call("close", pidfd);
   return undefined;
