@@ -1,5 +1,5 @@
 /** `kill`: a signal for the container's process, or for all that run in its control group (runtime.md#kill). */
-import { ESRCH } from "../../linux/abi/errno.ts";
+import { EINVAL, ENOENT, ESRCH } from "../../linux/abi/errno.ts";
 import { SIGKILL } from "../../linux/abi/sched.ts";
 import { call, callRaw, SyscallError } from "../../linux/call.ts";
 import { isFrozen } from "../../runtime/cgroup/frozen.ts";
@@ -45,11 +45,14 @@ export function signalProcess(file: StateFile, signal: number): boolean {
   }
 }
 
+/** Nobody has the id; or a thread of another process has it, which kernels answer differently (pidfd_open(2)). */
+const NO_PROCESS = new Set([ESRCH, EINVAL, ENOENT]);
+
 /** A pidfd of the container's process; undefined when it has ended. The id is looked at after it is held. */
 export function openProcess(file: StateFile): number | undefined {
   if (file.pid === 0) return undefined;
   const pidfd = callRaw("pidfd_open", file.pid, 0);
-  if (pidfd === -ESRCH) return undefined;
+  if (NO_PROCESS.has(-pidfd)) return undefined;
   if (pidfd < 0) {
     throw new SyscallError({ name: "pidfd_open", text: `pidfd_open(${file.pid})`, errno: -pidfd });
   }
