@@ -5,9 +5,9 @@
  *     0x400000  header and machine code          file 0x0000
  *     0x411000  first program: steps, strings    file 0x1000
  *     0x500000  second program, if there is one  file: the next multiple of the page size
- *     0x600000  report page                      not in the file
+ *     0x1000000 report page                      not in the file
  *
- * The distances suit pages of 4 to 64 KiB (arm64): segments never share a page, and address and file offset are
+ * No program is larger than 4 MiB (encode.ts), twice what the kernel takes of arguments and environment by default. The distances suit pages of 4 to 64 KiB (arm64): segments never share a page, and address and file offset are
  * equal modulo the page size.
  */
 import { architecture, machine } from "./machine.ts";
@@ -22,7 +22,7 @@ export const FIRST_ADDRESS = 0x411000;
 export const FIRST_OFFSET = CODE_FILE_SIZE;
 /** Where a second program is encoded to run; the first goes on to it with a label of this address. */
 export const SECOND_ADDRESS = 0x500000;
-/** Largest first program: what lies between the two addresses. */
+/** Largest first program with a second one: what lies between the two addresses. */
 const FIRST_SIZE_MAX = SECOND_ADDRESS - FIRST_ADDRESS;
 const ALIGNMENT = 0x10000;
 const PAGE_SIZE = architecture === 1 ? 0x10000 : 0x1000;
@@ -41,7 +41,8 @@ const PF_R = 4;
  * @throws {RangeError} when the first program would reach into the second.
  */
 export function writeExecutable(first: Uint8Array, second?: Uint8Array): Uint8Array {
-  if (first.length > FIRST_SIZE_MAX) throw new RangeError("Cannot write a program of more than 956 KiB");
+  if (second !== undefined && first.length > FIRST_SIZE_MAX)
+    throw new RangeError("Cannot write a program of more than 956 KiB");
   const secondOffset = Math.ceil((CODE_FILE_SIZE + first.length) / PAGE_SIZE) * PAGE_SIZE;
   const end = second === undefined ? CODE_FILE_SIZE + first.length : secondOffset + second.length;
   const file = new Uint8Array(new ArrayBuffer(end));

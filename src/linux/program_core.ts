@@ -21,7 +21,7 @@ export const report = {
 } as const;
 
 /** Address of the report page in a program that runs as a process of its own. */
-export const reportAddress = 0x600000;
+export const reportAddress = 0x1000000;
 
 /** The list of steps, and how it ends. */
 export class ProgramCore {

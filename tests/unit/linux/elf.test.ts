@@ -113,7 +113,7 @@ describe("writeExecutable()", () => {
     const size = SECOND_ADDRESS - FIRST_ADDRESS;
 
     expect(() => writeExecutable(new Uint8Array(size))).not.toThrow();
-    expect(() => writeExecutable(new Uint8Array(size + 1))).toThrow(RangeError);
+    expect(() => writeExecutable(new Uint8Array(size + 1), new Uint8Array(8))).toThrow(RangeError);
   });
 });
 
