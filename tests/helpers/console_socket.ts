@@ -1,13 +1,13 @@
-/** The caller's side of --console-socket: takes the terminal that a runtime sends and copies what is written to it. */
+/** The caller's side of --console-socket and --pidfd-socket: takes what a runtime sends, and says what it is or gets. */
 import { existsSync } from "node:fs";
 
-const RECEIVER = new URL("console_receiver.py", import.meta.url).pathname;
+const RECEIVER = new URL("descriptor_receiver.py", import.meta.url).pathname;
 const PAUSE_MS = 2;
 const LISTEN_MS_MAX = 5000;
 
 /** What listens at a socket until its terminal is closed. */
 export interface ConsoleReceiver extends AsyncDisposable {
-  /** Everything that was written to the terminal, once its other side is closed by all. */
+  /** Everything that was written to the terminal, once its other side is closed by all; `NAME PID` of a pidfd. */
   output(): Promise<string>;
 }
 

@@ -44,7 +44,7 @@ export const command: Command = {
 };
 
 /** The engine's options. @throws {CommandLineError} without a command, or for an impossible value. */
-export function execOptionsOf(parsed: ParsedOptions): ExecOptions {
+function execOptionsOf(parsed: ParsedOptions): ExecOptions {
   const [, ...words] = parsed.operands;
   const args = words[0] === "--" ? words.slice(1) : words;
   const processFile = parsed.text("process");

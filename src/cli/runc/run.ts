@@ -14,7 +14,11 @@ export const command: Command = {
     ...CREATE_OPTIONS,
     DETACH,
     { name: "keep", kind: "boolean", help: "Do not delete the container when it ends" },
-    { name: "no-subreaper", kind: "boolean", help: "Leave orphans to the caller's reaper" },
+    {
+      name: "no-subreaper",
+      kind: "boolean",
+      help: "Leave orphans to the caller's reaper, which is always done",
+    },
   ],
   examples: [
     { line: "run --bundle /srv/web web", does: "Run in the foreground" },
@@ -26,7 +30,6 @@ export const command: Command = {
       ...createOptionsOf(parsed),
       detach: parsed.flag("detach"),
       keep: parsed.flag("keep"),
-      noSubreaper: parsed.flag("no-subreaper"),
     };
     return runBundle(idOf(parsed), options, context);
   },

@@ -24,7 +24,7 @@ import { StateDirectory } from "./state_directory.ts";
 import { readConfigFile, readStateFile, type StateFile } from "./state_file.ts";
 
 /** Beside the images: what standard input and the outputs were, as runc writes it. */
-export const DESCRIPTORS_FILE = "descriptors.json";
+const DESCRIPTORS_FILE = "descriptors.json";
 
 /** Name in the images of the host's /dev/null, which masks files. */
 export const NULL_NAME = "/dev/null";

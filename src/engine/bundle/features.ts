@@ -24,7 +24,7 @@ import { RUNTIME_SPEC_VERSION } from "./runtime_spec.ts";
 const VERSION_MIN = "1.0.0";
 
 /** Annotations that change what happens outside of the container. */
-const UNSAFE_ANNOTATIONS = ["bundle", "org.systemd.property.", "org.criu.config"];
+const UNSAFE_ANNOTATIONS = ["org.systemd.property."];
 
 /** The document, with the keys in the order of features.md. */
 export function readFeatures(): object {

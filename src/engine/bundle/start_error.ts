@@ -118,4 +118,4 @@ const errnoTexts: Readonly<Record<string, string>> = {
 };
 
 /** `no such file or directory` */
-export const describeErrno = (errno: number): string => errnoTexts[errnoName(errno)] ?? errnoName(errno);
+const describeErrno = (errno: number): string => errnoTexts[errnoName(errno)] ?? errnoName(errno);

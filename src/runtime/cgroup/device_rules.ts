@@ -57,7 +57,7 @@ function fullRule(rule: DeviceRule, index: number): FullDeviceRule {
 }
 
 /** Whether a rule decides about every device and every access. */
-export const isTotal = ({ type, major, minor, access }: FullDeviceRule): boolean =>
+const isTotal = ({ type, major, minor, access }: FullDeviceRule): boolean =>
   type === "a" && major < 0 && minor < 0 && access === "rwm";
 
 /** What counts at the end: the last rule about everything, and what follows it. */

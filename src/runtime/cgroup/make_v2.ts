@@ -64,7 +64,7 @@ const words = (text: string | undefined): string[] => (text ?? "").split(/\s+/).
  * Gives the group every controller that the machine has, also those that only count. What a group above does not let
  * through is missed only when a setting needs it. Writing takes the lock of all groups, so it is done only if needed.
  */
-export function enableControllers(directory: string, root = CGROUP_ROOT): void {
+function enableControllers(directory: string, root = CGROUP_ROOT): void {
   const have = new Set(words(readControlFile(`${directory}/cgroup.controllers`)));
   const all = words(readControlFile(`${root}/cgroup.controllers`));
   const missing = all.filter((name) => !have.has(name));

@@ -29,7 +29,7 @@ export function childGroups(path: string): string[] {
 }
 
 /** The hierarchy that tells who is in the group: all have the same processes; one that also freezes comes first. */
-export function mainDirectory({ directories }: CgroupPlace): string | undefined {
+function mainDirectory({ directories }: CgroupPlace): string | undefined {
   return directories[""] ?? directories["freezer"] ?? directories["devices"] ?? Object.values(directories)[0];
 }
 

@@ -13,7 +13,7 @@ import type { Program } from "../../linux/program.ts";
 import { report, reportAddress } from "../../linux/program_core.ts";
 
 /** Name of the section that loads the filter. */
-export const SECTION_SECCOMP = "load the seccomp filter";
+const SECTION_SECCOMP = "load the seccomp filter";
 
 /** Offsets into the report page, behind what hooks use. */
 export const listenerLayout = {

@@ -124,7 +124,7 @@ function rangesOf(policy: Policy, arch: SeccompArch): Range[] {
 }
 
 /** Largest number of an architecture's table; what ARM has beside it comes much later. */
-export const newestNumber = ({ numbers }: SeccompArch): number =>
+const newestNumber = ({ numbers }: SeccompArch): number =>
   Math.max(...Object.values(numbers).filter((number) => number < ARM_NR_BASE));
 
 /** Ranges of one architecture's numbers, from its base up without an end. */

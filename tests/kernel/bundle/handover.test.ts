@@ -1,10 +1,9 @@
 /** What goes over from the caller of the runtime to a container's process, and back: descriptors and pidfds. */
 import { describe, expect } from "bun:test";
-import { existsSync } from "node:fs";
+import { receiveConsole } from "../../helpers/console_socket.ts";
 import { runPiped } from "../../helpers/pipes.ts";
 import { bundleTest } from "../../helpers/runtime_test.ts";
 
-const RECEIVER = new URL("../../helpers/pidfd_receiver.py", import.meta.url).pathname;
 const LIST = "ls /proc/self/fd | xargs";
 const SLEEP = { sh: "exec sleep 60" };
 
@@ -57,13 +56,14 @@ describe("--pidfd-socket", () => {
     "gives the caller a pidfd of the container's process, and of one of exec",
     async (runtime) => {
       const [own, other] = ["own", "other"].map((name) => `${runtime.directory}/${name}`) as [string, string];
-      const [first, second] = [await receive(own), await receive(other)];
+      await using first = await receiveConsole(own);
+      await using second = await receiveConsole(other);
 
       const container = await runtime.start(SLEEP, "--pidfd-socket", own);
       await container.sh("true", "--pidfd-socket", other);
 
-      expect(await first.stdout.text()).toBe(`standard ${(await container.state()).pid}\n`);
-      expect(await second.stdout.text()).toMatch(/^setns \d+\n$/);
+      expect(await first.output()).toBe(`standard ${(await container.state()).pid}\n`);
+      expect(await second.output()).toMatch(/^setns \d+\n$/);
     },
     ["program python3"],
   );
@@ -77,12 +77,3 @@ describe("--pidfd-socket", () => {
     expect(messages).toContain('cannot send the pidfd to "/nonexistent/socket"');
   });
 });
-
-async function receive(socket: string) {
-  const child = Bun.spawn(["python3", RECEIVER, socket], {
-    stdio: ["ignore", "pipe", "ignore"],
-    timeout: 20_000,
-  });
-  while (!existsSync(socket)) await Bun.sleep(2);
-  return child;
-}
