@@ -93,6 +93,19 @@ async function removeGroup({ cgroup, entered }: StateFile): Promise<void> {
   }
 }
 
+/** The same after an error, which is what the caller is to hear of, whatever becomes of the removal. */
+export async function takeBack(
+  directory: StateDirectory,
+  file: StateFile,
+  context: RuntimeContext,
+): Promise<void> {
+  try {
+    await removeContainer(directory, file, context);
+  } catch (error) {
+    context.log("warning", `cannot remove what is left of container ${file.id}: ${(error as Error).message}`);
+  }
+}
+
 async function endProcesses(file: StateFile): Promise<void> {
   const pidfd = openProcess(file);
   try {

@@ -97,8 +97,8 @@ export async function launchContainer(
   try {
     return await build(launch, files);
   } catch (error) {
-    const { removeContainer } = await import("./delete.ts");
-    await removeContainer(directory, files.current, context);
+    const { takeBack } = await import("./delete.ts");
+    await takeBack(directory, files.current, context);
     directory[Symbol.dispose]();
     if (!(error instanceof ProgramEndedError)) throw error;
     const { programError } = await import("./start_error.ts");

@@ -34,8 +34,8 @@ export async function runBundle(
       await runPoststart(directory.path, file);
     }
   } catch (error) {
-    const { removeContainer } = await import("./delete.ts");
-    await removeContainer(directory, file, context);
+    const { takeBack } = await import("./delete.ts");
+    await takeBack(directory, file, context);
     throw error;
   } finally {
     // Other commands work on the container while this one waits for its end.
