@@ -1,5 +1,6 @@
 /** `bunker image prune`: asks first, then tells what went and how much space that gave. */
 import type { EngineContext } from "../engine/context.ts";
+import type { RemovedImages } from "../engine/remove_image.ts";
 import { readCommandLine } from "./command_line.ts";
 import { confirm } from "./confirm.ts";
 import { formatSize } from "./format.ts";
@@ -18,9 +19,13 @@ export async function prune(words: readonly string[], context: EngineContext): P
   const filter = parseImageFilters(parsed.list("filter"), ["label", "label!", "until"]);
   if (!parsed.flag("force") && !(await confirm(all ? WARNING_ALL : WARNING))) return 0;
   const { pruneImages } = await import("../engine/prune_images.ts");
-  const { untagged, deleted, reclaimedBytes } = await pruneImages({ all, filter }, context);
+  writeOut(describePruned(await pruneImages({ all, filter }, context)));
+  return 0;
+}
+
+/** docker's lines. */
+export function describePruned({ untagged, deleted, reclaimedBytes }: RemovedImages): string {
   const lines = [...untagged.map((name) => `untagged: ${name}`), ...deleted.map((id) => `deleted: ${id}`)];
   const list = lines.length === 0 ? "" : `Deleted Images:\n${lines.join("\n")}\n\n`;
-  writeOut(`${harmless(list)}Total reclaimed space: ${formatSize(reclaimedBytes)}\n`);
-  return 0;
+  return `${harmless(list)}Total reclaimed space: ${formatSize(reclaimedBytes)}\n`;
 }

@@ -4,6 +4,7 @@ import { FILTER, historySpec, imageSpec, inspectSpec, rmiSpec, tagSpec } from ".
 import { FORMAT, JSON_OUTPUT } from "./output_format.ts";
 import { loginSpec, logoutSpec, pushSpec } from "./registry_specs.ts";
 import { runSpec } from "./run_spec.ts";
+import { systemSpec } from "./system_specs.ts";
 
 /** `bunker pull [OPTIONS] NAME[:TAG|@DIGEST]`. */
 export const pullSpec: CommandSpec = {
@@ -117,6 +118,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   inspectSpec,
   historySpec,
   imageSpec,
+  systemSpec,
   infoSpec,
   versionSpec,
   ociSpec,

@@ -75,6 +75,8 @@ async function loadExecute({ name }: CommandSpec): Promise<Execute> {
       return (await import("./history.ts")).printHistory;
     case "image":
       return (await import("./image.ts")).runImageCommand;
+    case "system":
+      return (await import("./system.ts")).runSystemCommand;
     case "info":
       return (await import("./info.ts")).printInfo;
     case "version":

@@ -1,0 +1,30 @@
+/** `bunker system check`: a line for each fault, and what was looked at; exit code 1 while something is wrong. */
+import type { SystemCheck } from "../engine/check_system.ts";
+import type { EngineContext } from "../engine/context.ts";
+import { readCommandLine } from "./command_line.ts";
+import { formatSize } from "./format.ts";
+import { harmless, writeOut } from "./output.ts";
+import { systemCheckSpec } from "./system_specs.ts";
+
+/** Exit code when something is broken and stays so. */
+const EXIT_BROKEN = 1;
+
+/** Checks the store. @returns the exit code. */
+export async function check(words: readonly string[], context: EngineContext): Promise<number> {
+  const parsed = await readCommandLine(systemCheckSpec, words);
+  if (parsed === undefined) return 0;
+  const repair = parsed.flag("repair");
+  const { checkSystem } = await import("../engine/check_system.ts");
+  const checked = await checkSystem({ repair }, context);
+  writeOut(parsed.flag("json") ? `${JSON.stringify(checked, undefined, 2)}\n` : describe(checked));
+  return repair || checked.faults.length === 0 ? 0 : EXIT_BROKEN;
+}
+
+function describe({ blobs, blobBytes, layers, images, faults, removed }: SystemCheck): string {
+  const found = faults.map(({ path, state }) => `${path}: ${state}`);
+  const looked = `Checked ${blobs} blobs (${formatSize(blobBytes)}), ${layers} layers, ${images} images`;
+  const count =
+    faults.length === 0 ? "no fault" : faults.length === 1 ? "1 fault" : `${faults.length} faults`;
+  const lines = [...found, ...removed.map((path) => `Removed: ${path}`), `${looked}: ${count}`];
+  return `${harmless(lines.join("\n"))}\n`;
+}

@@ -1,0 +1,43 @@
+/** `bunker system df`: docker's table with the kinds of things that bunker has. */
+
+import type { EngineContext } from "../engine/context.ts";
+import type { DiskUsage } from "../engine/disk_usage.ts";
+import { readCommandLine } from "./command_line.ts";
+import { formatSize, formatTable } from "./format.ts";
+import { writeOut } from "./output.ts";
+import { outputFormatOf } from "./output_format.ts";
+import { systemDfSpec } from "./system_specs.ts";
+
+const HEADS = { TotalCount: "TOTAL" };
+
+/** Prints what takes how much space. @returns the exit code. */
+export async function printDiskUsage(words: readonly string[], context: EngineContext): Promise<number> {
+  const parsed = await readCommandLine(systemDfSpec, words);
+  if (parsed === undefined) return 0;
+  const format = outputFormatOf(parsed);
+  const { diskUsage } = await import("../engine/disk_usage.ts");
+  const usage = await diskUsage(context);
+  const rows = usage.map(rowOf);
+  if (format === "json") writeOut(`${JSON.stringify(usage, undefined, 2)}\n`);
+  else if (format === "docker-json") writeOut(rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
+  else if (format === "text") writeOut(describeTable(rows));
+  else writeOut((await import("./template_output.ts")).renderRows(format.template, rows, HEADS));
+  return 0;
+}
+
+/** docker's names and texts. */
+function rowOf({ type, total, active, sizeBytes, reclaimableBytes }: DiskUsage) {
+  const share = sizeBytes === 0 ? "" : ` (${Math.round((reclaimableBytes / sizeBytes) * 100)}%)`;
+  return {
+    Active: String(active),
+    Reclaimable: formatSize(reclaimableBytes) + share,
+    Size: formatSize(sizeBytes),
+    TotalCount: String(total),
+    Type: type,
+  };
+}
+
+function describeTable(rows: readonly ReturnType<typeof rowOf>[]): string {
+  const lines = rows.map((row) => [row.Type, row.TotalCount, row.Active, row.Size, row.Reclaimable]);
+  return formatTable([["TYPE", "TOTAL", "ACTIVE", "SIZE", "RECLAIMABLE"], ...lines]);
+}

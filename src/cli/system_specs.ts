@@ -1,0 +1,66 @@
+/** What the commands about the whole store tell about themselves. */
+import { type CommandSpec, HELP } from "./command_spec.ts";
+import { FILTER_LONG } from "./image_specs.ts";
+import { FORMAT, JSON_OUTPUT } from "./output_format.ts";
+
+/** `bunker system df [OPTIONS]`. */
+export const systemDfSpec: CommandSpec = {
+  name: "system df",
+  description: "Show what takes how much space",
+  usage: "[OPTIONS]",
+  interspersed: true,
+  operands: { min: 0, max: 0 },
+  options: [FORMAT, HELP, JSON_OUTPUT],
+  examples: [{ line: "bunker system df", does: "Show sizes, and what could be had back" }],
+};
+
+/** `bunker system prune [OPTIONS]`. */
+export const systemPruneSpec: CommandSpec = {
+  name: "system prune",
+  description: "Remove what is not needed",
+  usage: "[OPTIONS]",
+  interspersed: true,
+  operands: { min: 0, max: 0 },
+  options: [
+    {
+      name: "all",
+      alias: "a",
+      kind: "boolean",
+      help: "Also all images that no container runs, and compiled set-ups",
+    },
+    FILTER_LONG,
+    { name: "force", alias: "f", kind: "boolean", help: "Do not ask" },
+    HELP,
+  ],
+  examples: [
+    { line: "bunker system prune -f", does: "Remove what killed commands and newer images have left" },
+  ],
+};
+
+/** `bunker system check [OPTIONS]`. */
+export const systemCheckSpec: CommandSpec = {
+  name: "system check",
+  description: "Verify every blob, layer and image of the store",
+  usage: "[OPTIONS]",
+  interspersed: true,
+  operands: { min: 0, max: 0 },
+  options: [HELP, JSON_OUTPUT, { name: "repair", kind: "boolean", help: "Remove what is broken" }],
+  examples: [
+    { line: "bunker system check", does: "Read everything, and name what is wrong" },
+    { line: "bunker system check --repair", does: "Remove what is broken as well" },
+  ],
+};
+
+/** `bunker system COMMAND`. */
+export const systemSpec: CommandSpec = {
+  name: "system",
+  description: "Manage the store",
+  usage: "COMMAND",
+  interspersed: false,
+  operands: { min: 0, max: Number.POSITIVE_INFINITY },
+  options: [HELP],
+  examples: [
+    { line: "bunker system df", does: "Show what takes how much space" },
+    { line: "bunker system check --repair", does: "Verify the store, and remove what is broken" },
+  ],
+};

@@ -1,0 +1,134 @@
+/**
+ * Looks whether the store is what it says: every blob has its digest, every record of a layer its directory, every image
+ * its layers, manifest and configuration. Nothing is changed.
+ */
+import { createReadStream, existsSync, readdirSync, readFileSync } from "node:fs";
+import { blobPath, type Digest, digestOfHex, isDigest } from "../oci/digest.ts";
+import { parseImageConfig } from "../oci/image_config.ts";
+import { parseManifest } from "../oci/manifest.ts";
+import { readRecord } from "./find_image.ts";
+import { type ImageRecord, listRecords } from "./images.ts";
+import { layerNameOf, readLayerRecord } from "./layers.ts";
+import { layerDirectory } from "./layout.ts";
+
+/** Something that is wrong. */
+export interface StoreFault {
+  readonly kind: "blob" | "layer" | "image";
+  /** Path relative to the root of the file that is wrong or says what is wrong. */
+  readonly path: string;
+  readonly state: string;
+  /** Whether repairing removes the file: an image that lacks a compressed layer runs all the same. */
+  readonly isBroken: boolean;
+}
+
+/** What was looked at. */
+export interface StoreCheck {
+  readonly blobs: number;
+  readonly blobBytes: number;
+  readonly layers: number;
+  readonly images: number;
+  readonly faults: readonly StoreFault[];
+}
+
+/** Looks at everything; reads every blob to its end. */
+export async function checkStore(root: string): Promise<StoreCheck> {
+  const faults: StoreFault[] = [];
+  let [blobs, blobBytes] = [0, 0];
+  const damaged = new Set<Digest>();
+  for (const name of namesOf(`${root}/blobs/sha256`)) {
+    const path = `blobs/sha256/${name}`;
+    if (!isDigest(`sha256:${name}`)) {
+      faults.push({ kind: "blob", path, state: "its name is no digest", isBroken: true });
+      continue;
+    }
+    const { hex, size } = await hashOf(`${root}/${path}`);
+    blobs += 1;
+    blobBytes += size;
+    // Removed by another command meanwhile: nothing to be said about it.
+    if (hex === undefined || hex === name) continue;
+    damaged.add(digestOfHex(name));
+    faults.push({ kind: "blob", path, state: `its content has the digest sha256:${hex}`, isBroken: true });
+  }
+  const layers = namesOf(`${root}/layers`).filter((name) => name.endsWith(".json"));
+  faults.push(...layers.flatMap((file) => faultsOfLayer(root, file)));
+  const records = listRecords(root);
+  faults.push(
+    ...unreadable(root, records),
+    ...records.flatMap((record) => faultsOfImage(root, record, damaged)),
+  );
+  return { blobs, blobBytes, layers: layers.length, images: records.length, faults };
+}
+
+async function hashOf(path: string): Promise<{ hex: string | undefined; size: number }> {
+  const hasher = new Bun.CryptoHasher("sha256");
+  let size = 0;
+  try {
+    for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
+      hasher.update(chunk as Buffer);
+      size += (chunk as Buffer).length;
+    }
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT") return { hex: undefined, size: 0 };
+    // A disk that cannot read it is as bad as one that reads something else.
+    return { hex: `(${code ?? "unreadable"})`, size };
+  }
+  return { hex: hasher.digest("hex"), size };
+}
+
+function faultsOfLayer(root: string, file: string): StoreFault[] {
+  const name = file.slice(0, -".json".length);
+  const path = `layers/${file}`;
+  const fault = (state: string): StoreFault[] => [{ kind: "layer", path, state, isBroken: true }];
+  const record = readLayerRecord(root, name);
+  if (record === undefined) return fault("its record cannot be read");
+  if (!isDigest(record.diffId ?? "") || layerNameOf(record) !== name)
+    return fault("its record is of another layer");
+  return existsSync(`${root}/${layerDirectory(name)}`) ? [] : fault("its directory is missing");
+}
+
+/** Files below `refs` that are no records: a power loss may leave them. */
+function unreadable(root: string, records: readonly ImageRecord[]): StoreFault[] {
+  if (!existsSync(`${root}/refs`)) return [];
+  const known = new Set(records.map(({ path }) => path));
+  const files = readdirSync(`${root}/refs`, { recursive: true, withFileTypes: true }).filter((entry) =>
+    entry.isFile(),
+  );
+  return files
+    .map(({ parentPath, name }) => `${parentPath}/${name}`.slice(root.length + 1))
+    .filter((path) => !known.has(path) && readRecord(`${root}/${path}`) === undefined)
+    .map((path) => ({ kind: "image", path, state: "its record cannot be read", isBroken: true }));
+}
+
+function faultsOfImage(
+  root: string,
+  { image, path }: ImageRecord,
+  damaged: ReadonlySet<Digest>,
+): StoreFault[] {
+  const fault = (state: string, isBroken: boolean): StoreFault => ({ kind: "image", path, state, isBroken });
+  const hasLayer = (layer: string): boolean =>
+    existsSync(`${root}/${layer}`) &&
+    readLayerRecord(root, layer.slice(layer.indexOf("/") + 1)) !== undefined;
+  const missing = image.layers.filter((layer) => !hasLayer(layer));
+  const faults = missing.map((layer) => fault(`its layer ${layer} is missing, or has no record`, true));
+  const isGone = (digest: Digest): boolean =>
+    damaged.has(digest) || !existsSync(`${root}/${blobPath(digest)}`);
+  const document = [image.manifestDigest, image.imageId].find(isGone);
+  if (document !== undefined)
+    return [...faults, fault(`its document ${document} is missing or damaged`, true)];
+  try {
+    const manifest = parseManifest(readFileSync(`${root}/${blobPath(image.manifestDigest)}`));
+    if (manifest.kind !== "manifest") return [...faults, fault("its manifest is an index", true)];
+    parseImageConfig(readFileSync(`${root}/${blobPath(image.imageId)}`), manifest.layers.length);
+    const blobs = manifest.layers.filter(({ digest }) => isGone(digest));
+    const state = (digest: Digest) =>
+      `its compressed layer ${digest} is missing or damaged: it runs, but cannot be saved`;
+    return [...faults, ...blobs.map(({ digest }) => fault(state(digest), false))];
+  } catch (error) {
+    return [...faults, fault(error instanceof Error ? error.message : String(error), true)];
+  }
+}
+
+function namesOf(directory: string): string[] {
+  return existsSync(directory) ? readdirSync(directory) : [];
+}

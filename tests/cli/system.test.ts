@@ -1,0 +1,162 @@
+/** `bunker system`: what takes space, what goes when nothing needs it, and what a damaged store tells. */
+import { describe, expect } from "bun:test";
+import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { buildImage } from "../helpers/image_builder.ts";
+import { PULL_NEEDS, PullPlace } from "../helpers/pull_place.ts";
+import { kernelTest, type Sandbox } from "../helpers/sandbox.ts";
+
+const one = buildImage({
+  layers: [{ entries: [{ name: "a", data: "12345" }] }],
+  config: { Labels: { n: "1" } },
+});
+const two = buildImage({
+  layers: [{ entries: [{ name: "b", data: "123" }] }],
+  config: { Labels: { n: "2" } },
+});
+const images = { "one:latest": one, "two:latest": two };
+
+describe("bunker system df", () => {
+  kernelTest(
+    "counts images and compressed layers, and what could be had back",
+    PULL_NEEDS,
+    async (sandbox) => {
+      await using place = new PullPlace(sandbox, images);
+      for (const name of ["one", "two"]) await place.pull(name);
+      await place.bunker(["tag", place.name("one"), place.name("two")]);
+
+      const table = await place.bunker(["system", "df"]);
+      const json = JSON.parse((await place.bunker(["system", "df", "--json"])).stdout) as Usage[];
+      const types = await place.bunker(["system", "df", "--format", "{{.Type}}"]);
+
+      expect(table).toMatchObject({ exitCode: 0, stderr: "" });
+      expect(table.stdout).toMatch(
+        /^TYPE +TOTAL +ACTIVE +SIZE +RECLAIMABLE\nImages +1 +0 +8B +8B \(100%\)\n/,
+      );
+      const blobs = json.find(({ type }) => type === "Compressed Layers");
+      expect(blobs).toMatchObject({ total: 6, active: 3 });
+      expect(blobs?.reclaimableBytes).toBe(two.bytes.length + bytesOf(two));
+      expect(types.stdout).toBe("Images\nCompressed Layers\nContainers\nCompiled Programs\n");
+    },
+  );
+
+  kernelTest("makes nothing where nothing was pulled", PULL_NEEDS, async (sandbox) => {
+    const { exitCode, stdout } = await sandbox.bunker(["system", "df", "--format", "{{.TotalCount}}"]);
+
+    expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: "0\n0\n0\n0\n" });
+    expect(await Bun.file(`${sandbox.root}/version`).exists()).toBeFalse();
+  });
+});
+
+describe("bunker system prune", () => {
+  kernelTest(
+    "removes what killed commands have left, and with -a every image",
+    PULL_NEEDS,
+    async (sandbox) => {
+      await using place = new PullPlace(sandbox, images);
+      await place.pull("one");
+      mkdirSync(`${sandbox.root}/tmp/dead/layer`, { recursive: true });
+      mkdirSync(`${sandbox.root}/c/0123456789ab/rw/upper`, { recursive: true });
+
+      const some = await place.bunker(["system", "prune", "-f"]);
+      const left = [readdirSync(`${sandbox.root}/tmp`), readdirSync(`${sandbox.root}/c`)];
+      const all = await place.bunker(["system", "prune", "-af"]);
+
+      expect(some).toMatchObject({ exitCode: 0, stderr: "", stdout: "Total reclaimed space: 0B\n" });
+      expect(left).toEqual([[], []]);
+      expect(all.stdout).toContain(`untagged: ${place.name("one")}:latest\ndeleted: `.split("\n")[0] ?? "");
+      expect(all.stdout).toContain(`deleted: ${one.configDigest}\n`);
+      expect(readdirSync(`${sandbox.root}/blobs/sha256`)).toEqual([]);
+    },
+  );
+});
+
+describe("bunker system check", () => {
+  kernelTest("finds no fault in what was pulled", PULL_NEEDS, async (sandbox) => {
+    await using place = new PullPlace(sandbox, images);
+    for (const name of ["one", "two"]) await place.pull(name);
+
+    const { exitCode, stdout, stderr } = await place.bunker(["system", "check"]);
+
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+    expect(stdout).toMatch(/^Checked 6 blobs \([0-9.]+k?B\), 2 layers, 2 images: no fault\n$/);
+  });
+
+  const damages: ReadonlyArray<readonly [what: string, damage: (sandbox: Sandbox) => void, line: RegExp]> = [
+    [
+      "a manifest with other content",
+      ({ root }) => writeFileSync(blobOf(root, one.digest), "{}"),
+      /^blobs\/sha256\/[0-9a-f]{64}: its content has the digest sha256:/m,
+    ],
+    [
+      "a configuration that is missing",
+      ({ root }) => rmSync(blobOf(root, one.configDigest)),
+      /^refs\/.*: its document sha256:[0-9a-f]{64} is missing or damaged$/m,
+    ],
+    [
+      "an unpacked layer that is missing",
+      ({ root }) => renameSync(`${root}/l/${layerOf(one)}`, `${root}/gone`),
+      /^layers\/d[0-9a-f]{24}\.json: its directory is missing$/m,
+    ],
+    [
+      "a layer's record that is damaged",
+      ({ root }) => writeFileSync(`${root}/layers/${layerOf(one)}.json`, "\0\0\0"),
+      /^layers\/d[0-9a-f]{24}\.json: its record cannot be read$/m,
+    ],
+    [
+      "an image's record that is damaged",
+      ({ root }) => {
+        const [name] = readdirSync(`${root}/refs`);
+        writeFileSync(`${root}/refs/${name}/one/:latest.json`, "");
+      },
+      /^refs\/.*\/one\/:latest\.json: its record cannot be read$/m,
+    ],
+  ];
+  for (const [what, damage, line] of damages) {
+    kernelTest(`tells of ${what}, and repairs it by removing`, PULL_NEEDS, async (sandbox) => {
+      await using place = new PullPlace(sandbox, images);
+      for (const name of ["one", "two"]) await place.pull(name);
+      damage(sandbox);
+
+      const found = await place.bunker(["system", "check"]);
+      const repaired = await place.bunker(["system", "check", "--repair"]);
+      const after = await place.bunker(["system", "check"]);
+
+      expect(found).toMatchObject({ exitCode: 1, stderr: "" });
+      expect(found.stdout).toMatch(line);
+      expect(repaired).toMatchObject({ exitCode: 0, stderr: "" });
+      expect(repaired.stdout).toMatch(/^Removed: /m);
+      expect(after.stdout).toMatch(/^Checked 3 blobs \([0-9.]+k?B\), 1 layers, 1 images: no fault\n$/);
+      const left = await place.bunker(["images", "-q", "--no-trunc"]);
+      expect(left.stdout).toBe(`${two.configDigest}\n`);
+      await place.pull("one");
+      expect(await place.bunker(["system", "check"])).toMatchObject({ exitCode: 0 });
+    });
+  }
+
+  kernelTest(
+    "keeps an image whose compressed layer is damaged, since it runs",
+    PULL_NEEDS,
+    async (sandbox) => {
+      await using place = new PullPlace(sandbox, images);
+      await place.pull("one");
+      writeFileSync(blobOf(sandbox.root, one.layers[0]?.descriptor.digest ?? ""), "x");
+
+      const repaired = await place.bunker(["system", "check", "--repair"]);
+
+      expect(repaired.stdout).toContain("it runs, but cannot be saved");
+      expect((await place.bunker(["images", "-q", "--no-trunc"])).stdout).toBe(`${one.configDigest}\n`);
+    },
+  );
+});
+
+interface Usage {
+  readonly type: string;
+  readonly reclaimableBytes: number;
+}
+
+const bytesOf = ({ blobs }: typeof one): number =>
+  [...blobs.values()].reduce((sum, { length }) => sum + length, 0);
+
+const blobOf = (root: string, digest: string): string => `${root}/blobs/sha256/${digest.slice(7)}`;
+
+const layerOf = ({ layers }: typeof one): string => `d${layers[0]?.diffId.slice(7, 31)}`;
