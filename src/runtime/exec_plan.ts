@@ -4,7 +4,7 @@
  * container traces it or looks at its descriptors (CVE-2016-9962), and no descriptor of a directory is left when it enters
  * the working directory (CVE-2024-21626).
  */
-import { AT_FDCWD, O_DIRECTORY, O_PATH } from "../linux/abi/fcntl.ts";
+import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_PATH, O_WRONLY } from "../linux/abi/fcntl.ts";
 import { CLONE_NEWUSER, PR_SET_DUMPABLE, PR_SET_NAME } from "../linux/abi/sched.ts";
 import type { Program } from "../linux/program.ts";
 import type { Process } from "../oci/bundle/config.ts";
@@ -52,6 +52,14 @@ export function planExec(program: Program, process: Process, host: ExecHost): vo
   planInitialAffinity(program, process);
   program.section("join the control group");
   for (const fd of fds.cgroup) program.write(fd, "0", 1);
+  // From a user namespace it could not, and who hides cannot be helped by an ordinary user's engine.
+  if (host.process.appliedFromHost && process.oomScoreAdj !== undefined) {
+    const text = String(process.oomScoreAdj);
+    program.section("set the OOM score");
+    const file = program.openat(AT_FDCWD, "/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC).result;
+    program.write(file, text, text.length);
+    program.close(file);
+  }
   program.section("hide from the container").prctl(PR_SET_DUMPABLE, 0);
   if (namespaces !== 0) program.section("join namespaces").setns(fds.container, namespaces);
   if ((namespaces & CLONE_NEWUSER) !== 0) planNamespaceRoot(program);

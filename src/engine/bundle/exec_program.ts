@@ -173,7 +173,9 @@ function answersOf({ file, process }: ExecTarget, { options, userNamespace, page
     h: never,
     c: () => undefined,
     s: async (pid) => {
-      await prepareProcess(pid, { process, userNamespace, page });
+      // The program has set its score itself, while it could be reached.
+      const { oomScoreAdj: _, ...rest } = process;
+      await prepareProcess(pid, { process: rest, userNamespace, page, rootOf: file.pid });
       if (file.rdt !== undefined) {
         const { joinRdt } = await import("../../runtime/intel_rdt.ts");
         joinRdt(file.rdt, pid);
