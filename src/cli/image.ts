@@ -1,7 +1,15 @@
 /** `bunker image COMMAND`: docker's longer names of the commands about images, and those that have no other. */
 import type { EngineContext } from "../engine/context.ts";
 import { type GroupMember, runGroup } from "./command_group.ts";
-import { historySpec, imagePruneSpec, imageSpec, inspectSpec, rmiSpec, tagSpec } from "./image_specs.ts";
+import {
+  historySpec,
+  imagePruneSpec,
+  imageSpec,
+  inspectSpec,
+  rmiSpec,
+  saveSpec,
+  tagSpec,
+} from "./image_specs.ts";
 import { imagesSpec, pullSpec } from "./specs.ts";
 
 const members: readonly GroupMember[] = [
@@ -11,6 +19,7 @@ const members: readonly GroupMember[] = [
   { name: "rm", spec: rmiSpec, load: async () => (await import("./rmi.ts")).removeImages },
   { name: "inspect", spec: inspectSpec, load: async () => (await import("./inspect.ts")).inspect },
   { name: "history", spec: historySpec, load: async () => (await import("./history.ts")).printHistory },
+  { name: "save", spec: saveSpec, load: async () => (await import("./save.ts")).save },
   { name: "prune", spec: imagePruneSpec, load: async () => (await import("./image_prune.ts")).prune },
 ];
 

@@ -102,6 +102,29 @@ export const historySpec: CommandSpec = {
   ],
 };
 
+/** `bunker save [OPTIONS] IMAGE [IMAGE...]`. */
+export const saveSpec: CommandSpec = {
+  name: "save",
+  description: "Write local images to an archive",
+  usage: "[OPTIONS] IMAGE [IMAGE...]",
+  interspersed: true,
+  operands: { min: 1, max: Number.POSITIVE_INFINITY },
+  options: [
+    HELP,
+    {
+      name: "output",
+      alias: "o",
+      kind: "string",
+      value: "string",
+      help: "Write to a file, instead of stdout",
+    },
+  ],
+  examples: [
+    { line: "bunker save -o alpine.tar alpine", does: "Write an image to a file" },
+    { line: "bunker save alpine busybox | zstd > images.tar.zst", does: "Write two, compressed" },
+  ],
+};
+
 /** `bunker image prune [OPTIONS]`. */
 export const imagePruneSpec: CommandSpec = {
   name: "image prune",

@@ -1,6 +1,6 @@
 /** What the commands tell about themselves: the texts of their help, and their options. */
 import { type CommandSpec, HELP } from "./command_spec.ts";
-import { FILTER, historySpec, imageSpec, inspectSpec, rmiSpec, tagSpec } from "./image_specs.ts";
+import { FILTER, historySpec, imageSpec, inspectSpec, rmiSpec, saveSpec, tagSpec } from "./image_specs.ts";
 import { FORMAT, JSON_OUTPUT } from "./output_format.ts";
 import { loginSpec, logoutSpec, pushSpec } from "./registry_specs.ts";
 import { runSpec } from "./run_spec.ts";
@@ -117,6 +117,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   rmiSpec,
   inspectSpec,
   historySpec,
+  saveSpec,
   imageSpec,
   systemSpec,
   infoSpec,

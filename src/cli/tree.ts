@@ -73,6 +73,8 @@ async function loadExecute({ name }: CommandSpec): Promise<Execute> {
       return (await import("./inspect.ts")).inspect;
     case "history":
       return (await import("./history.ts")).printHistory;
+    case "save":
+      return (await import("./save.ts")).save;
     case "image":
       return (await import("./image.ts")).runImageCommand;
     case "system":
