@@ -95,6 +95,11 @@ function explainArgument(argument: Argument, at: Position): string {
   if (argument instanceof Slot) return quote(argument.text);
   // Values of the environment may be secrets, and errors end in logs.
   if (argument instanceof Words && isEnvironment(at)) return `[/* ${argument.values.length - 1} vars */]`;
+  if (argument instanceof Words && isArguments(at))
+    return `[${argument.values
+      .slice(0, -1)
+      .map((value) => explainArgument(value, at))
+      .join(", ")}]`;
   if (argument instanceof Words)
     return `{${argument.values.map((value) => explainArgument(value, at)).join(", ")}}`;
   if (argument instanceof Uint8Array) return `[${argument.length} bytes]`;
@@ -105,6 +110,8 @@ function explainArgument(argument: Argument, at: Position): string {
 }
 
 const isEnvironment = ({ step, position }: Position): boolean => step.name === "execve" && position === 2;
+
+const isArguments = ({ step, position }: Position): boolean => step.name === "execve" && position === 1;
 
 const quote = (text: string): string =>
   text.length > SHOWN_MAX ? `${JSON.stringify(text.slice(0, SHOWN_MAX))}...` : JSON.stringify(text);

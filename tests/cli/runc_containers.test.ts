@@ -3,7 +3,7 @@
  * is installed.
  */
 import { describe, expect, test } from "bun:test";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { type Bundle, type Container, Runtime, type RuntimeName } from "../helpers/oci_runtime.ts";
 import { type Need, titleOf, whyMissing } from "../helpers/requires.ts";
 import { Sandbox } from "../helpers/sandbox.ts";
@@ -126,9 +126,11 @@ describe("create", () => {
 
   runtimeTest("logs a missing command as the one JSON value that podman reads", async (runtime) => {
     const bundle = await runtime.bundle({ process: { args: ["nope"] } });
-    await runtime.tryCreate(bundle);
+    const log = `${runtime.directory}/json`;
+    const json = ["--log", log, "--log-format", "json"];
+    await runtime.command(...json, "create", "--bundle", bundle.directory, bundle.id);
 
-    const { level, msg } = JSON.parse(runtime.messages()) as Record<string, string>;
+    const { level, msg } = JSON.parse(readFileSync(log, "utf8")) as Record<string, string>;
 
     expect(level).toBe("error");
     expect(msg).toMatch(/executable file not found in|no such file or directory/i);
