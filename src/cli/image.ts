@@ -6,6 +6,7 @@ import {
   imagePruneSpec,
   imageSpec,
   inspectSpec,
+  loadSpec,
   rmiSpec,
   saveSpec,
   tagSpec,
@@ -20,6 +21,7 @@ const members: readonly GroupMember[] = [
   { name: "inspect", spec: inspectSpec, load: async () => (await import("./inspect.ts")).inspect },
   { name: "history", spec: historySpec, load: async () => (await import("./history.ts")).printHistory },
   { name: "save", spec: saveSpec, load: async () => (await import("./save.ts")).save },
+  { name: "load", spec: loadSpec, load: async () => (await import("./load.ts")).load },
   { name: "prune", spec: imagePruneSpec, load: async () => (await import("./image_prune.ts")).prune },
 ];
 

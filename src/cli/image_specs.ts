@@ -125,6 +125,30 @@ export const saveSpec: CommandSpec = {
   ],
 };
 
+/** `bunker load [OPTIONS]`. */
+export const loadSpec: CommandSpec = {
+  name: "load",
+  description: "Load images from an archive",
+  usage: "[OPTIONS]",
+  interspersed: true,
+  operands: { min: 0, max: 0 },
+  options: [
+    HELP,
+    {
+      name: "input",
+      alias: "i",
+      kind: "string",
+      value: "string",
+      help: "Read from a file, instead of stdin",
+    },
+    { name: "quiet", alias: "q", kind: "boolean", help: "For scripts: there is no progress to suppress" },
+  ],
+  examples: [
+    { line: "bunker load -i alpine.tar", does: "Load what docker, podman, skopeo or bunker saved" },
+    { line: "bunker load < images.tar.zst", does: "Load from a compressed archive" },
+  ],
+};
+
 /** `bunker image prune [OPTIONS]`. */
 export const imagePruneSpec: CommandSpec = {
   name: "image prune",

@@ -1,6 +1,15 @@
 /** What the commands tell about themselves: the texts of their help, and their options. */
 import { type CommandSpec, HELP } from "./command_spec.ts";
-import { FILTER, historySpec, imageSpec, inspectSpec, rmiSpec, saveSpec, tagSpec } from "./image_specs.ts";
+import {
+  FILTER,
+  historySpec,
+  imageSpec,
+  inspectSpec,
+  loadSpec,
+  rmiSpec,
+  saveSpec,
+  tagSpec,
+} from "./image_specs.ts";
 import { FORMAT, JSON_OUTPUT } from "./output_format.ts";
 import { loginSpec, logoutSpec, pushSpec } from "./registry_specs.ts";
 import { runSpec } from "./run_spec.ts";
@@ -118,6 +127,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   inspectSpec,
   historySpec,
   saveSpec,
+  loadSpec,
   imageSpec,
   systemSpec,
   infoSpec,

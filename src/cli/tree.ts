@@ -75,6 +75,8 @@ async function loadExecute({ name }: CommandSpec): Promise<Execute> {
       return (await import("./history.ts")).printHistory;
     case "save":
       return (await import("./save.ts")).save;
+    case "load":
+      return (await import("./load.ts")).load;
     case "image":
       return (await import("./image.ts")).runImageCommand;
     case "system":

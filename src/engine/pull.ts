@@ -1,6 +1,7 @@
 /** `pull`: an image from its registry into the store. */
-import { type PullResult as ImageResult, pullImage } from "../image/pull.ts";
+import { pullImage } from "../image/pull.ts";
 import type { PullProgress } from "../image/pull_progress.ts";
+import type { PullResult as ImageResult } from "../image/store_image.ts";
 import type { Skipped } from "../image/unpack/attributes.ts";
 import { digestHex } from "../oci/digest.ts";
 import { parsePlatform } from "../oci/platform.ts";

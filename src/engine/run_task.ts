@@ -23,6 +23,9 @@ export async function doTask(text: string, display: TaskDisplay): Promise<void> 
   const task = JSON.parse(text) as Task;
   if (task.kind === "pull") {
     await doPull(task, display);
+  } else if (task.kind === "load") {
+    const { loadHere } = await import("./load_images.ts");
+    await loadHere(task.file, { owners: task.single ? "single" : "exact" }, task.context);
   } else if (task.kind === "remove") {
     const { removeTree } = await import("../fs/remove_tree.ts");
     removeTree({ dirfd: AT_FDCWD, path: task.path });

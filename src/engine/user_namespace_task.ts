@@ -27,6 +27,13 @@ export type Task =
       readonly single: boolean;
       readonly context: Pick<EngineContext, "root" | "state" | "config" | "debug">;
     }
+  | {
+      readonly kind: "load";
+      /** Absolute; undefined: standard input. */
+      readonly file: string | undefined;
+      readonly single: boolean;
+      readonly context: Pick<EngineContext, "root" | "state" | "config" | "debug">;
+    }
   | { readonly kind: "remove"; readonly path: string }
   | {
       readonly kind: "copy";

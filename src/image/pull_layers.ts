@@ -30,7 +30,9 @@ export interface LayerContext {
   readonly root: string;
   /** Directory for what is not in place yet. */
   readonly staging: string;
-  readonly client: RegistryClient;
+  readonly client: Pick<RegistryClient, "blobRequest">;
+  /** Verified blobs on the store's file system, by digest: looked at before the client is asked. */
+  readonly files?: ReadonlyMap<Digest, string> | undefined;
   readonly options: UnpackOptions;
   readonly keepBlobs: boolean;
   readonly signal: AbortSignal;
@@ -102,7 +104,7 @@ export async function prepareLayers(image: ResolvedImage, context: LayerContext)
     below.push("name" in layer ? `${context.root}/l/${layer.name}` : layer.directory, layer.record.opaque);
     return layer;
   });
-  return { layers, blobs: blobsOf(missing, context), skipped };
+  return { layers, blobs: [...blobsOf(missing, context), ...givenBlobs(positions, context)], skipped };
 }
 
 async function unpackMissing(
@@ -138,7 +140,10 @@ async function openJob(image: ResolvedImage, position: Position, context: LayerC
   const { root, client, keepBlobs, options } = context;
   const staged = stagedBlob(position, context);
   // By a second name, so that it can be removed meanwhile: it is put in place again with the rest.
-  const isStored = tryLink(`${root}/${blobPath(descriptor.digest)}`, staged);
+  const file = context.files?.get(descriptor.digest);
+  const isStored =
+    tryLink(`${root}/${blobPath(descriptor.digest)}`, staged) ||
+    (file !== undefined && tryLink(file, staged));
   const source: LayerSource = isStored
     ? { kind: "file", path: staged }
     : { kind: "registry", request: await client.blobRequest(image.reference, descriptor) };
@@ -215,6 +220,15 @@ function blobsOf(missing: readonly Position[], context: LayerContext): PreparedL
   return [...distinct.values()].flatMap((position) => {
     const path = stagedBlob(position, context);
     return existsSync(path) ? [{ path, digest: position.descriptor.digest }] : [];
+  });
+}
+
+/** Blobs of layers that were unpacked before, but whose blobs are not in the store. */
+function givenBlobs(positions: readonly Position[], { root, files }: LayerContext): PreparedLayers["blobs"] {
+  const distinct = new Set(positions.map(({ descriptor }) => descriptor.digest));
+  return [...distinct].flatMap((digest) => {
+    const path = files?.get(digest);
+    return path === undefined || existsSync(`${root}/${blobPath(digest)}`) ? [] : [{ path, digest }];
   });
 }
 

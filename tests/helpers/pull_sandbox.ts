@@ -2,7 +2,8 @@
 import { existsSync, mkdtempSync, readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { removeTree } from "../../src/fs/remove_tree.ts";
-import { type PullOptions, type PullResult, pullImage } from "../../src/image/pull.ts";
+import { type PullOptions, pullImage } from "../../src/image/pull.ts";
+import type { PullResult } from "../../src/image/store_image.ts";
 import { AT_FDCWD } from "../../src/linux/abi/fcntl.ts";
 import { parseReference, type Reference } from "../../src/oci/reference.ts";
 import { type FakeRegistry, serveRegistry } from "./fake_registry.ts";

@@ -1,0 +1,56 @@
+/** `load`: the images of an archive into the store. */
+import { createReadStream } from "node:fs";
+import { loadArchive } from "../image/archive/load_archive.ts";
+import { familiarReference, parseReference } from "../oci/reference.ts";
+import { listRecords } from "../store/images.ts";
+import type { EngineContext } from "./context.ts";
+import { dataRoot, stateRoot } from "./directories.ts";
+import { idMapsOfUser } from "./rootless.ts";
+import { runTask } from "./user_namespace_task.ts";
+
+/** An image that was loaded. */
+export interface LoadedImage {
+  readonly id: string;
+  /** As a person would write it; undefined when the archive has no name for it. */
+  readonly name: string | undefined;
+}
+
+/**
+ * Loads an archive of docker, podman, skopeo or bunker, compressed or not.
+ * @param file absolute path; undefined: standard input
+ * @throws {ArchiveError} {PullError} {StoreError} {ReportedError}
+ */
+export async function loadImages(file: string | undefined, context: EngineContext): Promise<LoadedImage[]> {
+  const root = dataRoot(context);
+  const before = new Map(listRecords(root).map(({ path, image }) => [path, image.storedAt]));
+  if (process.getuid?.() === 0) {
+    await loadHere(file, undefined, context);
+  } else {
+    const idMaps = idMapsOfUser();
+    const { debug, config } = context;
+    const inner = { debug, config, root, state: stateRoot(context) };
+    await runTask({ kind: "load", file, single: idMaps.single, context: inner }, idMaps);
+  }
+  return listRecords(root)
+    .filter(({ path, image }) => before.get(path) !== image.storedAt)
+    .map(({ image }) => {
+      const reference = parseReference(image.reference);
+      const name = reference.digest === undefined ? familiarReference(reference) : undefined;
+      return { id: image.imageId, name };
+    });
+}
+
+/** Loads as the user that this process is, root of some namespace. */
+export async function loadHere(
+  file: string | undefined,
+  rootless: { readonly owners: "exact" | "single" } | undefined,
+  context: EngineContext,
+): Promise<void> {
+  const root = dataRoot(context);
+  const work = async (signal: AbortSignal = new AbortController().signal): Promise<void> => {
+    const chunks =
+      file === undefined ? createReadStream("", { fd: 0, autoClose: false }) : createReadStream(file);
+    await loadArchive(chunks, { root, rootless, signal });
+  };
+  await (context.interruptible?.(work) ?? work());
+}

@@ -1,0 +1,210 @@
+/**
+ * Finds the images of an archive: by index.json of an OCI layout, otherwise by docker's manifest.json, for which a
+ * manifest is made. Names come from both.
+ */
+import { closeSync, openSync, readFileSync, readSync } from "node:fs";
+import { type Digest, digestOfBytes } from "../../oci/digest.ts";
+import { parseImageConfig } from "../../oci/image_config.ts";
+import {
+  arrayAt,
+  DOCUMENT_BYTES_MAX,
+  type JsonObject,
+  objectAt,
+  optionalObject,
+  optionalString,
+  parseJsonObject,
+  stringAt,
+  stringsAt,
+} from "../../oci/json.ts";
+import { chooseManifest, INDEX_ENTRY_COUNT_MAX, LAYER_COUNT_MAX, parseManifest } from "../../oci/manifest.ts";
+import { OCI_CONFIG, OCI_MANIFEST } from "../../oci/media_type.ts";
+import { hostPlatform } from "../../oci/platform.ts";
+import { parseReference, type Reference } from "../../oci/reference.ts";
+import type { ResolvedImage } from "../../registry/client.ts";
+import { ArchiveError, type ArchiveFile, type ArchiveFiles, archiveError } from "./read_archive.ts";
+
+/** An image of an archive, ready to be stored under each of its names. */
+export interface LoadableImage {
+  readonly names: readonly Reference[];
+  readonly resolved: Omit<ResolvedImage, "reference">;
+}
+
+/** Most names of one image. */
+const NAMES_MAX = 1000;
+/** Most indices on the way to a manifest. */
+const INDEX_DEPTH_MAX = 4;
+
+/** @throws {ArchiveError} when there is none, or one is not whole */
+export function findImages(files: ArchiveFiles): LoadableImage[] {
+  try {
+    const docker = dockerEntries(files);
+    const layout = layoutImages(files);
+    const images = layout.length > 0 ? layout : docker.map((entry) => dockerImage(files, entry));
+    if (images.length === 0) throw archiveError("it has neither index.json nor manifest.json with an image");
+    return images.map((image) => withNames(image, docker, files));
+  } catch (cause) {
+    throw cause instanceof ArchiveError ? cause : archiveError("a document in it is not valid", cause);
+  }
+}
+
+/** The names that docker's manifest.json knows for an image, besides its own. */
+function withNames(image: LoadableImage, docker: readonly DockerEntry[], files: ArchiveFiles): LoadableImage {
+  const { digest } = image.resolved.manifest.config;
+  const tags = docker
+    .filter(({ config }) => files.find(config)?.digest === digest)
+    .flatMap(({ tags: names }) => names.map((name) => parseReference(name)));
+  const all = [...image.names, ...tags].map((name) => [JSON.stringify(name), name] as const);
+  return { ...image, names: [...new Map(all).values()] };
+}
+
+interface DockerEntry {
+  readonly config: string;
+  readonly tags: readonly string[];
+  readonly layers: readonly string[];
+}
+
+function dockerEntries(files: ArchiveFiles): DockerEntry[] {
+  const file = files.find("manifest.json");
+  if (file === undefined) return [];
+  // The document is a list, which the parser of documents does not take.
+  const text = `{"images":${Buffer.from(readDocument(file, "manifest.json")).toString("utf8")}}`;
+  const { images } = parseJsonObject(Buffer.from(text), "manifest.json");
+  return arrayAt(images, "manifest.json", INDEX_ENTRY_COUNT_MAX).map((value, at) => {
+    const path = `manifest.json[${at}]`;
+    const object = objectAt(value, path);
+    return {
+      config: stringAt(object["Config"], `${path}.Config`),
+      tags: stringsAt(object["RepoTags"], `${path}.RepoTags`, NAMES_MAX),
+      layers: stringsAt(object["Layers"], `${path}.Layers`, LAYER_COUNT_MAX),
+    };
+  });
+}
+
+function dockerImage(files: ArchiveFiles, { config, layers }: DockerEntry): LoadableImage {
+  const configFile = get(files, config);
+  const configBytes = readDocument(configFile, config);
+  const manifest = {
+    schemaVersion: 2,
+    mediaType: OCI_MANIFEST,
+    config: { mediaType: OCI_CONFIG, digest: configFile.digest, size: configFile.sizeBytes },
+    layers: layers.map((name) => {
+      const file = get(files, name);
+      return { mediaType: layerType(file), digest: file.digest, size: file.sizeBytes };
+    }),
+  };
+  return resolve(files, { bytes: Buffer.from(JSON.stringify(manifest)), configBytes, names: [] });
+}
+
+/** OCI's name of a layer's compression, by its first bytes. */
+function layerType({ path }: ArchiveFile): string {
+  const base = "application/vnd.oci.image.layer.v1.tar";
+  const head = readHead(path);
+  if (head[0] === 0x1f && head[1] === 0x8b) return `${base}+gzip`;
+  return head.equals(Buffer.from([0x28, 0xb5, 0x2f, 0xfd])) ? `${base}+zstd` : base;
+}
+
+function readHead(path: string): Buffer {
+  const head = Buffer.alloc(4);
+  const fd = openSync(path, "r");
+  try {
+    readSync(fd, head, 0, head.length, 0);
+    return head;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function layoutImages(files: ArchiveFiles): LoadableImage[] {
+  const file = files.find("index.json");
+  if (file === undefined || files.find("oci-layout") === undefined) return [];
+  const index = parseJsonObject(readDocument(file, "index.json"), "index.json");
+  // docker has written archives whose list is null: manifest.json tells what is in them.
+  const entries = arrayAt(index["manifests"], "index.json.manifests", INDEX_ENTRY_COUNT_MAX);
+  const byDigest = new Map<Digest, LoadableImage>();
+  for (const [at, value] of entries.entries()) {
+    const entry = objectAt(value, `index.json.manifests[${at}]`);
+    const image = layoutImage(files, entry, at);
+    if (image === undefined) continue;
+    const known = byDigest.get(image.resolved.manifestDigest);
+    byDigest.set(image.resolved.manifestDigest, {
+      ...image,
+      names: [...(known?.names ?? []), ...image.names],
+    });
+  }
+  return [...byDigest.values()];
+}
+
+/** @returns undefined for an index of which the archive has no image for this machine */
+function layoutImage(files: ArchiveFiles, entry: JsonObject, at: number): LoadableImage | undefined {
+  const path = `index.json.manifests[${at}]`;
+  let digest = stringAt(entry["digest"], `${path}.digest`);
+  for (let depth = 0; depth <= INDEX_DEPTH_MAX; depth += 1) {
+    const file = get(files, blobName(digest));
+    const bytes = readDocument(file, blobName(digest));
+    const document = parseManifest(bytes);
+    if (document.kind === "manifest") {
+      const config = get(files, blobName(document.config.digest));
+      const configBytes = readDocument(config, blobName(document.config.digest));
+      return resolve(files, { bytes, configBytes, names: namesOf(entry, path) });
+    }
+    // An index names platforms whose content was left out.
+    const here = document.entries.filter((each) => files.find(blobName(each.digest)) !== undefined);
+    const { entry: chosen } = chooseManifest({ ...document, entries: here }, hostPlatform());
+    if (chosen === undefined) return undefined;
+    digest = chosen.digest;
+  }
+  throw archiveError("its indices are nested too deeply");
+}
+
+/** containerd's annotation has the whole name, OCI's in most cases the tag alone, which names nothing by itself. */
+function namesOf(entry: JsonObject, path: string): Reference[] {
+  const annotations = optionalObject(entry, "annotations", path) ?? {};
+  const whole = optionalString(annotations, "io.containerd.image.name", path);
+  if (whole !== undefined) return [parseReference(whole)];
+  const name = optionalString(annotations, "org.opencontainers.image.ref.name", path);
+  return name === undefined || !/[/:]/.test(name) ? [] : [parseReference(name)];
+}
+
+interface Documents {
+  readonly bytes: Uint8Array;
+  readonly configBytes: Uint8Array;
+  readonly names: readonly Reference[];
+}
+
+function resolve(files: ArchiveFiles, { bytes, configBytes, names }: Documents): LoadableImage {
+  const manifest = parseManifest(bytes);
+  if (manifest.kind !== "manifest") throw archiveError("a manifest in it is an index");
+  const here = new Set(files.all.map((file) => file.digest));
+  const missing = manifest.layers.find(({ digest }) => !here.has(digest));
+  if (missing !== undefined) throw archiveError(`the layer ${missing.digest} is missing`);
+  const digest = digestOfBytes(bytes);
+  return {
+    names,
+    resolved: {
+      targetDigest: digest,
+      indices: [],
+      manifestDocument: { digest, mediaType: manifest.mediaType, bytes },
+      manifestDigest: digest,
+      manifest,
+      configBytes,
+      config: parseImageConfig(configBytes, manifest.layers.length),
+      isOtherPlatform: false,
+    },
+  };
+}
+
+const blobName = (digest: string): string => `blobs/${digest.replace(":", "/")}`;
+
+function get(files: ArchiveFiles, name: string): ArchiveFile {
+  const file = files.find(name);
+  if (file === undefined) throw archiveError(`the entry ${JSON.stringify(name)} is missing`);
+  return file;
+}
+
+/** @throws {ArchiveError} before reading what is larger than any document */
+function readDocument({ path, sizeBytes }: ArchiveFile, name: string): Uint8Array {
+  if (sizeBytes > DOCUMENT_BYTES_MAX) {
+    throw archiveError(`entry ${JSON.stringify(name)} is too large: ${sizeBytes} bytes of JSON`);
+  }
+  return readFileSync(path);
+}

@@ -1,0 +1,80 @@
+/** Loads the images of an archive into the store: each is there whole under all its names, or not at all. */
+import { mkdirSync } from "node:fs";
+import { BunkerError } from "../../errors.ts";
+import type { Digest } from "../../oci/digest.ts";
+import type { Reference } from "../../oci/reference.ts";
+import { formatReference } from "../../oci/reference.ts";
+import { recordPath, type StoredImage } from "../../store/find_image.ts";
+import { type ImageRecord, listRecords, lockImages, replaceRecords } from "../../store/images.ts";
+import { openStore } from "../../store/open_store.ts";
+import { removeAbandoned, Staging } from "../../store/staging.ts";
+import type { StoreOptions } from "../store_image.ts";
+import { storeImage } from "../store_image.ts";
+import { findImages, type LoadableImage } from "./archive_images.ts";
+import { archiveError, readArchive } from "./read_archive.ts";
+
+/** Where to, and as whom. */
+export interface LoadOptions extends Pick<StoreOptions, "root" | "rootless"> {
+  readonly signal: AbortSignal;
+}
+
+/** Repository of images that have no name; their digest is their name there. */
+const UNNAMED = { registry: "localhost", repository: "unnamed" };
+
+/**
+ * Loads an archive, which comes in chunks.
+ * @throws {ArchiveError} {TarError} {CompressionError} and what a pull throws for a layer
+ */
+export async function loadArchive(
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  options: LoadOptions,
+): Promise<void> {
+  const { root, signal } = options;
+  openStore(root);
+  await removeAbandoned(root);
+  using staging = Staging.create(root);
+  const directory = `${staging.path}/archive`;
+  mkdirSync(directory, { mode: 0o700 });
+  const files = await readArchive(chunks, directory, signal);
+  const paths = new Map(files.all.map(({ digest, path }) => [digest, path] as const));
+  // All are looked at before the first is stored.
+  for (const image of findImages(files)) await load(image, paths, options);
+}
+
+async function load(
+  { names, resolved }: LoadableImage,
+  files: ReadonlyMap<Digest, string>,
+  { root, rootless, signal }: LoadOptions,
+): Promise<void> {
+  const [first = { ...UNNAMED, digest: resolved.manifestDigest }, ...others] = names;
+  try {
+    const origin = { client: { blobRequest: missing }, files, signal };
+    const { image } = await storeImage(
+      { ...resolved, reference: first },
+      { reference: first, root, rootless },
+      origin,
+    );
+    await nameToo(root, image, others);
+  } catch (cause) {
+    if (signal.aborted || !(cause instanceof BunkerError)) throw cause;
+    throw archiveError(`the image "${formatReference(first)}" cannot be stored`, cause);
+  }
+}
+
+async function nameToo(root: string, image: StoredImage, names: readonly Reference[]): Promise<void> {
+  if (names.length === 0) return;
+  using _ = await lockImages(root);
+  // Somebody may have removed it between the two steps: a name for nothing is none.
+  if (!listRecords(root).some((record) => record.image.imageId === image.imageId)) return;
+  const written = names.map(
+    (name): ImageRecord => ({
+      image: { ...image, reference: formatReference(name) },
+      path: recordPath(name),
+    }),
+  );
+  replaceRecords(root, { written, removed: [] });
+}
+
+function missing(): never {
+  throw new Error("Cannot happen: a layer of an archive was looked for before");
+}

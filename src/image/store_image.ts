@@ -1,0 +1,151 @@
+/**
+ * Puts an image into the store, whoever has its content: missing layers are unpacked, and all is committed in one step,
+ * under one flush of the file system.
+ */
+import { renameSync, writeFileSync } from "node:fs";
+import { AT_FDCWD, O_DIRECTORY, O_RDONLY } from "../linux/abi/fcntl.ts";
+import { Fd, openat, syncfs } from "../linux/file.ts";
+import { blobPath, type Digest } from "../oci/digest.ts";
+import { formatPlatform, hostPlatform, type Platform } from "../oci/platform.ts";
+import { formatReference, type Reference } from "../oci/reference.ts";
+import type { ResolvedImage } from "../registry/client.ts";
+import type { StoredImage } from "../store/find_image.ts";
+import { lockImages, recordImage } from "../store/images.ts";
+import { commitLayer, layerNameOf } from "../store/layers.ts";
+import { layerDirectory } from "../store/layout.ts";
+import { Staging } from "../store/staging.ts";
+import { type LayerContext, lockLayers, type PreparedLayers, prepareLayers } from "./pull_layers.ts";
+import type { PullProgress } from "./pull_progress.ts";
+import type { Skipped } from "./unpack/attributes.ts";
+import { chooseWhiteouts } from "./unpack/choose_whiteouts.ts";
+import type { UnpackOptions } from "./unpack/options.ts";
+
+/** Under which name, and where to; defaults in brackets. */
+export interface StoreOptions {
+  readonly reference: Reference;
+  /** Only when the user asks for one; this machine's otherwise. */
+  readonly platform?: Platform | undefined;
+  /** Data root, absolute. */
+  readonly root: string;
+  /** Set when this process is root of a user namespace: which ids are mapped there. */
+  readonly rootless?: { readonly owners: "exact" | "single" } | undefined;
+  /** Keep compressed layers, for save and push [true]. */
+  readonly keepBlobs?: boolean;
+  readonly onProgress?: (progress: PullProgress) => void;
+}
+
+/** The image as it is in the store from now on. */
+export interface PullResult {
+  readonly image: StoredImage;
+  readonly status: "downloaded" | "up-to-date";
+  /** What of the layers could not be kept: counts, all 0 for root on an ordinary file system. */
+  readonly skipped: Skipped;
+}
+
+/** Where the layers come from. */
+export type LayerOrigin = Pick<LayerContext, "client" | "files" | "signal">;
+
+/** Stores an image in an open store. @throws as prepareLayers() */
+export async function storeImage(
+  resolved: ResolvedImage,
+  options: StoreOptions,
+  { client, files, signal }: LayerOrigin,
+): Promise<PullResult> {
+  const { root, onProgress = () => undefined } = options;
+  using stack = new DisposableStack();
+  const staging = stack.use(Staging.create(root)).path;
+  const context: LayerContext = {
+    root,
+    staging,
+    client,
+    files,
+    options: unpackOptions(`${staging}/probe`, options.rootless),
+    keepBlobs: options.keepBlobs ?? true,
+    signal,
+    onProgress,
+  };
+  const layers = resolved.manifest.layers.map(({ digest, size }) => ({ digest, sizeBytes: size }));
+  onProgress({ kind: "layers", layers });
+  await lockLayers(stack, resolved.config.diffIds, context);
+  const prepared = await prepareLayers(resolved, context);
+  signal.throwIfAborted();
+  const image = describeImage(resolved, prepared, context);
+  const blobs = stageBlobs(resolved, prepared, context);
+  flush(root);
+  // Content and record come under one lock: nobody who looks for garbage meets the one without the other.
+  using _ = await lockImages(root);
+  for (const { path, digest } of blobs) renameSync(path, `${root}/${blobPath(digest)}`);
+  for (const layer of new Set(prepared.layers)) if ("directory" in layer) commitLayer(root, layer);
+  recordImage(root, image, { reference: options.reference, platform: recordPlatform(options.platform) });
+  return { image, status: "downloaded", skipped: prepared.skipped };
+}
+
+function stageBlobs(
+  { manifestDocument, manifest, configBytes }: ResolvedImage,
+  { blobs }: PreparedLayers,
+  { staging }: LayerContext,
+): PreparedLayers["blobs"] {
+  return [
+    ...blobs,
+    stageBlob(`${staging}/manifest`, manifestDocument.bytes, manifestDocument.digest),
+    stageBlob(`${staging}/config`, configBytes, manifest.config.digest),
+  ];
+}
+
+/** One flush of the file system for all that was staged. */
+function flush(root: string): void {
+  using directory = new Fd(openat(AT_FDCWD, root, { flags: O_RDONLY | O_DIRECTORY }));
+  syncfs(directory.number);
+}
+
+function stageBlob(path: string, bytes: Uint8Array, digest: Digest): { path: string; digest: Digest } {
+  writeFileSync(path, bytes, { mode: 0o600 });
+  return { path, digest };
+}
+
+function describeImage(
+  resolved: ResolvedImage,
+  { layers }: PreparedLayers,
+  { options }: LayerContext,
+): StoredImage {
+  const { config, manifest, reference } = resolved;
+  const { platform, created } = config;
+  const lowest = Math.max(
+    0,
+    layers.findLastIndex(({ record }) => record.opaque),
+  );
+  return {
+    reference: formatReference(reference),
+    manifestDigest: resolved.manifestDigest,
+    manifestMediaType: manifest.mediaType,
+    targetDigest: resolved.targetDigest,
+    imageId: manifest.config.digest,
+    // What lies below an opaque root never shows, and overlayfs does not look at that mark on a root.
+    layers: layers.slice(lowest).map(({ record }) => layerDirectory(layerNameOf(record))),
+    overlayXattrs: options.whiteouts,
+    config: config.config,
+    os: platform.os,
+    architecture: platform.architecture,
+    ...(platform.variant === undefined ? {} : { variant: platform.variant }),
+    ...(created === undefined ? {} : { created }),
+    storedAt: new Date().toISOString(),
+    sizeBytes: layers.reduce((sum, { record }) => sum + record.sizeBytes, 0),
+  };
+}
+
+function unpackOptions(probe: string, rootless: StoreOptions["rootless"]): UnpackOptions {
+  return {
+    whiteouts: chooseWhiteouts(probe, rootless !== undefined),
+    owners: rootless?.owners ?? "exact",
+    devices: rootless === undefined ? "create" : "skip",
+    creator: { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 },
+    umask: process.umask(),
+  };
+}
+
+/** This machine's platform is what a record without one is for. */
+function recordPlatform(platform: Platform | undefined): Platform | undefined {
+  return platform === undefined || formatPlatform(platform) === formatPlatform(hostPlatform())
+    ? undefined
+    : platform;
+}
