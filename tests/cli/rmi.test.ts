@@ -3,6 +3,7 @@ import { describe, expect } from "bun:test";
 import { readdirSync } from "node:fs";
 import { type BuiltImage, buildImage } from "../helpers/image_builder.ts";
 import { PULL_NEEDS, PullPlace } from "../helpers/pull_place.ts";
+import { executable } from "../helpers/requires.ts";
 import { kernelTest, type Sandbox } from "../helpers/sandbox.ts";
 import { App, RUN_NEEDS } from "../kernel/run/app.ts";
 
@@ -15,6 +16,9 @@ const two = buildImage({
 const images = { "one:latest": one, "two:7": two };
 /** More than is removed while somebody waits. */
 const FILES = 3000;
+/** Calls that change names; each is killed once. */
+const CHANGES = "rename,renameat,renameat2,unlink,unlinkat,rmdir";
+const KILLS_MS_MAX = 120_000;
 const EMPTY = { blobs: [], layers: [], directories: [] };
 
 describe("bunker tag", () => {
@@ -162,6 +166,47 @@ describe("bunker rmi", () => {
     expect(contentOf(sandbox)).toEqual(EMPTY);
     // The sandbox looks for what is in "tmp", and for processes, until they are gone.
   });
+});
+
+describe("kill -9 in the middle of bunker rmi", () => {
+  kernelTest(
+    "leaves a whole store at every call that changes it, and the next command takes the rest away",
+    [...PULL_NEEDS, "program strace"],
+    async (sandbox) => {
+      await using place = new PullPlace(sandbox, images);
+      let killed = 0;
+      for (let call = 1; ; call += 1) {
+        for (const name of ["one", "two:7"]) await place.pull(name);
+        const inject = `inject=${CHANGES}:signal=SIGKILL:when=${call}`;
+        const strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", `trace=${CHANGES}`, "-e", inject];
+        const child = Bun.spawn([...strace, executable, "rmi", place.name("one")], {
+          env: {
+            PATH: process.env["PATH"],
+            HOME: "/",
+            BUNKER_ROOT: sandbox.root,
+            BUNKER_STATE: sandbox.state,
+          },
+          stdout: "ignore",
+          stderr: "ignore",
+        });
+        await child.exited;
+
+        const check = await place.bunker(["system", "check"]);
+        expect({ call, ...check }).toMatchObject({
+          exitCode: 0,
+          stdout: expect.stringMatching(/no fault\n$/) as string,
+        });
+        await place.bunker(["rmi", "-f", place.name("one"), place.name("two:7")]);
+        await place.bunker(["image", "prune", "-f"]);
+        expect({ call, ...contentOf(sandbox) }).toEqual({ call, ...EMPTY });
+        if (child.signalCode === null) break;
+        killed += 1;
+      }
+
+      expect(killed).toBeGreaterThan(5);
+    },
+    KILLS_MS_MAX,
+  );
 });
 
 describe("bunker image prune", () => {
