@@ -4,10 +4,14 @@
  *
  *     const { exitCode } = await run({ image: "alpine", command: ["echo", "hey"] });
  *     const { stdout } = await capture({ image: "alpine", command: ["cat", "/etc/os-release"] });
+ *     for (const { repository, tag } of await images()) console.log(repository, tag);
  */
 import type { EngineContext } from "./context.ts";
+import type { HistoryStep } from "./history.ts";
+import type { ImageInspection } from "./inspect_image.ts";
 import { defaultRunOptions, type RunOptions } from "./options/run_options.ts";
-import type { RunResult } from "./summary.ts";
+import type { RemovedImages } from "./remove_image.ts";
+import type { ImageSummary, RunResult } from "./summary.ts";
 
 /** An image, and whatever of the options is not to be the default. */
 export type RunRequest = Partial<RunOptions> & Pick<RunOptions, "image">;
@@ -56,4 +60,44 @@ export async function capture(request: RunRequest, context: LibraryContext = {})
   } finally {
     for (const { read } of pipes) call("close", read);
   }
+}
+
+/** Lists the local images, newest first. */
+export async function images(context: LibraryContext = {}): Promise<ImageSummary[]> {
+  return (await import("./images.ts")).listImages({ debug: false, ...context });
+}
+
+/**
+ * Tells all that is known about a local image, by its name or id.
+ * @throws {BunkerError} when it is not here, or damaged.
+ */
+export async function inspectImage(image: string, context: LibraryContext = {}): Promise<ImageInspection> {
+  return (await import("./inspect_image.ts")).inspectImage(image, { debug: false, ...context });
+}
+
+/** Tells the steps that made a local image, newest first. @throws {BunkerError} as {@link inspectImage}. */
+export async function imageHistory(image: string, context: LibraryContext = {}): Promise<HistoryStep[]> {
+  return (await import("./history.ts")).imageHistory(image, { debug: false, ...context });
+}
+
+/** Gives a local image another name. @throws {BunkerError} when it is not here. */
+export async function tagImage(source: string, target: string, context: LibraryContext = {}): Promise<void> {
+  await (await import("./tag.ts")).tagImage(source, target, { debug: false, ...context });
+}
+
+/**
+ * Removes a name, and the image with its last one; with an id and `force` all names of an image.
+ * @throws {BunkerError} when it is not here, or a running container uses it.
+ */
+export async function removeImage(
+  image: string,
+  options: { readonly force?: boolean } = {},
+  context: LibraryContext = {},
+): Promise<RemovedImages> {
+  const engine = await import("./remove_image.ts");
+  return engine.removeImage(
+    image,
+    { force: options.force ?? false },
+    { debug: false, ...context, embedded: true },
+  );
 }

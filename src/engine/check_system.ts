@@ -32,7 +32,7 @@ export async function checkSystem(
       for (const { path } of broken) rmSync(`${root}/${path}`, { recursive: true, force: true });
       replaceRecords(root, { written: [], removed: broken.filter(isImage).map(({ path }) => path) });
     });
-    await finish();
+    await finish(context);
     for (const { path } of broken) removed.add(path);
     if (broken.length === 0) return { ...first, removed: [...removed] };
   }

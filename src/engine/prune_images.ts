@@ -20,8 +20,8 @@ export interface PruneRequest {
 export async function pruneImages(request: PruneRequest, context: EngineContext): Promise<RemovedImages> {
   const root = dataRoot(context);
   if (!hasStore(root)) return { untagged: [], deleted: [], reclaimedBytes: 0 };
-  if (!request.all) return collect(root);
-  return remove(root, (containers) => {
+  if (!request.all) return collect(root, context);
+  return remove(context, (containers) => {
     const used = new Set(containers.map(({ imageId }) => imageId));
     return listRecords(root).filter(
       ({ image }) => !used.has(image.imageId) && request.filter(summariseImage(image), []),
@@ -29,9 +29,9 @@ export async function pruneImages(request: PruneRequest, context: EngineContext)
   });
 }
 
-async function collect(root: string): Promise<RemovedImages> {
+async function collect(root: string, context: EngineContext): Promise<RemovedImages> {
   const { garbage, finish } = await takeUnderLock(root, () => undefined);
-  await finish();
+  await finish(context);
   const layers = garbage.layers.map(({ diffId, chainId }) => chainId ?? diffId);
   return { untagged: [], deleted: [...garbage.blobs, ...layers], reclaimedBytes: garbage.sizeBytes };
 }

@@ -40,7 +40,7 @@ export async function removeImage(
 ): Promise<RemovedImages> {
   const root = dataRoot(context);
   if (!hasStore(root)) throw new NoSuchImageError(word);
-  return remove(root, () => {
+  return remove(context, () => {
     const local = findLocalImage(root, word);
     if (local.reference === undefined && !options.force) refuseSeveral(word, local);
     return local.records;
@@ -49,9 +49,10 @@ export async function removeImage(
 
 /** Removes what `choose` returns, which is called under the lock of the images. */
 export async function remove(
-  root: string,
+  context: EngineContext,
   choose: (containers: readonly RunningContainer[]) => readonly ImageRecord[],
 ): Promise<RemovedImages> {
+  const root = dataRoot(context);
   let told: Omit<RemovedImages, "reclaimedBytes"> = { untagged: [], deleted: [] };
   const { garbage, finish } = await takeUnderLock(root, (containers) => {
     const records = choose(containers);
@@ -61,7 +62,7 @@ export async function remove(
     told = { untagged: untaggedBy(records, remaining), deleted: deletedWith(root, gone, remaining) };
     replaceRecords(root, { written: [], removed: records.map(({ path }) => path) });
   });
-  await finish();
+  await finish(context);
   return { ...told, reclaimedBytes: garbage.sizeBytes };
 }
 

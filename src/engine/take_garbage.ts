@@ -7,6 +7,7 @@ import { collectGarbage, type Garbage } from "../store/collect.ts";
 import { lockImages } from "../store/images.ts";
 import { hasWork, Staging } from "../store/staging.ts";
 import { type ContainerUses, holdContainers, type RunningContainer } from "./container_uses.ts";
+import type { EngineContext } from "./context.ts";
 import { removeOwnedTree } from "./remove_owned_tree.ts";
 import { type IdMaps, idMapsOfUser } from "./rootless.ts";
 
@@ -21,8 +22,11 @@ export const REMOVAL_WORD = "--remove-abandoned";
 /** What was taken away, and what has to be done about it after all locks are released. */
 export interface TakenGarbage {
   readonly garbage: Garbage;
-  /** Removes it, or has it removed. */
-  finish(): Promise<void>;
+  /**
+   * Removes it, or has it removed.
+   * @param context in the program of somebody else (`embedded`) no second process can be started: it is waited for
+   */
+  finish(context: EngineContext): Promise<void>;
 }
 
 /**
@@ -51,20 +55,30 @@ async function take(
     const garbage = collectGarbage(root, { used, staging: staging.path });
     const idMaps = process.getuid?.() === 0 ? undefined : idMapsOfUser();
     for (const path of garbage.unmoved) await removeOwnedTree(path, idMaps);
-    return { garbage, finish: () => finish(staging, garbage, idMaps) };
+    return { garbage, finish: (context) => finish(staging, { garbage, idMaps }, context) };
   } catch (error) {
     staging.abandon();
     throw error;
   }
 }
 
-async function finish(staging: Staging, garbage: Garbage, idMaps: IdMaps | undefined): Promise<void> {
+interface Removal {
+  readonly garbage: Garbage;
+  readonly idMaps: IdMaps | undefined;
+}
+
+async function finish(
+  staging: Staging,
+  { garbage, idMaps }: Removal,
+  { embedded = false }: EngineContext,
+): Promise<void> {
   const root = staging.path.slice(0, staging.path.lastIndexOf("/tmp/"));
-  if (garbage.entries <= ENTRIES_MAX && garbage.sizeBytes <= BYTES_MAX) {
+  const isLittle = garbage.entries <= ENTRIES_MAX && garbage.sizeBytes <= BYTES_MAX;
+  if (isLittle || embedded) {
     await removeOwnedTree(staging.path, idMaps);
     staging[Symbol.dispose]();
     // What another one has not come to the end of.
-    if (!hasWork(root)) return;
+    if (embedded || !hasWork(root)) return;
   } else {
     staging.abandon();
   }

@@ -1,8 +1,35 @@
 /** The library: containers started from a Bun program, which goes on with its own work meanwhile. */
 import { describe, expect } from "bun:test";
-import { capture, type LibraryContext, run } from "bunker";
+import {
+  capture,
+  imageHistory,
+  images,
+  inspectImage,
+  type LibraryContext,
+  removeImage,
+  run,
+  tagImage,
+} from "bunker";
 import { kernelTest, type Sandbox } from "../helpers/sandbox.ts";
 import { App, RUN_NEEDS } from "./run/app.ts";
+
+describe("images()", () => {
+  kernelTest("lists what is here, as it is named, told of, and removed", RUN_NEEDS, async (sandbox) => {
+    const { reference } = await App.install(sandbox);
+    const context = of(sandbox);
+
+    await tagImage(reference, "second:x", context);
+    const named = await images(context);
+    const inspection = await inspectImage("second:x", context);
+    const history = await imageHistory("second:x", context);
+    const { deleted } = await removeImage(inspection.Id, { force: true }, context);
+
+    expect(named.map(({ id }) => id)).toEqual([inspection.Id, inspection.Id]);
+    expect(history.map(({ diffId }) => diffId)).toEqual([...inspection.RootFS.Layers].reverse());
+    expect(deleted[0]).toBe(inspection.Id);
+    expect(await images(context)).toEqual([]);
+  });
+});
 
 describe("capture()", () => {
   kernelTest("keeps both outputs byte by byte, and the exit code", RUN_NEEDS, async (sandbox) => {
