@@ -1,0 +1,56 @@
+/** Images of an ordinary user, whose files belong to several ids: saved, removed, loaded again. */
+import { afterAll, beforeAll, describe, expect } from "bun:test";
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { type Need, testIf, whyMissing } from "../helpers/requires.ts";
+import { Place, RANGE, type User } from "../helpers/rootless_place.ts";
+
+const NEEDS: readonly Need[] = [
+  "root",
+  "user namespaces",
+  "overlayfs",
+  "program busybox",
+  "program newuidmap",
+  "program useradd",
+  "program setpriv",
+];
+const reason = whyMissing(NEEDS);
+const BUILD_MS_MAX = 60_000;
+
+let place: Place;
+
+beforeAll(async () => {
+  if (reason === undefined) place = await Place.create();
+}, BUILD_MS_MAX);
+afterAll(async () => {
+  if (reason === undefined) await place.remove();
+});
+
+describe("bunker rmi and load as an ordinary user", () => {
+  const users: ReadonlyArray<readonly [kind: string, userOf: () => User]> = [
+    ["with id ranges", () => place.ranged],
+    ["with one id", () => place.single()],
+  ];
+  for (const [kind, userOf] of users) {
+    testIf(NEEDS, `removes files of all owners, and brings them back: ${kind}`, async () => {
+      const user = userOf();
+      const archive = `${user.directory("saved")}/app.tar`;
+      await user.bunker(["pull", "-q", place.reference]);
+      const saved = await user.bunker(["save", "-o", archive, place.reference]);
+
+      const removed = await user.bunker(["rmi", place.reference]);
+      const left = ["l", "layers", "blobs/sha256", "tmp"].map((name) => readdirSync(`${user.root}/${name}`));
+      const loaded = await user.bunker(["load", "-i", archive]);
+
+      expect(saved).toMatchObject({ exitCode: 0, stdout: "", stderr: "" });
+      expect(removed).toMatchObject({ exitCode: 0, stderr: "" });
+      expect(removed.stdout).toContain(`Deleted: ${place.image.configDigest}\n`);
+      expect(left).toEqual([[], [], [], []]);
+      expect(loaded).toMatchObject({ exitCode: 0, stdout: `Loaded image: ${place.reference}:latest\n` });
+      const file = `${user.layer("srv/owned")}/srv/owned`;
+      expect(statSync(file).uid).toBe(kind === "with one id" ? user.uid : RANGE.start + 999);
+      expect(await user.bunker(["system", "check"])).toMatchObject({ exitCode: 0 });
+      await user.bunker(["rmi", place.reference]);
+      expect(existsSync(file)).toBeFalse();
+    });
+  }
+});
