@@ -4,6 +4,7 @@
  * redirect what is written to /proc/self/attr later (CVE-2019-16884, CVE-2025-52881).
  */
 
+import { ELOOP } from "../../linux/abi/errno.ts";
 import {
   O_DIRECTORY,
   O_NOFOLLOW,
@@ -144,7 +145,10 @@ function ensureReal(program: Program, root: Variable, { path, kind }: Place): Va
   return found;
 }
 
-/** In another mount than the image's: without links at once, with links unless they lead into a procfs. */
+/**
+ * In another mount than the image's: without links at once, with links unless they lead into a procfs. What is looked at
+ * is what was opened, found or made: another container may exchange the links between any two steps (CVE-2025-52881).
+ */
 function ensureCovered(program: Program, root: Variable, { path, kind }: Place): Variable {
   const found = program.variable("place");
   const done = program.label();
@@ -153,15 +157,16 @@ function ensureCovered(program: Program, root: Variable, { path, kind }: Place):
   const at = relative(path);
   program.openat2(root, at, real[kind], OPEN_HOW_SIZE).into(found).ignoreErrors().onSuccess(done);
   openFollowed(program, { root, found }, { path, how: followed[kind], done: open, failed: missing });
+  program.place(missing);
+  const made = kind === "file" ? ensureFile(program, root, path) : ensureDirectory(program, root, path);
+  program.add(made, 0).into(found);
   program.place(open);
   const statfs = program.room(STATFS_SIZE);
   program.step("fstatfs", found, statfs);
   program.field(statfs, 0, -1, PROC_SUPER_MAGIC).onPositive(done);
-  // It is a procfs: fails with ELOOP, which is what is wrong with it.
+  // It is a procfs: fails with ELOOP, which is what is wrong with it, and fails too if the link is gone again.
   program.openat2(root, at, real[kind], OPEN_HOW_SIZE);
-  program.place(missing);
-  const made = kind === "file" ? ensureFile(program, root, path) : ensureDirectory(program, root, path);
-  program.add(made, 0).into(found);
+  program.add(0, -ELOOP);
   program.place(done);
   return found;
 }

@@ -22,7 +22,7 @@ describe("a root", () => {
         plantLink(bundle, name, target === "outside" ? linkTo(outside) : target);
 
         expect(await runtime.refusal(bundle)).toMatch(
-          new RegExp(`"/${name}.*: too many levels of symbolic links`),
+          new RegExp(`"/${name}.*: (too many levels of symbolic links|ELOOP)`),
         );
       });
     }
@@ -84,7 +84,7 @@ describe("a volume", () => {
 
       expect({ destination, message: await runtime.refusal(bundle) }).toMatchObject({
         destination,
-        message: expect.stringMatching(/link|it is inside/),
+        message: expect.stringMatching(/link|it is inside|only a procfs/),
       });
     }
   });

@@ -20,7 +20,7 @@ describe("a root whose /dev is a link", () => {
         const bundle = await runtime.bundle({ sh: "true", mounts });
         plantLink(bundle, "dev", target === "the host" ? linkTo(outside) : target);
 
-        expect(await runtime.refusal(bundle)).toMatch(/dev.*(symbolic links|not a directory)/);
+        expect(await runtime.refusal(bundle)).toMatch(/dev.*(symbolic links|not a directory|ELOOP|ENOTDIR)/);
         expect(readdirSync(`${bundle.root}/etc`)).toEqual([]);
       });
     }
