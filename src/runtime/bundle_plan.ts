@@ -6,7 +6,7 @@
  * does it beneath a descriptor of the root; what is written to /proc goes through a procfs of our own; after the last
  * question the program only waits, closes its descriptors, loads the filter, and executes.
  */
-import { CLONE_NEWCGROUP, CLONE_NEWNET, PR_SET_NAME } from "../linux/abi/sched.ts";
+import { CLONE_NEWCGROUP, CLONE_NEWNET, PR_SET_DUMPABLE, PR_SET_NAME } from "../linux/abi/sched.ts";
 import type { Program } from "../linux/program.ts";
 import type { Variable } from "../linux/step.ts";
 import type { Process, RuntimeConfig } from "../oci/bundle/config.ts";
@@ -72,6 +72,8 @@ export function planBundle(program: Program, config: RuntimeConfig, host: Bundle
   planSysctls(program, config.linux?.sysctl ?? {}, proc);
   const place = { linux: config.linux ?? {}, proc, joins: false };
   const path = planReady(program, process, { ...host.process, ...place });
+  // In a PID namespace that others are in it waits among them: nobody there is to look at its descriptors.
+  program.section("hide from the container").prctl(PR_SET_DUMPABLE, 0);
   // First: an engine that has answered may be gone before the next step. One that ends sooner leaves no answer.
   planOutliveEngine(program);
   ask(program, fds.socket, "s");

@@ -200,9 +200,12 @@ export async function until(
 
 function listQuietly(path: string): readonly string[] {
   try {
-    return readdirSync(path)
-      .filter((name) => !name.startsWith("."))
-      .map((name) => `state: ${path}/${name}`);
+    return (
+      readdirSync(path)
+        // What runtimes compile and keep for the next container: crun below ".", bunker below "~".
+        .filter((name) => !/^[.~]/.test(name))
+        .map((name) => `state: ${path}/${name}`)
+    );
   } catch {
     // Another runtime is tested, or none has run yet.
     return [];
