@@ -35,6 +35,9 @@ const KEPT: readonly string[] = [
   '{"ociVersion":"1.0.0","root":{"path":"r"},"annotations":{"__proto__":1,"constructor":2}}',
   // What a terminal would obey stood in the message as it was.
   '{"ociVersion":"1.0.0" \u007f\u009b31m',
+  // A capability that Linux does not have stood in the message as it was.
+  '{"ociVersion":"1.0.0","root":{"path":"r"},"process":{"cwd":"/","user":{"uid":0,"gid":0},"args":["a"],' +
+    '"capabilities":{"effective":["CAP\\u0007_NET"]}}}',
   // Nested deeper than a reviver can follow.
   `{"x":${"[".repeat(100_000)}1234567890123456${"]".repeat(100_000)}}`,
 ];

@@ -65,10 +65,10 @@ const capabilities = record<Capabilities>(
 function checkCapabilities(sets: Capabilities, report: Report): void {
   const { bounding = [], permitted = [], effective = [], inheritable = [] } = sets;
   for (const name of effective) {
-    if (!permitted.includes(name)) report("effective", `${name} is not in the permitted set`);
+    if (!permitted.includes(name)) report("effective", `${show(name)} is not in the permitted set`);
   }
   for (const name of inheritable) {
-    if (!bounding.includes(name)) report("inheritable", `${name} is not in the bounding set`);
+    if (!bounding.includes(name)) report("inheritable", `${show(name)} is not in the bounding set`);
   }
 }
 

@@ -7,7 +7,9 @@
  * and a warning would be the first line of what the command says. The other combinations that the kernel refuses are
  * refused here, by name.
  */
+
 import type { Capabilities } from "../../oci/bundle/config.ts";
+import { show } from "../../oci/json.ts";
 import { capabilityNames, findCapability } from "../security/capability.ts";
 import { type Field, refuse } from "./refusal.ts";
 
@@ -56,7 +58,7 @@ export function decideCapabilities(asked: Capabilities = {}, hostBounding: bigin
     inheritable: wanted.inheritable & hostBounding,
     ambient: wanted.ambient & ~unraisable & hostBounding,
   };
-  const warnings = [...unknown].map((name) => `${JSON.stringify(name)} left out: Linux does not know it`);
+  const warnings = [...unknown].map((name) => `${show(name)} left out: Linux does not know it`);
   if (withheld !== 0n) warnings.push(`${namesOf(withheld)} left out: the host withholds it`);
   return { sets, warnings };
 }
