@@ -26,9 +26,9 @@ describe("a working directory that names a descriptor", () => {
 
   attackTest("is refused by create through a link of the root", async ({ runtime }) => {
     for (const fd of [7, 200, 201, 202]) {
-      const bundle = await runtime.bundle({ sh: "pwd -P", process: { cwd: "/work/dir" } });
-      mkdirSync(`${bundle.root}/work`);
-      symlinkSync(`/proc/self/fd/${fd}`, `${bundle.root}/work/dir`);
+      const bundle = await runtime.bundle({ sh: "pwd -P", process: { cwd: "/inner/dir" } });
+      mkdirSync(`${bundle.root}/inner`);
+      symlinkSync(`/proc/self/fd/${fd}`, `${bundle.root}/inner/dir`);
 
       expect(await runtime.refusal(bundle)).toMatch(/chdir to cwd/);
     }
