@@ -33,6 +33,10 @@ export function openProgress({ implicit, screen = stderrScreen() }: ProgressOpti
       screen.write(`${describeBegin(harmless(reference))}\n`);
     },
     layer: layers.show,
+    note(text) {
+      layers.draw();
+      screen.write(`bunker: ${harmless(text)}\n`);
+    },
     end(result) {
       layers.draw();
       if (result !== undefined) screen.write(describeEnd(result));

@@ -48,14 +48,9 @@ export function exitCodeOf(error: unknown): number {
   return typeof code === "number" && Number.isInteger(code) && code >= 0 && code <= 255 ? code : EXIT_ENGINE;
 }
 
-/**
- * A second process has failed and has said why on the same stderr (ReportedError of engine/user_namespace_task.ts), or
- * the user has ended the program (InterruptedError).
- */
+/** The user has ended the program (InterruptedError). */
 function needsNoReport(error: unknown): boolean {
-  return (
-    error instanceof Error && "code" in error && ["REPORTED", "INTERRUPTED"].includes(String(error.code))
-  );
+  return error instanceof Error && "code" in error && error.code === "INTERRUPTED";
 }
 
 async function describeUsage(error: CommandLineError, command: string | undefined): Promise<string> {

@@ -3,21 +3,10 @@
  * (engine/user_namespace_task.ts), the other removes files in the background (engine/take_garbage.ts).
  */
 import { doTask } from "../engine/run_task.ts";
-import { harmless, writeError } from "./output.ts";
-import { openProgress } from "./progress.ts";
-import { report } from "./report.ts";
 
-/** Does the task that `text` describes, and reports its errors on stderr. @returns the exit code */
+/** Does the task that `text` describes. Its errors go to whoever started this process. @returns the exit code */
 export async function runUserNamespaceTask(text: string): Promise<number> {
-  try {
-    await doTask(text, {
-      openObserver: openProgress,
-      note: (line) => writeError(`bunker: ${harmless(line)}\n`),
-    });
-    return 0;
-  } catch (error) {
-    return await report(error, { command: undefined, debug: false });
-  }
+  return await doTask(text);
 }
 
 /** Removes what commands have left in the store's `tmp`. Nobody listens any more. @returns the exit code */

@@ -26,7 +26,7 @@ const MERGED = "root";
  * @param stack its `lower` top first, relative to `root`
  * @returns the absolute path of the merged directory
  * @throws {SyscallError} ENOSPC …
- * @throws {ReportedError} as an ordinary user
+ * @throws {RelayedError} as an ordinary user
  */
 export async function copyRoot(
   root: string,

@@ -18,19 +18,16 @@ export interface LoadedImage {
 /**
  * Loads an archive of docker, podman, skopeo or bunker, compressed or not.
  * @param file absolute path; undefined: standard input
- * @throws {ArchiveError} {PullError} {StoreError} {ReportedError}
+ * @throws {ArchiveError} {PullError} {StoreError} {RelayedError}
  */
 export async function loadImages(file: string | undefined, context: EngineContext): Promise<LoadedImage[]> {
   const root = dataRoot(context);
   const before = new Map(listRecords(root).map(({ path, image }) => [path, image.storedAt]));
-  if (process.getuid?.() === 0) {
-    await loadHere(file, undefined, context);
-  } else {
-    const idMaps = idMapsOfUser();
-    const { debug, config } = context;
-    const inner = { debug, config, root, state: stateRoot(context) };
-    await runTask({ kind: "load", file, single: idMaps.single, context: inner }, idMaps);
-  }
+  const work = (signal?: AbortSignal): Promise<void> =>
+    process.getuid?.() === 0
+      ? loadHere(file, { root, rootless: undefined, signal })
+      : loadThere(file, { root, signal }, context);
+  await (context.interruptible?.(work) ?? work());
   return listRecords(root)
     .filter(({ path, image }) => before.get(path) !== image.storedAt)
     .map(({ image }) => {
@@ -40,17 +37,33 @@ export async function loadImages(file: string | undefined, context: EngineContex
     });
 }
 
+/** A load by this very process. */
+export interface LoadHere {
+  /** Data root. */
+  readonly root: string;
+  /** Set when this process is root of a user namespace. */
+  readonly rootless: { readonly owners: "exact" | "single" } | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** Loads as the user that this process is, root of some namespace. */
 export async function loadHere(
   file: string | undefined,
-  rootless: { readonly owners: "exact" | "single" } | undefined,
+  { root, rootless, signal }: LoadHere,
+): Promise<void> {
+  const chunks =
+    file === undefined ? createReadStream("", { fd: 0, autoClose: false }) : createReadStream(file);
+  await loadArchive(chunks, { root, rootless, signal: signal ?? new AbortController().signal });
+}
+
+/** Loads by a second process. */
+async function loadThere(
+  file: string | undefined,
+  { root, signal }: Pick<LoadHere, "root" | "signal">,
   context: EngineContext,
 ): Promise<void> {
-  const root = dataRoot(context);
-  const work = async (signal: AbortSignal = new AbortController().signal): Promise<void> => {
-    const chunks =
-      file === undefined ? createReadStream("", { fd: 0, autoClose: false }) : createReadStream(file);
-    await loadArchive(chunks, { root, rootless, signal });
-  };
-  await (context.interruptible?.(work) ?? work());
+  const idMaps = idMapsOfUser();
+  const { debug, config } = context;
+  const inner = { debug, config, root, state: stateRoot(context) };
+  await runTask({ kind: "load", file, single: idMaps.single, context: inner }, idMaps, { signal });
 }

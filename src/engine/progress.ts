@@ -34,6 +34,8 @@ export interface PullObserver {
   begin(reference: string): void;
   /** A layer went on; layers come in the order of the image at first. */
   layer(progress: LayerProgress): void;
+  /** Something that the user should know about; one line of text. */
+  note?(text: string): void;
   /** The pull is over; `result` is undefined when it failed. */
   end(result: PullResult | undefined): void;
 }

@@ -5,7 +5,7 @@ import { AT_FDCWD } from "../linux/abi/fcntl.ts";
 import { SyscallError } from "../linux/call.ts";
 import type { IdMaps } from "./rootless.ts";
 
-/** Removes the tree, if need be as root of a namespace with `idMaps`. @throws {SyscallError} {ReportedError} */
+/** Removes the tree, if need be as root of a namespace with `idMaps`. @throws {SyscallError} {RelayedError} */
 export async function removeOwnedTree(path: string, idMaps: IdMaps | undefined): Promise<void> {
   try {
     removeTree({ dirfd: AT_FDCWD, path });

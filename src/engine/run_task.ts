@@ -3,29 +3,33 @@ import { AT_FDCWD } from "../linux/abi/fcntl.ts";
 import { readSmallText } from "../linux/small_file.ts";
 import { CredentialError } from "./credential_helper.ts";
 import type { FoundCredentials } from "./credentials.ts";
-import type { PullObserver } from "./progress.ts";
+import { dataRoot } from "./directories.ts";
+import { sendFailure, sendMessage } from "./task_channel.ts";
 import { SECRETS_FD, type Task, type TaskSecrets } from "./user_namespace_task.ts";
 
-/** What a task shows to the user. */
-export interface TaskDisplay {
-  /** Makes the display of a pull. */
-  readonly openObserver: (options: { readonly implicit: boolean }) => PullObserver;
-  /** Shows one line that the user should know about. */
-  readonly note: (line: string) => void;
+/**
+ * Does one task, and tells the first bunker how it goes and ends.
+ * @param text a {@link Task} as JSON
+ * @returns the exit code
+ */
+export async function doTask(text: string): Promise<number> {
+  try {
+    await workAt(text);
+    return 0;
+  } catch (error) {
+    sendFailure(error);
+    return 1;
+  }
 }
 
-/**
- * Does one task.
- * @param text a {@link Task} as JSON
- * @throws {BunkerError} whatever the task throws
- */
-export async function doTask(text: string, display: TaskDisplay): Promise<void> {
+async function workAt(text: string): Promise<void> {
   const task = JSON.parse(text) as Task;
   if (task.kind === "pull") {
-    await doPull(task, display);
+    await doPull(task);
   } else if (task.kind === "load") {
     const { loadHere } = await import("./load_images.ts");
-    await loadHere(task.file, { owners: task.single ? "single" : "exact" }, task.context);
+    const rootless = { owners: task.single ? ("single" as const) : ("exact" as const) };
+    await loadHere(task.file, { root: dataRoot(task.context), rootless });
   } else if (task.kind === "remove") {
     const { removeTree } = await import("../fs/remove_tree.ts");
     removeTree({ dirfd: AT_FDCWD, path: task.path });
@@ -45,15 +49,23 @@ function inheritedCredentials(): FoundCredentials {
 
 type PullTask = Extract<Task, { readonly kind: "pull" }>;
 
-async function doPull(task: PullTask, { openObserver, note }: TaskDisplay): Promise<void> {
+async function doPull(task: PullTask): Promise<void> {
   const { pullHere } = await import("./pull.ts");
-  const observer = task.quiet ? undefined : openObserver(task);
-  const rootless = { owners: task.single ? ("single" as const) : ("exact" as const) };
-  const request = { platform: task.platform, observer, rootless, credentials: inheritedCredentials() };
-  const { skipped } = await pullHere(task.reference, request, task.context);
-  if (skipped.owners === 0 || task.quiet) return;
-  note(
-    `${skipped.owners} files of other users belong to you in this image: you have one id only, ` +
-      "see /etc/subuid, /etc/subgid and newuidmap(1)",
+  const { skipped } = await pullHere(
+    task.reference,
+    {
+      platform: task.platform,
+      rootless: { owners: task.single ? "single" : "exact" },
+      credentials: inheritedCredentials(),
+      onLayer: (progress) => sendMessage({ kind: "layer", progress }),
+    },
+    task.context,
   );
+  if (skipped.owners === 0) return;
+  sendMessage({
+    kind: "note",
+    text:
+      `${skipped.owners} files of other users belong to you in this image: you have one id only, ` +
+      "see /etc/subuid, /etc/subgid and newuidmap(1)",
+  });
 }

@@ -8,6 +8,7 @@ import { lockImages } from "../store/images.ts";
 import { hasWork, Staging } from "../store/staging.ts";
 import { type ContainerUses, holdContainers, type RunningContainer } from "./container_uses.ts";
 import type { EngineContext } from "./context.ts";
+import { ownCommand } from "./own_command.ts";
 import { removeOwnedTree } from "./remove_owned_tree.ts";
 import { type IdMaps, idMapsOfUser } from "./rootless.ts";
 
@@ -82,9 +83,7 @@ async function finish(
   } else {
     staging.abandon();
   }
-  // A compiled executable has its program inside; with `bun run src/main.ts` the file is the second word.
-  const script = process.argv[1]?.startsWith("/$bunfs/") ? [] : [process.argv[1] as string];
-  const child = Bun.spawn([process.execPath, ...script, REMOVAL_WORD, root], {
+  const child = Bun.spawn([...ownCommand(), REMOVAL_WORD, root], {
     cwd: "/",
     stdio: ["ignore", "ignore", "ignore"],
     detached: true,

@@ -3,15 +3,18 @@
  * removing files of several owners. The task goes over as one argument; its environment is made here and holds
  * nothing of any image.
  */
-import { BunkerError } from "../errors.ts";
+import { call } from "../linux/call.ts";
 import { Fd } from "../linux/file.ts";
 import { createMemfd, writeAll } from "../linux/memfd.ts";
+import { pipe2 } from "../linux/pipe.ts";
 import { inheritedFd } from "../linux/spawn.ts";
 import type { CredentialStore } from "../registry/credentials.ts";
 import { runInUserNamespace } from "../runtime/user_namespace.ts";
 import type { EngineContext } from "./context.ts";
 import { stateRoot } from "./directories.ts";
+import { ownCommand } from "./own_command.ts";
 import type { IdMaps } from "./rootless.ts";
+import { readMessages, TaskError, type TaskMessage } from "./task_channel.ts";
 
 /** First word of the command line of such a second bunker; src/main.ts knows it. */
 export const TASK_WORD = "--user-namespace-task";
@@ -22,8 +25,6 @@ export type Task =
       readonly kind: "pull";
       readonly reference: string;
       readonly platform: string | undefined;
-      readonly quiet: boolean;
-      readonly implicit: boolean;
       readonly single: boolean;
       readonly context: Pick<EngineContext, "root" | "state" | "config" | "debug">;
     }
@@ -42,23 +43,10 @@ export type Task =
       readonly target: string;
     };
 
-/** The second bunker failed and has said why on stderr. */
-export class ReportedError extends BunkerError {
-  readonly code = "REPORTED";
-  readonly exitCode: number;
-
-  constructor(exitCode: number) {
-    super("The second process has said why");
-    this.exitCode = exitCode;
-  }
-}
-
 /** Variables of the caller that a pull may need; everything else stays behind. */
 const passedOn = [
   "HOME",
   "XDG_CONFIG_HOME",
-  "TERM",
-  "NO_COLOR",
   "HTTP_PROXY",
   "http_proxy",
   "HTTPS_PROXY",
@@ -78,26 +66,47 @@ export interface TaskSecrets {
 /** Number in the second bunker of the descriptor that holds {@link TaskSecrets} as JSON. */
 export const SECRETS_FD = inheritedFd(0);
 
-/** Runs a task. @throws {ReportedError} when it failed. */
-export async function runTask(task: Task, idMaps: IdMaps, secrets?: TaskSecrets): Promise<void> {
+/** How a task is followed. */
+export interface TaskOptions {
+  readonly secrets?: TaskSecrets;
+  /** Called with what the task tells while it goes on. */
+  readonly onMessage?: (message: Exclude<TaskMessage, { kind: "failed" }>) => void;
+  /** Ends the task. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Runs a task.
+ * @throws {RelayedError} the task's own error, with its code, hint and causes
+ * @throws {TaskError} when it ended without one
+ * @throws the signal's reason when it is aborted
+ */
+export async function runTask(task: Task, idMaps: IdMaps, options: TaskOptions = {}): Promise<void> {
+  const { secrets, onMessage = () => undefined, signal } = options;
   const maps = { uidMappings: idMaps.uids, gidMappings: idMaps.gids };
   const env = passedOn.flatMap((name) =>
     process.env[name] === undefined ? [] : [`${name}=${process.env[name]}`],
   );
-  // A compiled executable has its program inside; with `bun run src/main.ts` the file is the second word.
-  const script = process.argv[1]?.startsWith("/$bunfs/") ? [] : [process.argv[1] as string];
-  const args = [process.execPath, ...script, TASK_WORD, JSON.stringify(task)];
-  const memory = secrets === undefined ? undefined : memoryWith(JSON.stringify(secrets));
-  using _ = memory;
-  const exit = await runInUserNamespace(maps, {
-    path: process.execPath,
-    args,
-    env,
-    inherit: memory === undefined ? [] : [memory.number],
-    programFile: `${stateRoot({ debug: false })}/task-${process.pid}`,
-  });
+  using memory = memoryWith(JSON.stringify(secrets ?? {}));
+  const { read, write } = pipe2();
+  using _ = new Fd(read);
+  const messages = readMessages(read, onMessage);
+  const exit = await runInUserNamespace(
+    maps,
+    {
+      path: process.execPath,
+      args: [...ownCommand(), TASK_WORD, JSON.stringify(task)],
+      env,
+      inherit: [memory.number, write],
+      programFile: `${stateRoot({ debug: false })}/task-${process.pid}`,
+    },
+    signal,
+  ).finally(() => call("close", write));
+  const failure = await messages;
+  signal?.throwIfAborted();
+  if (failure !== undefined) throw failure;
   const exitCode = "code" in exit ? exit.code : 128 + exit.signal;
-  if (exitCode !== 0) throw new ReportedError(exitCode);
+  if (exitCode !== 0) throw new TaskError(exitCode);
 }
 
 function memoryWith(text: string): Fd {

@@ -3,7 +3,7 @@
  * has to be that, and Bun itself cannot enter one, having more than one thread (user_namespaces(7), unshare(2)).
  */
 import { CLONE_NEWNS, CLONE_NEWUSER, PR_SET_PDEATHSIG, SIGKILL } from "../linux/abi/sched.ts";
-import { call } from "../linux/call.ts";
+import { call, callRaw } from "../linux/call.ts";
 import { failureError } from "../linux/failure.ts";
 import type { Program } from "../linux/program.ts";
 import { socketpair } from "../linux/socket_pair.ts";
@@ -46,9 +46,14 @@ export interface UserNamespace {
 
 /**
  * Runs the command with this process's standard streams.
+ * @param signal when it is aborted, the command is sent SIGKILL
  * @throws {SyscallError} {IdMapError} when the namespace cannot be made.
  */
-export async function runInUserNamespace(maps: UserMaps, command: HostCommand): Promise<Exit> {
+export async function runInUserNamespace(
+  maps: UserMaps,
+  command: HostCommand,
+  signal?: AbortSignal,
+): Promise<Exit> {
   const program = programWithReport();
   program.section("end with the engine").prctl(PR_SET_PDEATHSIG, SIGKILL);
   program.section(`execute "${command.path}"`).execve(command.path, command.args, command.env);
@@ -58,12 +63,16 @@ export async function runInUserNamespace(maps: UserMaps, command: HostCommand): 
     inherit: command.inherit,
     programFile: command.programFile,
   });
+  const end = (): void => void callRaw("pidfd_send_signal", started.pidfd, SIGKILL, null, 0);
+  signal?.addEventListener("abort", end);
   try {
+    if (signal?.aborted === true) end();
     const exit = await pollForExit(started.pidfd);
     const failure = await started.failure();
     if (failure !== undefined) throw failureError(failure);
     return exit;
   } finally {
+    signal?.removeEventListener("abort", end);
     started.release();
   }
 }
