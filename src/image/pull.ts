@@ -7,6 +7,7 @@ import { existsSync } from "node:fs";
 import { hostPlatform } from "../oci/platform.ts";
 import { RegistryClient, type RegistryClientOptions } from "../registry/client.ts";
 import { findImage, type StoredImage } from "../store/find_image.ts";
+import { isWhole } from "../store/image_content.ts";
 import { openStore } from "../store/open_store.ts";
 import { removeAbandoned } from "../store/staging.ts";
 import { otherPlatformError, pullError } from "./pull_error.ts";
@@ -52,12 +53,14 @@ export async function pullImage(options: PullOptions): Promise<PullResult> {
 
 /** The image that is here, when the registry still means it. */
 async function findPresent(
-  { reference, platform, root }: PullOptions,
+  { reference, platform, root, keepBlobs = true }: PullOptions,
   client: RegistryClient,
   signal: AbortSignal,
 ): Promise<StoredImage | undefined> {
   const image = findImage(root, reference, platform);
   if (image === undefined || !image.layers.every((layer) => existsSync(`${root}/${layer}`))) return undefined;
+  // It runs, but could not be saved or pushed: what is missing is fetched.
+  if (keepBlobs && !isWhole(root, image)) return undefined;
   // A digest cannot come to mean something else.
   if (reference.digest !== undefined) return image;
   const target = await client.findTarget(reference, signal);

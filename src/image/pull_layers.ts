@@ -3,7 +3,7 @@
  * common only one of them fetches: each holds the locks of its layers, taken in the order of their names, until it has
  * committed.
  */
-import { existsSync, linkSync } from "node:fs";
+import { existsSync, linkSync, statSync } from "node:fs";
 import type { Lock } from "../fs/lock.ts";
 import { Lock as FileLock } from "../fs/lock.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
@@ -17,13 +17,19 @@ import {
   type StoredLayer,
   writeLayerRecord,
 } from "../store/layers.ts";
+import { inParallel } from "./in_parallel.ts";
+import { keepBlob } from "./keep_blob.ts";
 import type { LayerJob, LayerSource } from "./lane/job.ts";
+import { layerChunks } from "./lane/layer_chunks.ts";
 import { type QueuedLayer, unpackAll } from "./layer_queue.ts";
 import type { PullProgress } from "./pull_progress.ts";
 import type { LayerResult } from "./unpack/applier.ts";
 import type { Skipped } from "./unpack/attributes.ts";
 import { LowerLayers } from "./unpack/lower_layers.ts";
 import type { UnpackOptions } from "./unpack/options.ts";
+
+/** Blobs that are fetched at one time without being unpacked, as docker has it. */
+const BLOBS_AT_ONCE = 3;
 
 /** What a pull of layers works with. */
 export interface LayerContext {
@@ -92,9 +98,11 @@ export async function prepareLayers(image: ResolvedImage, context: LayerContext)
   const found = positions.map((position) => findLayer(context.root, position, context.options.whiteouts));
   const missing = positions.filter(({ index }) => found[index] === undefined);
   for (const { descriptor, index } of positions) {
-    if (found[index] !== undefined) report(context, descriptor, "exists", descriptor.size);
+    if (found[index] !== undefined && hasBlob(descriptor, context))
+      report(context, descriptor, "exists", descriptor.size);
   }
   const unpacked = await unpackMissing(image, missing, context);
+  if (context.keepBlobs) await fetchBlobs(image, positions, context);
   const skipped: Skipped = { owners: 0, devices: 0, xattrs: 0 };
   const below = new LowerLayers(context.options);
   const staged = new Map<Digest, StagedLayer>();
@@ -104,7 +112,7 @@ export async function prepareLayers(image: ResolvedImage, context: LayerContext)
     below.push("name" in layer ? `${context.root}/l/${layer.name}` : layer.directory, layer.record.opaque);
     return layer;
   });
-  return { layers, blobs: [...blobsOf(missing, context), ...givenBlobs(positions, context)], skipped };
+  return { layers, blobs: blobsOf(positions, context), skipped };
 }
 
 async function unpackMissing(
@@ -137,13 +145,10 @@ async function unpackMissing(
 
 async function openJob(image: ResolvedImage, position: Position, context: LayerContext): Promise<LayerJob> {
   const { descriptor, diffId } = position;
-  const { root, client, keepBlobs, options } = context;
+  const { client, keepBlobs, options } = context;
   const staged = stagedBlob(position, context);
   // By a second name, so that it can be removed meanwhile: it is put in place again with the rest.
-  const file = context.files?.get(descriptor.digest);
-  const isStored =
-    tryLink(`${root}/${blobPath(descriptor.digest)}`, staged) ||
-    (file !== undefined && tryLink(file, staged));
+  const isStored = linkBlob(position, context);
   const source: LayerSource = isStored
     ? { kind: "file", path: staged }
     : { kind: "registry", request: await client.blobRequest(image.reference, descriptor) };
@@ -154,6 +159,50 @@ async function openJob(image: ResolvedImage, position: Position, context: LayerC
     directory: directoryOf(position, context),
     options,
   };
+}
+
+/**
+ * Brings the compressed layers that nothing was unpacked from: those of layers that are here in another compression, or
+ * have lost theirs. Without them the image could not be saved or pushed. The caller holds the locks of the layers.
+ */
+async function fetchBlobs(
+  image: ResolvedImage,
+  positions: readonly Position[],
+  context: LayerContext,
+): Promise<void> {
+  const staged = new Set(blobsOf(positions, context).map(({ digest }) => digest));
+  const others = positions.filter(({ descriptor }) => !staged.has(descriptor.digest));
+  const distinct = [...new Map(others.map((position) => [position.descriptor.digest, position])).values()];
+  const missing = distinct.filter((position) => !linkBlob(position, context));
+  const options = { count: BLOBS_AT_ONCE, signal: context.signal };
+  await inParallel(missing, options, async (position, signal) => {
+    const { descriptor } = position;
+    let done = 0;
+    const request = await context.client.blobRequest(image.reference, descriptor);
+    await keepBlob(layerChunks({ kind: "registry", request }, signal), stagedBlob(position, context), {
+      descriptor,
+      onBytes: (count) => {
+        done += count;
+        report(context, descriptor, "fetching", done);
+      },
+    });
+    report(context, descriptor, "unpacked", descriptor.size);
+  });
+}
+
+/** Gives a blob of the store or of an archive a second name. @returns false when there is none */
+function linkBlob(position: Position, context: LayerContext): boolean {
+  const { descriptor } = position;
+  const staged = stagedBlob(position, context);
+  if (hasBlob(descriptor, context) && tryLink(`${context.root}/${blobPath(descriptor.digest)}`, staged))
+    return true;
+  const file = context.files?.get(descriptor.digest);
+  return file !== undefined && tryLink(file, staged);
+}
+
+/** Another size cannot be the same blob: what a power loss has cut short is fetched again. */
+function hasBlob({ digest, size }: Descriptor, { root }: LayerContext): boolean {
+  return statSync(`${root}/${blobPath(digest)}`, { throwIfNoEntry: false })?.size === size;
 }
 
 /** @returns false when nothing is at `from` */
@@ -215,21 +264,11 @@ function complete({ index, diffId }: Position, layer: Unpacked, { below, positio
   return directory;
 }
 
-function blobsOf(missing: readonly Position[], context: LayerContext): PreparedLayers["blobs"] {
-  const distinct = new Map(missing.map((position) => [position.descriptor.digest, position]));
-  return [...distinct.values()].flatMap((position) => {
-    const path = stagedBlob(position, context);
-    return existsSync(path) ? [{ path, digest: position.descriptor.digest }] : [];
-  });
-}
-
-/** Blobs of layers that were unpacked before, but whose blobs are not in the store. */
-function givenBlobs(positions: readonly Position[], { root, files }: LayerContext): PreparedLayers["blobs"] {
-  const distinct = new Set(positions.map(({ descriptor }) => descriptor.digest));
-  return [...distinct].flatMap((digest) => {
-    const path = files?.get(digest);
-    return path === undefined || existsSync(`${root}/${blobPath(digest)}`) ? [] : [{ path, digest }];
-  });
+/** Those that were fetched or linked: each digest once, wherever in the image it stands. */
+function blobsOf(positions: readonly Position[], context: LayerContext): PreparedLayers["blobs"] {
+  const staged = positions.filter((position) => existsSync(stagedBlob(position, context)));
+  const distinct = new Map(staged.map((position) => [position.descriptor.digest, position]));
+  return [...distinct].map(([digest, position]) => ({ path: stagedBlob(position, context), digest }));
 }
 
 const directoryOf = ({ index }: Position, { staging }: LayerContext): string => `${staging}/layer-${index}`;

@@ -13,6 +13,7 @@ import type { BlobContent } from "../registry/upload.ts";
 import { type BlobOutcome, RepositoryWriter, type WriterOptions } from "../registry/writer.ts";
 import type { StoredImage } from "../store/find_image.ts";
 import { listImages } from "../store/images.ts";
+import { inParallel } from "./in_parallel.ts";
 import type { PushProgress } from "./push_progress.ts";
 
 /** What to push, and where to. */
@@ -64,7 +65,9 @@ export async function pushImage(options: PushOptions): Promise<PushedImage> {
     layers: layers.map(({ digest, size }) => ({ digest, sizeBytes: size })),
   });
   const origins = originsOf(root, reference);
-  await inParallel(layers, (layer) => pushLayer(layer, { options, writer, origins }));
+  await inParallel(layers, { count: PARALLEL_COUNT, signal }, (layer) =>
+    pushLayer(layer, { options, writer, origins }),
+  );
   const config = await writer.pushBlob(manifest.config, contentOf(root, manifest.config));
   if (config === undefined) throw lacking(options, "its configuration is not here");
   await writer.pushManifest({ digest: image.manifestDigest, mediaType: manifest.mediaType, bytes });
@@ -142,24 +145,6 @@ function layersOf(root: string, { manifestDigest, manifestMediaType }: StoredIma
 const distinct = (descriptors: readonly Descriptor[]): Descriptor[] => [
   ...new Map(descriptors.map((descriptor) => [descriptor.digest, descriptor])).values(),
 ];
-
-/** Ends with the first failure, after what is on its way has ended. */
-async function inParallel<Item>(items: readonly Item[], work: (item: Item) => Promise<void>): Promise<void> {
-  const queue = [...items];
-  const failures: unknown[] = [];
-  const lane = async (): Promise<void> => {
-    for (let item = queue.shift(); item !== undefined; item = queue.shift()) {
-      try {
-        await work(item);
-      } catch (error) {
-        failures.push(error);
-        queue.length = 0;
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: PARALLEL_COUNT }, lane));
-  if (failures.length > 0) throw failures[0];
-}
 
 function lacking({ reference }: PushOptions, state: string): PushError {
   const name = formatReference(reference);

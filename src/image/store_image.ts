@@ -81,12 +81,13 @@ export async function storeImage(
 }
 
 function stageBlobs(
-  { manifestDocument, manifest, configBytes }: ResolvedImage,
+  { indices, manifestDocument, manifest, configBytes }: ResolvedImage,
   { blobs }: PreparedLayers,
   { staging }: LayerContext,
 ): PreparedLayers["blobs"] {
   return [
     ...blobs,
+    ...indices.map(({ bytes, digest }, depth) => stageBlob(`${staging}/index-${depth}`, bytes, digest)),
     stageBlob(`${staging}/manifest`, manifestDocument.bytes, manifestDocument.digest),
     stageBlob(`${staging}/config`, configBytes, manifest.config.digest),
   ];

@@ -9,7 +9,7 @@ import {
   parseDescriptor,
   parseManifestDescriptor,
 } from "./descriptor.ts";
-import { arrayAt, type JsonObject, optionalString, parseJsonObject, show } from "./json.ts";
+import { arrayAt, type JsonObject, optionalObject, optionalString, parseJsonObject, show } from "./json.ts";
 import {
   bareMediaType,
   DOCKER_MANIFEST,
@@ -33,6 +33,7 @@ export interface ImageManifest {
   readonly config: Descriptor;
   /** Bottom first. */
   readonly layers: readonly Descriptor[];
+  readonly subject?: Descriptor;
 }
 
 /** Manifests, or further indices, to choose from. */
@@ -40,6 +41,7 @@ export interface ImageIndex {
   readonly kind: "index";
   readonly mediaType: string;
   readonly entries: readonly ManifestDescriptor[];
+  readonly subject?: Descriptor;
 }
 
 /**
@@ -50,6 +52,16 @@ export interface ImageIndex {
  * @throws {RangeError} when it exceeds a limit
  */
 export function parseManifest(bytes: Uint8Array, contentType?: string): ImageManifest | ImageIndex {
+  const document = parseDocument(bytes, contentType);
+  if (document.kind === "manifest") refuseArtifact(document);
+  return document;
+}
+
+/**
+ * Parses a document whose parts are to be kept or handed on, not run: an artifact such as a signature or a chart too.
+ * @throws as {@link parseManifest}
+ */
+export function parseDocument(bytes: Uint8Array, contentType?: string): ImageManifest | ImageIndex {
   const document = parseJsonObject(bytes, "manifest");
   const mediaType = documentMediaType(document, contentType);
   const isIndex = manifestKind(mediaType) === "index";
@@ -100,26 +112,35 @@ function parseIndex(document: JsonObject, mediaType: string): ImageIndex {
     kind: "index",
     mediaType,
     entries: entries.map((entry, index) => parseManifestDescriptor(entry, `manifests[${index}]`)),
+    ...subjectOf(document),
   };
 }
 
 function parseImage(document: JsonObject, mediaType: string): ImageManifest {
-  const config = parseDescriptor(document["config"], "config");
+  const layers = arrayAt(document["layers"], "layers", LAYER_COUNT_MAX);
+  return {
+    kind: "manifest",
+    mediaType,
+    config: parseDescriptor(document["config"], "config"),
+    layers: layers.map((layer, index) => parseDescriptor(layer, `layers[${index}]`)),
+    ...subjectOf(document),
+  };
+}
+
+function subjectOf(document: JsonObject): { readonly subject?: Descriptor } {
+  const subject = optionalObject(document, "subject", "manifest");
+  return subject === undefined ? {} : { subject: parseDescriptor(subject, "subject") };
+}
+
+function refuseArtifact({ config, layers }: ImageManifest): void {
   if (!isImageConfig(config.mediaType)) {
     throw new SyntaxError(
       `Cannot read manifest: ${show(config.mediaType)} is an artifact, not an image that can run`,
     );
   }
-  const layers = arrayAt(document["layers"], "layers", LAYER_COUNT_MAX).map((layer, index) =>
-    parseDescriptor(layer, `layers[${index}]`),
-  );
   const odd = layers.find((layer) => !isLayer(layer.mediaType));
-  if (odd !== undefined) {
-    throw new SyntaxError(
-      `Cannot read manifest: a layer of type ${show(odd.mediaType)} is not a file system`,
-    );
-  }
-  return { kind: "manifest", mediaType, config, layers };
+  if (odd === undefined) return;
+  throw new SyntaxError(`Cannot read manifest: a layer of type ${show(odd.mediaType)} is not a file system`);
 }
 
 /** The one type that the document's own word, the server's word and its fields agree on. */

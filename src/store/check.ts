@@ -1,12 +1,13 @@
 /**
  * Looks whether the store is what it says: every blob has its digest, every record of a layer its directory, every image
- * its layers, manifest and configuration. Nothing is changed.
+ * its layers, index, manifest and configuration. Nothing is changed.
  */
 import { createReadStream, existsSync, readdirSync, readFileSync } from "node:fs";
 import { blobPath, type Digest, digestOfHex, isDigest } from "../oci/digest.ts";
 import { parseImageConfig } from "../oci/image_config.ts";
 import { parseManifest } from "../oci/manifest.ts";
 import { readRecord } from "./find_image.ts";
+import { findMissingIndex } from "./image_content.ts";
 import { type ImageRecord, listRecords } from "./images.ts";
 import { layerNameOf, readLayerRecord } from "./layers.ts";
 import { layerDirectory } from "./layout.ts";
@@ -120,10 +121,17 @@ function faultsOfImage(
     const manifest = parseManifest(readFileSync(`${root}/${blobPath(image.manifestDigest)}`));
     if (manifest.kind !== "manifest") return [...faults, fault("its manifest is an index", true)];
     parseImageConfig(readFileSync(`${root}/${blobPath(image.imageId)}`), manifest.layers.length);
-    const blobs = manifest.layers.filter(({ digest }) => isGone(digest));
-    const state = (digest: Digest) =>
-      `its compressed layer ${digest} is missing or damaged: it runs, but cannot be saved`;
-    return [...faults, ...blobs.map(({ digest }) => fault(state(digest), false))];
+    const blobs = manifest.layers.filter(({ digest }) => isGone(digest)).map(({ digest }) => digest);
+    const index = findMissingIndex(root, image, isGone);
+    const states = [
+      ...blobs.map(
+        (digest) => `its compressed layer ${digest} is missing or damaged: it runs, but cannot be saved`,
+      ),
+      ...(index === undefined
+        ? []
+        : [`its index ${index} is missing or damaged: it runs, but is pushed without`]),
+    ];
+    return [...faults, ...states.map((state) => fault(state, false))];
   } catch (error) {
     return [...faults, fault(error instanceof Error ? error.message : String(error), true)];
   }

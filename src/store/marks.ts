@@ -1,8 +1,9 @@
 /** What the images refer to: the blobs below their manifests, and their layers. Everything else is garbage. */
-import { readFileSync } from "node:fs";
-import { blobPath, type Digest } from "../oci/digest.ts";
-import { parseManifest } from "../oci/manifest.ts";
+import type { ManifestDescriptor } from "../oci/descriptor.ts";
+import type { Digest } from "../oci/digest.ts";
+import { manifestKind } from "../oci/media_type.ts";
 import type { StoredImage } from "./find_image.ts";
+import { findDocument } from "./image_content.ts";
 
 /** Documents below one image that are looked at: an index of indices ends somewhere. */
 const DOCUMENT_COUNT_MAX = 5000;
@@ -31,21 +32,18 @@ function markDocuments(root: string, tops: readonly Digest[], blobs: Set<Digest>
     if (digest === undefined) return;
     if (blobs.has(digest)) continue;
     blobs.add(digest);
-    const document = readDocument(root, digest);
-    if (document?.kind === "index") pending.push(...document.entries.map((entry) => entry.digest));
+    const document = findDocument(root, digest);
+    if (document?.kind === "index") pending.push(...document.entries.filter(comesAlong).map(digestOf));
     else for (const { digest: part } of partsOf(document)) blobs.add(part);
   }
 }
 
-const partsOf = (document: ReturnType<typeof readDocument>) =>
-  document?.kind === "manifest" ? [document.config, ...document.layers] : [];
+/** An index keeps its indices and attestations; the images of other platforms have records of their own, or go. */
+const comesAlong = ({ mediaType, isAttestation }: ManifestDescriptor): boolean =>
+  isAttestation || manifestKind(mediaType) === "index";
 
-/** A manifest or index of the store; undefined when it is missing or damaged: nothing below it is known then. */
-function readDocument(root: string, digest: Digest) {
-  try {
-    return parseManifest(readFileSync(`${root}/${blobPath(digest)}`));
-  } catch {
-    // An index is not kept by every pull, and a damaged manifest is what `system check` reports.
-    return undefined;
-  }
-}
+const digestOf = ({ digest }: ManifestDescriptor): Digest => digest;
+
+/** Nothing is known below a document that is missing or damaged. */
+const partsOf = (document: ReturnType<typeof findDocument>) =>
+  document?.kind === "manifest" ? [document.config, ...document.layers] : [];
