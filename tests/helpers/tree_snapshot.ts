@@ -62,9 +62,12 @@ export function listTree(root: string): string[] {
 function* walk(root: string): Generator<string> {
   const pending = ["."];
   for (let path = pending.pop(); path !== undefined; path = pending.pop()) {
-    yield path;
     const absolute = nativePath(root, path);
-    if (!lstatSync(absolute).isDirectory()) continue;
+    // Overlayfs lists whiteouts in directories that only one layer has; to everything else they are not there.
+    const stat = lstatSync(absolute, { throwIfNoEntry: path === "." });
+    if (stat === undefined) continue;
+    yield path;
+    if (!stat.isDirectory()) continue;
     for (const name of readdirSync(absolute, { encoding: "buffer" })) {
       pending.push(path === "." ? name.toString("latin1") : `${path}/${name.toString("latin1")}`);
     }

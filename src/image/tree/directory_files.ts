@@ -1,0 +1,226 @@
+/**
+ * Reads a layer that is a directory: by descriptors, beneath the layer, never through a symlink. It tells whiteouts by
+ * all forms in which bunker writes them: a device 0:0 and overlayfs' attributes, root's or a user namespace's, and the
+ * archive's own `.wh.` files, which no layer holds for another purpose.
+ */
+import { assert } from "../../assert.ts";
+import { tryOpenBeneath } from "../../fs/beneath.ts";
+import { type ByteString, cBytes, quoteBytes } from "../../fs/byte_string.ts";
+import { isOverlayXattr, pathByDescriptor } from "../../fs/copy_node.ts";
+import {
+  AT_FDCWD,
+  O_DIRECTORY,
+  O_NOFOLLOW,
+  O_NONBLOCK,
+  O_PATH,
+  O_RDONLY,
+  S_IFBLK,
+  S_IFCHR,
+  S_IFDIR,
+  S_IFIFO,
+  S_IFMT,
+  S_IFREG,
+} from "../../linux/abi/fcntl.ts";
+import { S_IFLNK } from "../../linux/abi/file.ts";
+import { call, SyscallError } from "../../linux/call.ts";
+import { Fd, openat, readDirectory, type Stat, tryReadlinkat, tryStatx } from "../../linux/file.ts";
+import { getxattr, listxattr } from "../../linux/xattr.ts";
+import type { Timestamp } from "../tar/entry.ts";
+import type { FileContent, LayerFiles, LayerNode, LayerNodeKind } from "./layer_files.ts";
+
+const ENOENT = 2;
+const WHITEOUT_FILE = ".wh.";
+const OPAQUE_FILE = ".wh..wh..opq";
+const OPAQUE_XATTRS = ["trusted.overlay.opaque", "user.overlay.opaque"];
+
+/** Flags for content: a name that became a FIFO meanwhile must not make the opening wait. */
+const READ_FILE = { flags: O_RDONLY | O_NOFOLLOW | O_NONBLOCK };
+
+/** A directory that holds one layer. */
+export class DirectoryFiles implements LayerFiles {
+  readonly root: LayerNode;
+  readonly #top: Fd;
+  /** The directory that was asked for last: most questions are about one after the other. */
+  #opened: { readonly path: ByteString; readonly fd: Fd } | undefined;
+
+  /** @param directory absolute path @throws {SyscallError} ENOENT, EACCES */
+  constructor(directory: string) {
+    this.#top = new Fd(openat(AT_FDCWD, directory, { flags: O_PATH | O_DIRECTORY | O_NOFOLLOW }));
+    this.root = new FoundNode("", statOf(this.#top.number, ""));
+  }
+
+  lookup(directory: LayerNode, name: ByteString): LayerNode | undefined {
+    const dirfd = this.#open(directory);
+    const path = joinPath(pathOf(directory), name);
+    const stat = tryStatx(dirfd, cBytes(name));
+    if (typeof stat !== "number" && isMarker(name, stat)) return undefined;
+    if (typeof stat !== "number" && (stat.mode & S_IFMT) !== S_IFDIR) return new FoundNode(path, stat);
+    if (typeof stat === "number" && stat !== -ENOENT) throw failed("statx", path, stat);
+    const marker = findMarker(dirfd, name);
+    if (typeof stat !== "number") return new FoundNode(path, stat, { isAlone: marker !== undefined });
+    return marker && new FoundNode(path, marker, { kind: "whiteout" });
+  }
+
+  list(directory: LayerNode): readonly ByteString[] {
+    const dirfd = this.#open(directory);
+    using readable = new Fd(openat(dirfd, ".", { flags: O_RDONLY | O_DIRECTORY }));
+    const names = new Set<ByteString>();
+    for (const { name } of readDirectory(readable.number)) {
+      if (!name.startsWith(WHITEOUT_FILE) || !isMarker(name, statOf(dirfd, name))) names.add(name);
+      else if (name !== OPAQUE_FILE) names.add(name.slice(WHITEOUT_FILE.length));
+    }
+    // One character is one byte, so that the order of the characters is that of the bytes.
+    return [...names].sort();
+  }
+
+  readLink(node: LayerNode): ByteString {
+    const path = pathOf(node);
+    const target = tryReadlinkat(this.#openParent(path), cBytes(nameOf(path)));
+    if (typeof target === "number") throw failed("readlinkat", path, target);
+    return target.toString("latin1");
+  }
+
+  xattrs(node: LayerNode): ReadonlyMap<ByteString, Uint8Array> {
+    const path = pathOf(node);
+    const place = pathByDescriptor({ dirfd: this.#openParent(path), name: path === "" ? "." : nameOf(path) });
+    const found = new Map<ByteString, Uint8Array>();
+    for (const name of listxattr(place).sort()) {
+      if (isOverlayXattr(name)) continue;
+      const value = getxattr(place, cBytes(name));
+      if (value !== undefined) found.set(name, value);
+    }
+    return found;
+  }
+
+  open(file: LayerNode): FileContent {
+    const path = pathOf(file);
+    return new OpenFile(openat(this.#openParent(path), cBytes(nameOf(path)), READ_FILE));
+  }
+
+  isOpaque(directory: LayerNode): boolean {
+    if (foundNode(directory).isAlone) return true;
+    const dirfd = this.#open(directory);
+    const place = pathByDescriptor({ dirfd, name: "." });
+    if (OPAQUE_XATTRS.some((name) => getxattr(place, name)?.toString("latin1") === "y")) return true;
+    return typeof tryStatx(dirfd, OPAQUE_FILE) !== "number";
+  }
+
+  #open(directory: LayerNode): number {
+    assert(directory.kind === "directory", "a directory");
+    return this.#openPath(pathOf(directory));
+  }
+
+  #openParent(path: ByteString): number {
+    return this.#openPath(parentOf(path));
+  }
+
+  #openPath(path: ByteString): number {
+    if (path === "") return this.#top.number;
+    if (this.#opened?.path === path) return this.#opened.fd.number;
+    const fd = tryOpenBeneath(this.#top.number, path);
+    if (fd < 0) throw failed("openat2", path, fd);
+    this.#opened?.fd[Symbol.dispose]();
+    this.#opened = { path, fd: new Fd(fd) };
+    return fd;
+  }
+
+  [Symbol.dispose](): void {
+    this.#opened?.fd[Symbol.dispose]();
+    this.#opened = undefined;
+    this.#top[Symbol.dispose]();
+  }
+}
+
+/** A name that was found, with where it is. */
+class FoundNode implements LayerNode {
+  readonly path: ByteString;
+  readonly kind: LayerNodeKind;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly size: number;
+  readonly mtime: Timestamp;
+  readonly rdev: { readonly major: number; readonly minor: number };
+  readonly linkKey: string | undefined;
+  /** A directory beside a whiteout of the same name, which speaks of the layers below. */
+  readonly isAlone: boolean;
+
+  constructor(path: ByteString, stat: Stat, { kind = kindOf(stat), isAlone = false } = {}) {
+    this.path = path;
+    this.isAlone = isAlone;
+    this.kind = kind;
+    this.mode = stat.mode & 0o7777;
+    this.uid = stat.uid;
+    this.gid = stat.gid;
+    this.size = stat.size;
+    this.mtime = stat.mtime;
+    this.rdev = { major: stat.major, minor: stat.minor };
+    this.linkKey = kind !== "directory" && stat.nlink > 1 ? stat.identity : undefined;
+  }
+}
+
+/** A file that is open for reading. */
+class OpenFile extends Fd implements FileContent {
+  read(buffer: Uint8Array, position: number): number {
+    let done = 0;
+    while (done < buffer.length) {
+      const rest = done === 0 ? buffer : buffer.subarray(done);
+      const count = call("pread64", this.number, rest, rest.length, position + done);
+      if (count === 0) break;
+      done += count;
+    }
+    return done;
+  }
+}
+
+const KINDS: ReadonlyMap<number, LayerNodeKind> = new Map([
+  [S_IFREG, "file"],
+  [S_IFDIR, "directory"],
+  [S_IFLNK, "symlink"],
+  [S_IFCHR, "character"],
+  [S_IFBLK, "block"],
+  [S_IFIFO, "fifo"],
+]);
+
+function kindOf({ mode, major, minor }: Stat): LayerNodeKind {
+  const kind = KINDS.get(mode & S_IFMT) ?? "socket";
+  return kind === "character" && major === 0 && minor === 0 ? "whiteout" : kind;
+}
+
+/** True for a file that stands for a whiteout; a directory of such a name is one like any other. */
+function isMarker(name: ByteString, { mode }: Stat): boolean {
+  return name.startsWith(WHITEOUT_FILE) && (mode & S_IFMT) === S_IFREG;
+}
+
+function findMarker(dirfd: number, name: ByteString): Stat | undefined {
+  const marker = WHITEOUT_FILE + name;
+  const stat = tryStatx(dirfd, cBytes(marker));
+  return typeof stat !== "number" && isMarker(marker, stat) ? stat : undefined;
+}
+
+function foundNode(node: LayerNode): FoundNode {
+  assert(node instanceof FoundNode, "a node of this layer");
+  return node;
+}
+
+const pathOf = (node: LayerNode): ByteString => foundNode(node).path;
+
+function statOf(dirfd: number, name: ByteString): Stat {
+  const stat = tryStatx(dirfd, cBytes(name));
+  if (typeof stat === "number") throw failed("statx", name, stat);
+  return stat;
+}
+
+function failed(name: string, path: ByteString, result: number): SyscallError {
+  return new SyscallError({ name, text: `${name}(${quoteBytes(path)})`, errno: -result });
+}
+
+function parentOf(path: ByteString): ByteString {
+  const slash = path.lastIndexOf("/");
+  return slash < 0 ? "" : path.slice(0, slash);
+}
+
+const nameOf = (path: ByteString): ByteString => path.slice(path.lastIndexOf("/") + 1);
+
+const joinPath = (directory: ByteString, name: ByteString): ByteString =>
+  directory === "" ? name : `${directory}/${name}`;
