@@ -4,14 +4,18 @@
  *
  *     const { exitCode } = await run({ image: "alpine", command: ["echo", "hey"] });
  *     const { stdout } = await capture({ image: "alpine", command: ["cat", "/etc/os-release"] });
+ *     for await (const { layer, current, total } of pull("alpine")) console.log(layer, current, total);
  *     for (const { repository, tag } of await images()) console.log(repository, tag);
  */
 import type { EngineContext } from "./context.ts";
 import type { HistoryStep } from "./history.ts";
 import type { ImageInspection } from "./inspect_image.ts";
+import type { LoadedImage } from "./load_images.ts";
+import { type Operation, operation } from "./operation.ts";
 import { defaultRunOptions, type RunOptions } from "./options/run_options.ts";
+import type { LayerProgress } from "./progress.ts";
 import type { RemovedImages } from "./remove_image.ts";
-import type { ImageSummary, RunResult } from "./summary.ts";
+import type { ImageSummary, PullResult, PushResult, RunResult } from "./summary.ts";
 
 /** An image, and whatever of the options is not to be the default. */
 export type RunRequest = Partial<RunOptions> & Pick<RunOptions, "image">;
@@ -62,6 +66,83 @@ export async function capture(request: RunRequest, context: LibraryContext = {})
   }
 }
 
+/** What may be asked of work that takes a while. */
+export interface Cancellable {
+  /** Ends the work, which then throws the signal's reason: nothing has changed. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Pulls an image, or finds that it is here already. Steps are those of its layers.
+ * @throws {BunkerError} when the registry does not have it, or a layer is damaged or hostile: nothing has changed then.
+ */
+export function pull(
+  name: string,
+  options: Cancellable & { readonly platform?: string } = {},
+  context: LibraryContext = {},
+): Operation<PullResult, LayerProgress> {
+  return operation(async (report) => {
+    const engine = await import("./pull.ts");
+    const observer = { begin: ignore, layer: byLayer(report), end: ignore };
+    const request = { platform: options.platform, observer };
+    return await engine.pull(name, request, cancellable(options, context));
+  });
+}
+
+/**
+ * Pushes a local image to the registry that its name says, or with `allTags` all of a repository.
+ * @throws {BunkerError} when it is not here, or the registry does not take it.
+ */
+export function push(
+  name: string,
+  options: Cancellable & { readonly allTags?: boolean } = {},
+  context: LibraryContext = {},
+): Operation<PushResult[], LayerProgress> {
+  return operation(async (report) => {
+    const engine = await import("./push.ts");
+    const observer = { begin: ignore, layer: byLayer(report), end: ignore };
+    const request = { allTags: options.allTags ?? false, observer };
+    return await engine.push(name, request, cancellable(options, context));
+  });
+}
+
+/**
+ * Local images as the bytes of one archive that docker, podman and skopeo read; made while it is read:
+ *
+ *     await Bun.write("app.tar", new Response(saveImages(["app"])));
+ *
+ * The stream fails with a {@link BunkerError} when an image is not here, or damaged.
+ */
+export function saveImages(
+  names: readonly string[],
+  context: LibraryContext = {},
+): ReadableStream<Uint8Array> {
+  let chunks: Iterator<Uint8Array> | undefined;
+  return new ReadableStream({
+    async pull(controller) {
+      chunks ??= (await import("./save_images.ts")).saveImages(names, { debug: false, ...context });
+      const { value, done } = chunks.next();
+      if (done === true) controller.close();
+      // A chunk is only valid until the next one is asked for.
+      else controller.enqueue(value.slice());
+    },
+    cancel: () => void chunks?.return?.(),
+  });
+}
+
+/**
+ * Loads the images of an archive.
+ * @param file absolute path
+ * @throws {BunkerError} when it is no archive of images, or hostile: nothing has changed then.
+ */
+export async function loadImages(
+  file: string,
+  options: Cancellable = {},
+  context: LibraryContext = {},
+): Promise<LoadedImage[]> {
+  return (await import("./load_images.ts")).loadImages(file, cancellable(options, context));
+}
+
 /** Lists the local images, newest first. */
 export async function images(context: LibraryContext = {}): Promise<ImageSummary[]> {
   return (await import("./images.ts")).listImages({ debug: false, ...context });
@@ -100,4 +181,17 @@ export async function removeImage(
     { force: options.force ?? false },
     { debug: false, ...context, embedded: true },
   );
+}
+
+const ignore = (): void => undefined;
+
+const byLayer =
+  (report: (layer: string, progress: LayerProgress) => void) =>
+  (progress: LayerProgress): void =>
+    report(progress.layer, progress);
+
+/** The engine's context with the caller's own way to end it. */
+function cancellable({ signal }: Cancellable, context: LibraryContext): EngineContext {
+  const base = { debug: false, ...context, embedded: true };
+  return signal === undefined ? base : { ...base, interruptible: (work) => work(signal) };
 }

@@ -1,6 +1,7 @@
 /** Images of an ordinary user, whose files belong to several ids: saved, removed, loaded again. */
 import { afterAll, beforeAll, describe, expect } from "bun:test";
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { copyFileSync, cpSync, existsSync, readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { type Need, testIf, whyMissing } from "../helpers/requires.ts";
 import { Place, RANGE, type User } from "../helpers/rootless_place.ts";
 
@@ -53,4 +54,35 @@ describe("bunker rmi and load as an ordinary user", () => {
       expect(existsSync(file)).toBeFalse();
     });
   }
+});
+
+describe("the library in a program of an ordinary user", () => {
+  testIf(NEEDS, "pulls with progress, and fails with the error itself", async () => {
+    const user = place.ranged;
+    const directory = user.directory("library");
+    cpSync(join(import.meta.dir, "../../src"), `${directory}/src`, { recursive: true });
+    copyFileSync(join(import.meta.dir, "../../package.json"), `${directory}/package.json`);
+    copyFileSync(process.execPath, `${directory}/bun`);
+    const script = `
+      import { pull } from "./src/engine/api.ts";
+      const pulling = pull("${place.reference}");
+      const states = new Set();
+      for await (const { state } of pulling) states.add(state);
+      const { status } = await pulling;
+      const { code, message } = await pull("${place.reference}:none").catch((error) => error);
+      console.log(JSON.stringify({ states: [...states], status, code, message }));
+    `;
+    await Bun.write(`${directory}/app.ts`, script);
+
+    const { stdout, stderr } = await user.command([`${directory}/bun`, `${directory}/app.ts`]);
+    await user.bunker(["rmi", place.reference]);
+
+    expect(stderr).toBe("");
+    expect(JSON.parse(stdout)).toEqual({
+      states: expect.arrayContaining(["done"]),
+      status: "downloaded",
+      code: "IMAGE_NOT_FOUND",
+      message: expect.stringContaining(`${place.reference}:none`),
+    });
+  });
 });

@@ -36,6 +36,11 @@ export class User implements AsyncDisposable {
     return `${this.home}/.local/share/bunker`;
   }
 
+  /** Runs any program as this user. @param words an absolute path and its arguments */
+  command(words: readonly string[]): Promise<PipedResult> {
+    return runPiped([...this.prefix.slice(0, -1), ...words]);
+  }
+
   bunker(args: readonly string[]): Promise<PipedResult> {
     return runPiped([...this.prefix, ...args]);
   }
