@@ -1,40 +1,17 @@
 /**
- * Writes the entries of one layer into its directory, in the form that overlayfs takes as a lower layer. It sees this
- * layer alone, so that layers can be unpacked side by side: what depends on the layers below (parents that no entry
- * describes, hard links to files that are not here) is listed in the result and done by lower_layers.ts.
- * image-spec, layer.md.
+ * Decides what becomes of the entries of one layer, and has a target do it (layer_target.ts). It sees this layer alone, so
+ * that layers can be unpacked side by side: what depends on the layers below (parents that no entry describes, hard links
+ * to files that are not here) is listed in the result and done by lower_layers.ts. image-spec, layer.md.
  */
-import { type ByteString, cBytes } from "../../fs/byte_string.ts";
-import {
-  O_CREAT,
-  O_DIRECTORY,
-  O_EXCL,
-  O_NOFOLLOW,
-  O_RDONLY,
-  O_WRONLY,
-  S_IFCHR,
-} from "../../linux/abi/fcntl.ts";
-import { S_IFBLK, S_IFIFO } from "../../linux/abi/file.ts";
+import type { ByteString } from "../../fs/byte_string.ts";
 import { SyscallError } from "../../linux/call.ts";
-import {
-  close,
-  Fd,
-  ftruncate,
-  mkdirat,
-  mknodat,
-  openat,
-  pwriteAll,
-  symlinkat,
-  tryOpenat,
-  tryStatx,
-} from "../../linux/file.ts";
 import type { TarEntry } from "../tar/entry.ts";
 import type { TarHandler } from "../tar/reader.ts";
-import { Attributes, type Skipped, setTimes, timesOf } from "./attributes.ts";
+import { type Skipped, timesOf } from "./attributes.ts";
 import { HardLinks, type MissingLink } from "./hard_links.ts";
-import { LayerDirectory } from "./layer_directory.ts";
 import { LayerError, unpackError } from "./layer_error.ts";
 import { parseEntryName } from "./layer_path.ts";
+import type { LayerTarget } from "./layer_target.ts";
 import {
   type DirectoryNode,
   directoriesOf,
@@ -47,7 +24,6 @@ import type { UnpackOptions } from "./options.ts";
 import { Whiteouts } from "./whiteouts.ts";
 
 const EEXIST = 17;
-const NEW_FILE = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
 const IMPLIED_MODE = 0o755;
 /** Bits of device numbers that the kernel keeps (kdev_t.h). */
 const MAJOR_MAX = 0xfff;
@@ -67,12 +43,11 @@ export interface LayerResult {
   readonly skipped: Skipped;
 }
 
-/** Writes one layer; {@link finish} says what is left to do. */
+/** Applies one layer; {@link finish} says what is left to do. */
 export class LayerApplier implements TarHandler, Disposable {
   readonly #options: UnpackOptions;
   readonly #tree = new LayerTree();
-  readonly #directory: LayerDirectory;
-  readonly #attributes: Attributes;
+  readonly #target: LayerTarget;
   readonly #whiteouts: Whiteouts;
   readonly #links: HardLinks;
   #entries = 0;
@@ -81,17 +56,14 @@ export class LayerApplier implements TarHandler, Disposable {
   #parentPath: ByteString | undefined;
   #parent: DirectoryNode | undefined;
   /** The file whose data follows. */
-  #entry: TarEntry | undefined;
-  #fd = -1;
-  #written = 0;
+  #file: TarEntry | undefined;
 
-  /** @param rootFd an empty directory, open for reading; stays the caller's */
-  constructor(rootFd: number, options: UnpackOptions) {
+  /** @param target disposed of with the applier */
+  constructor(target: LayerTarget, options: UnpackOptions) {
     this.#options = options;
-    this.#directory = new LayerDirectory(rootFd);
-    this.#attributes = new Attributes(options);
-    this.#whiteouts = new Whiteouts(this.#directory, this.#attributes, options.whiteouts);
-    this.#links = new HardLinks(this.#directory, this.#tree);
+    this.#target = target;
+    this.#whiteouts = new Whiteouts(target);
+    this.#links = new HardLinks(target, this.#tree);
   }
 
   /** @throws {LayerError} for an entry that no honest layer has, {UnpackError} when it cannot be written */
@@ -105,28 +77,22 @@ export class LayerApplier implements TarHandler, Disposable {
   }
 
   onData(bytes: Uint8Array, offset: number): void {
-    if (this.#fd < 0) return;
+    if (this.#file === undefined) return;
     try {
-      pwriteAll(this.#fd, bytes, offset);
+      this.#target.write(bytes, offset);
     } catch (error) {
-      throw this.#explain(this.#entry, error);
+      throw this.#explain(this.#file, error);
     }
-    this.#written = offset + bytes.length;
   }
 
   onEntryEnd(): void {
-    const entry = this.#entry;
-    if (this.#fd < 0 || entry === undefined) return;
-    const fd = this.#fd;
+    const entry = this.#file;
+    if (entry === undefined) return;
+    this.#file = undefined;
     try {
-      // A file that ends in a hole.
-      if (this.#written < entry.size) ftruncate(fd, entry.size);
-      this.#attributes.setOnFile(fd, entry);
-      setTimes(fd, null, timesOf(entry));
+      this.#target.finishFile();
     } catch (error) {
       throw this.#explain(entry, error);
-    } finally {
-      this.#closeFile();
     }
   }
 
@@ -134,26 +100,22 @@ export class LayerApplier implements TarHandler, Disposable {
   finish(): LayerResult {
     const links = this.#links.finish();
     this.#whiteouts.removeHidden();
+    this.#target.finish(this.#tree.root);
     const implied: ByteString[] = [];
-    for (const node of directoriesOf(this.#tree.root)) {
-      this.#setChildTimes(node);
+    for (const node of directoriesOf(this.#tree.root))
       if (node.implied && !this.#isHidden(node)) implied.push(pathOf(node));
-    }
-    const { times } = this.#tree.root;
-    if (times !== undefined) setTimes(this.#directory.rootFd, null, times);
     return {
       entries: this.#entries,
       sizeBytes: this.#sizeBytes,
       opaque: this.#tree.root.opaque,
       implied,
       links,
-      skipped: this.#attributes.skipped,
+      skipped: this.#target.skipped,
     };
   }
 
   [Symbol.dispose](): void {
-    this.#closeFile();
-    this.#directory[Symbol.dispose]();
+    this.#target[Symbol.dispose]();
   }
 
   #apply(entry: TarEntry): void {
@@ -179,15 +141,16 @@ export class LayerApplier implements TarHandler, Disposable {
   #applyPlain(parent: DirectoryNode, name: ByteString, entry: TarEntry): void {
     switch (entry.type) {
       case "file":
-        this.#createFile(parent, name, entry);
+        this.#replace(parent, name, () => this.#target.createFile(parent, name, entry));
+        this.#file = entry;
+        this.#sizeBytes += entry.size;
         break;
       case "directory":
         this.#createDirectory(parent, name, entry);
         break;
       case "symlink":
-        this.#replace(parent, name, (dirfd, path) => symlinkat(cBytes(entry.linkPath), dirfd, path));
+        this.#replace(parent, name, () => this.#target.createSymlink(parent, name, entry));
         parent.children.set(name, { kind: "symlink", target: entry.linkPath });
-        this.#setAttributes(parent, name, entry);
         break;
       case "link":
         this.#replace(parent, name, () => this.#links.link({ parent, name, entry }));
@@ -200,43 +163,18 @@ export class LayerApplier implements TarHandler, Disposable {
     }
   }
 
-  #createFile(parent: DirectoryNode, name: ByteString, entry: TarEntry): void {
-    const path = cBytes(name);
-    const how = { flags: NEW_FILE, mode: this.#attributes.creationMode(entry.mode) };
-    let fd = tryOpenat(this.#directory.open(parent), path, how);
-    if (fd === -EEXIST) {
-      this.#remove(parent, name);
-      fd = openat(this.#directory.open(parent), path, how);
-    } else if (fd < 0) {
-      throw new SyscallError({
-        name: "openat",
-        text: `openat(${JSON.stringify(name)}, O_CREAT)`,
-        errno: -fd,
-      });
-    }
-    this.#fd = fd;
-    this.#entry = entry;
-    this.#written = 0;
-    this.#sizeBytes += entry.size;
-  }
-
   #createDirectory(parent: DirectoryNode, name: ByteString, entry: TarEntry): void {
     const known = parent.children.get(name);
-    const node = known?.kind === "directory" ? known : this.#makeDirectory(parent, name, entry.mode & 0o777);
-    const target = { dirfd: this.#directory.open(parent), name };
-    if (known === node) {
-      this.#attributes.clearXattrs(target);
-      this.#attributes.resetMode(target, entry.mode);
-    }
+    const node = known?.kind === "directory" ? known : this.#makeDirectory(parent, name, entry.mode);
     node.implied = false;
     node.times = timesOf(entry);
-    this.#attributes.setOnName(target, entry);
+    this.#target.describeDirectory(node, entry, known !== node);
   }
 
   #makeDirectory(parent: DirectoryNode, name: ByteString, mode: number): DirectoryNode {
     const replacesWhiteout = parent.children.get(name)?.kind === "whiteout";
-    this.#replace(parent, name, (dirfd, path) => mkdirat(dirfd, path, mode));
     const node = newDirectory(parent, name);
+    this.#replace(parent, name, () => this.#target.makeDirectory(node, mode));
     parent.children.set(name, node);
     // The whiteout removed what lies below; the directory alone would bring it back.
     if (replacesWhiteout) this.#whiteouts.hideAll(node);
@@ -244,50 +182,36 @@ export class LayerApplier implements TarHandler, Disposable {
   }
 
   #createNode(parent: DirectoryNode, name: ByteString, entry: TarEntry): void {
-    const { type, mode, major, minor } = entry;
+    const { type, major, minor } = entry;
     if (major < 0 || major > MAJOR_MAX || minor < 0 || minor > MINOR_MAX) {
       throw new LayerError(entry.path, `its device number ${major}:${minor} does not exist`);
     }
-    if (type !== "fifo" && this.#options.devices === "skip") {
-      this.#attributes.skipped.devices += 1;
-      return;
-    }
-    const typeBits = type === "fifo" ? S_IFIFO : type === "char" ? S_IFCHR : S_IFBLK;
-    const node = { mode: typeBits | (mode & 0o777), major, minor };
-    this.#replace(parent, name, (dirfd, path) => mknodat(dirfd, path, node));
-    this.#setAttributes(parent, name, entry);
-  }
-
-  #setAttributes(parent: DirectoryNode, name: ByteString, entry: TarEntry): void {
-    const dirfd = this.#directory.open(parent);
-    this.#attributes.setOnName({ dirfd, name }, entry);
-    setTimes(dirfd, name, timesOf(entry));
+    if (type !== "fifo" && this.#options.devices === "skip") this.#target.skipped.devices += 1;
+    else this.#replace(parent, name, () => this.#target.createNode(parent, name, entry));
   }
 
   /** Creates a name; when it is taken, what has it goes first: the last entry of a name wins. */
-  #replace(parent: DirectoryNode, name: ByteString, create: (dirfd: number, path: Buffer) => void): void {
-    const path = cBytes(name);
+  #replace(parent: DirectoryNode, name: ByteString, create: () => void): void {
     if (parent.children.has(name)) this.#remove(parent, name);
     try {
-      create(this.#directory.open(parent), path);
+      create();
     } catch (error) {
       if (!(error instanceof SyscallError) || error.errno !== EEXIST) throw error;
       this.#remove(parent, name);
-      create(this.#directory.open(parent), path);
+      create();
     }
   }
 
   #remove(parent: DirectoryNode, name: ByteString): void {
     this.#parentPath = undefined;
-    this.#directory.remove(parent, name);
+    this.#target.remove(parent, name);
   }
 
   /** A layer may describe its root, but not make something else of it (CVE-2021-29136). */
   #applyRoot(entry: TarEntry): void {
     if (entry.type !== "directory")
       throw new LayerError(entry.path, `it makes a ${entry.type} of the layer's root`);
-    using root = new Fd(openat(this.#directory.rootFd, ".", { flags: O_RDONLY | O_DIRECTORY }));
-    this.#attributes.setOnFile(root.number, entry);
+    this.#target.describeRoot(entry);
     this.#tree.root.times = timesOf(entry);
   }
 
@@ -301,37 +225,20 @@ export class LayerApplier implements TarHandler, Disposable {
   }
 
   #makeImplied(parent: DirectoryNode, name: ByteString, entry: TarEntry): DirectoryNode {
-    if (parent.children.get(name)?.kind !== "whiteout" && this.#exists(parent, name)) {
+    if (parent.children.get(name)?.kind !== "whiteout" && this.#target.exists(parent, name)) {
       throw new LayerError(entry.path, "it lies below an entry that is not a directory");
     }
     const node = this.#makeDirectory(parent, name, IMPLIED_MODE);
-    this.#attributes.resetMode({ dirfd: this.#directory.open(parent), name }, IMPLIED_MODE);
+    this.#target.setImpliedMode(node, IMPLIED_MODE);
     node.implied = !node.opaque;
     node.times = timesOf(entry);
     return node;
-  }
-
-  #exists(parent: DirectoryNode, name: ByteString): boolean {
-    return typeof tryStatx(this.#directory.open(parent), cBytes(name)) !== "number";
   }
 
   #isHidden(node: DirectoryNode): boolean {
     for (let at: DirectoryNode | undefined = node.parent; at !== undefined; at = at.parent)
       if (at.opaque) return true;
     return false;
-  }
-
-  #setChildTimes(node: DirectoryNode): void {
-    for (const child of node.children.values()) {
-      if (child.kind !== "directory" || child.times === undefined) continue;
-      setTimes(this.#directory.open(node), child.name, child.times);
-    }
-  }
-
-  #closeFile(): void {
-    if (this.#fd >= 0) close(this.#fd);
-    this.#fd = -1;
-    this.#entry = undefined;
   }
 
   #explain(entry: TarEntry | undefined, error: unknown): unknown {

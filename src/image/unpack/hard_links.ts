@@ -2,13 +2,12 @@
  * Hard links of a layer. A target may come later in the archive, then the link waits for it, or lie in a layer below,
  * then it is handed on. Chains of thousands of links are made one after the other, never by recursion.
  */
-import { type ByteString, cBytes } from "../../fs/byte_string.ts";
+import type { ByteString } from "../../fs/byte_string.ts";
 import { SyscallError } from "../../linux/call.ts";
-import { tryLinkat } from "../../linux/file.ts";
 import type { TarEntry } from "../tar/entry.ts";
-import type { LayerDirectory } from "./layer_directory.ts";
 import { LayerError } from "./layer_error.ts";
 import { cleanPath } from "./layer_path.ts";
+import type { LayerTarget } from "./layer_target.ts";
 import { type DirectoryNode, isAttached, type LayerTree, pathOf } from "./layer_tree.ts";
 
 const ENOENT = 2;
@@ -31,12 +30,12 @@ export interface MissingLink {
 
 /** Makes the hard links of one layer, at once or at its end. */
 export class HardLinks {
-  readonly #directory: LayerDirectory;
+  readonly #target: LayerTarget;
   readonly #tree: LayerTree;
   #waiting: NewLink[] = [];
 
-  constructor(directory: LayerDirectory, tree: LayerTree) {
-    this.#directory = directory;
+  constructor(target: LayerTarget, tree: LayerTree) {
+    this.#target = target;
     this.#tree = tree;
   }
 
@@ -87,27 +86,12 @@ export class HardLinks {
     if (directory.children.get(targetName)?.kind === "directory") {
       throw new LayerError(entry.path, "it is a hard link to a directory");
     }
-    const result = this.#linkBetween({ directory, name: targetName }, { directory: parent, name });
+    const result = this.#target.link({ directory, name: targetName }, { directory: parent, name });
     const targetNode = directory.children.get(targetName);
     // A link to a symlink is one as well: later paths may go through it.
     if (result === 0 && targetNode?.kind === "symlink") parent.children.set(name, targetNode);
     return result;
   }
-
-  #linkBetween(from: TreePlace, to: TreePlace): number {
-    if (from.directory === to.directory) {
-      const dirfd = this.#directory.open(to.directory);
-      return tryLinkat({ dirfd, path: cBytes(from.name) }, { dirfd, path: cBytes(to.name) });
-    }
-    using source = this.#directory.openSecond(from.directory);
-    const dirfd = this.#directory.open(to.directory);
-    return tryLinkat({ dirfd: source.number, path: cBytes(from.name) }, { dirfd, path: cBytes(to.name) });
-  }
-}
-
-interface TreePlace {
-  readonly directory: DirectoryNode;
-  readonly name: ByteString;
 }
 
 function linkError({ entry }: NewLink, result: number): SyscallError {

@@ -4,6 +4,7 @@ import { AT_FDCWD, O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from "../../linux/abi/fcn
 import { Fd, openat } from "../../linux/file.ts";
 import { TarReader } from "../tar/reader.ts";
 import { LayerApplier, type LayerResult } from "./applier.ts";
+import { DirectoryTarget } from "./directory_target.ts";
 import type { UnpackOptions } from "./options.ts";
 
 const ROOT_MODE = 0o755;
@@ -20,7 +21,7 @@ export class LayerUnpacker implements Disposable {
     // Without a set-group-id bit that it may have from above, which would be handed on to every directory in it.
     chmodSync(directory, ROOT_MODE);
     this.#rootFd = new Fd(openat(AT_FDCWD, directory, { flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW }));
-    this.#applier = new LayerApplier(this.#rootFd.number, options);
+    this.#applier = new LayerApplier(new DirectoryTarget(this.#rootFd.number, options), options);
     this.#reader = new TarReader(this.#applier);
   }
 
