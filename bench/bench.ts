@@ -2,11 +2,14 @@
  * Compares bunker with the engines that are installed: whole processes, in turn, medians with spread and ratios. Needs
  * root and dist/bunker; whatever it starts and makes is gone at its end.
  *
- *     Usage: bun run bench [--only=start|oci|pull] [--runs=N] [--readme]
+ *     Usage: bun run bench [--only=start|oci|pull] [--runs=N] [--readme] [--image=A,B] [--layers=gzip|zstd] [--with=A,B]
  *
  *     --only     one part instead of all
- *     --runs     rounds that count [15 of start and oci, 5 of pull]
+ *     --runs     rounds that count [15 of start and oci, 3 of pull]
  *     --readme   put the result of all parts into README.md
+ *     --image    of pull: tiny, root, small, five [all]
+ *     --layers   of pull: how layers are compressed [gzip,zstd]
+ *     --with     of pull: podman, docker, umoci, curl, curl-all beside bunker [all]
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -18,7 +21,7 @@ import { enterNamespace, openWorkspace } from "./workspace.ts";
 
 const REPOSITORY = join(import.meta.dir, "..");
 const ROUNDS_START = 15;
-const ROUNDS_PULL = 5;
+const ROUNDS_PULL = 3;
 const ROUNDS_MAX = 1000;
 const MARKS = ["<!-- bench: start -->", "<!-- bench: end -->"] as const;
 
@@ -31,6 +34,14 @@ const parts: Readonly<Record<string, readonly [(settings: BenchSettings) => Prom
 
 const option = (name: string): string | undefined =>
   process.argv.find((word) => word.startsWith(`--${name}=`))?.slice(name.length + 3);
+
+/** The words of `--NAME=A,B`, each one of `known`; all of them without the option. */
+function list(name: string, known: readonly string[]): readonly string[] {
+  const words = option(name)?.split(",") ?? known;
+  const unknown = words.find((word) => !known.includes(word));
+  if (unknown !== undefined) throw new Error(`Cannot bench "${unknown}": expected ${known.join(", ")}`);
+  return words;
+}
 
 async function main(): Promise<number> {
   const bunker = `${REPOSITORY}/dist/bunker`;
@@ -47,7 +58,7 @@ async function main(): Promise<number> {
     const [bench, usual] = parts[name] as (typeof parts)[string];
     const directory = `${workspace.path}/${name}`;
     mkdirSync(directory);
-    texts.push(await bench({ bunker, directory, rounds: roundsOf(usual) }));
+    texts.push(await bench({ bunker, directory, rounds: roundsOf(usual), list }));
   }
   const result = [describeMachine(workspace.notes), ...texts].join("\n");
   console.log(result);

@@ -13,6 +13,8 @@ export interface Contestant {
   readonly env?: Readonly<Record<string, string>>;
   /** Brings back the state before a run; not measured. */
   reset?(run: number): void | Promise<void>;
+  /** True when a daemon does the work: what the command itself takes of the processor says nothing. */
+  readonly hasDaemon?: boolean;
 }
 
 /** What was measured of one contestant. */
@@ -20,6 +22,8 @@ export interface Measurement {
   readonly name: string;
   /** Milliseconds, in the order of the runs; empty when it failed. */
   readonly timesMs: readonly number[];
+  /** Processor time of its whole tree, user and system, of each run in milliseconds; empty with a daemon. */
+  readonly cpuMs: readonly number[];
   /** Largest resident set of any one process in its tree, in bytes; undefined where time(1) is missing. */
   readonly peakBytes: number | undefined;
   /** Why there are no times. */
@@ -34,10 +38,12 @@ const IDLE_MS = 50;
 const RUN_MS_MAX = 120_000;
 /** Characters of a failing command's output that are shown. */
 const SHOWN_LENGTH_MAX = 300;
+const MICROSECONDS_PER_MS = 1000;
 
 class Series {
   readonly contestant: Contestant;
   readonly timesMs: number[] = [];
+  readonly cpuMs: number[] = [];
   peakBytes: number | undefined;
   failure: string | undefined;
 
@@ -64,9 +70,10 @@ export async function measure(
       else measureTime(series, round);
     }
   }
-  return all.map(({ contestant, timesMs, peakBytes, failure }) => ({
+  return all.map(({ contestant, timesMs, cpuMs, peakBytes, failure }) => ({
     name: contestant.name,
     timesMs: failure === undefined ? timesMs : [],
+    cpuMs: failure === undefined ? cpuMs : [],
     peakBytes,
     failure,
   }));
@@ -75,8 +82,10 @@ export async function measure(
 function measureTime(series: Series, round: number): void {
   Bun.sleepSync(IDLE_MS);
   const started = performance.now();
-  const succeeded = runOnce(series, series.contestant.command(round));
-  if (succeeded) series.timesMs.push(performance.now() - started);
+  const cpuMs = runOnce(series, series.contestant.command(round));
+  if (cpuMs === undefined) return;
+  series.timesMs.push(performance.now() - started);
+  if (series.contestant.hasDaemon !== true) series.cpuMs.push(cpuMs);
 }
 
 /**
@@ -87,15 +96,15 @@ async function measureMemory(series: Series, round: number, file: string): Promi
   const command = series.contestant.command(round);
   const time = [["time"], ["busybox", "time"]].find(([program = ""]) => Bun.which(program) !== null);
   if (time === undefined) return void runOnce(series, command);
-  if (!runOnce(series, [...time, "-f", "%M", "-o", file, ...command])) return;
+  if (runOnce(series, [...time, "-f", "%M", "-o", file, ...command]) === undefined) return;
   const kilobytes = Number((await Bun.file(file).text()).trim());
   series.peakBytes = Math.max(series.peakBytes ?? 0, kilobytes * 1024);
 }
 
-/** @returns whether it has succeeded; if not, the reason is kept */
-function runOnce(series: Series, command: readonly string[]): boolean {
+/** @returns processor time in milliseconds; undefined when it has failed: the reason is kept */
+function runOnce(series: Series, command: readonly string[]): number | undefined {
   const { cwd, env } = series.contestant;
-  const { exitCode, stderr } = Bun.spawnSync([...command], {
+  const { exitCode, stderr, resourceUsage } = Bun.spawnSync([...command], {
     ...(cwd === undefined ? {} : { cwd }),
     env: { ...process.env, ...env },
     stdin: "ignore",
@@ -103,9 +112,9 @@ function runOnce(series: Series, command: readonly string[]): boolean {
     stderr: "pipe",
     timeout: RUN_MS_MAX,
   });
-  if (exitCode === 0) return true;
+  if (exitCode === 0) return Number(resourceUsage.cpuTime.total) / MICROSECONDS_PER_MS;
   series.failure = `exit code ${exitCode}: ${stderr.toString().trim().slice(0, SHOWN_LENGTH_MAX)}`;
-  return false;
+  return undefined;
 }
 
 /** Fisher and Yates. */

@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
 import { bundleOf } from "./bundle.ts";
 import { type Contestant, measure } from "./measure.ts";
 import type { BenchSettings } from "./start.ts";
-import { formatTable } from "./table.ts";
+import { formatTable, notInstalled } from "./table.ts";
 import { output } from "./workspace.ts";
 
 /** Containers that are created and started at once, and the rounds of that. */
@@ -32,7 +32,7 @@ export async function benchOci({ bunker, directory, rounds }: BenchSettings): Pr
   const bundle = bundleOf(`${directory}/bundle`, ["/bin/true"]);
   const file = `${directory}/memory`;
   const table = async (title: string, contestants: Contestant[], count = rounds): Promise<string> =>
-    formatTable(title, await measure(contestants, { rounds: count, file }), missing);
+    formatTable(title, await measure(contestants, { rounds: count, file }), notInstalled(missing));
   return [
     await table(
       "oci: run",

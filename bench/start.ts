@@ -8,7 +8,7 @@ import { serveRegistry } from "../tests/helpers/fake_registry.ts";
 import { writeOciLayout } from "../tests/helpers/oci_layout.ts";
 import { importIntoDocker, podman, podmanOptions, removeGroups, startDocker } from "./engines.ts";
 import { type Contestant, measure } from "./measure.ts";
-import { formatTable } from "./table.ts";
+import { formatTable, notInstalled } from "./table.ts";
 import { flush, output } from "./workspace.ts";
 
 const COMMAND = "/bin/true";
@@ -21,6 +21,8 @@ export interface BenchSettings {
   /** An empty directory. */
   readonly directory: string;
   readonly rounds: number;
+  /** What an option of the command line chooses from `known`. */
+  list(option: string, known: readonly string[]): readonly string[];
 }
 
 /** Measures it. @returns Markdown */
@@ -44,6 +46,7 @@ export async function benchStart({ bunker, directory, rounds }: BenchSettings): 
     importIntoDocker(docker.client, IMAGE, root);
     contestants.push({
       name: "`docker run`",
+      hasDaemon: true,
       command: () => [...docker.client, "run", "--rm", "--network=host", IMAGE, COMMAND],
     });
     notes.push(
@@ -55,7 +58,7 @@ export async function benchStart({ bunker, directory, rounds }: BenchSettings): 
   const table = formatTable(
     "start",
     await measure(contestants, { rounds, file: `${directory}/memory` }),
-    missing,
+    notInstalled(missing),
   );
   return `${table}\n${notes.join(" ")}\n`;
 }

@@ -6,11 +6,19 @@
  */
 import { constants, createGunzip, createZstdDecompress, type Gunzip, type ZstdDecompress } from "node:zlib";
 import { BunkerError } from "../../errors.ts";
-import type { HashingWriter } from "./byte_sink.ts";
 
 /** A layer cannot be decompressed. */
 export class CompressionError extends BunkerError {
   readonly code = "LAYER_COMPRESSION";
+}
+
+/** Where decompressed bytes go: straight into its memory, or as a copy. */
+export interface Output {
+  /** The memory to write to next, and how far it is filled. */
+  room(): { readonly slot: Uint8Array; readonly filled: number };
+  /** Says that so many bytes more were written to {@link room}. */
+  advance(length: number): void;
+  write(bytes: Uint8Array): void;
 }
 
 /** Takes compressed bytes, in any portions. */
@@ -44,7 +52,7 @@ interface Handle {
  * @param head at least {@link MAGIC_LENGTH} bytes, or the whole layer when it is shorter
  * @throws {CompressionError} for formats that images do not use
  */
-export function openInflater(head: Uint8Array, out: HashingWriter): Inflater {
+export function openInflater(head: Uint8Array, out: Output): Inflater {
   const [a, b, c, d] = head;
   if (a === 0x1f && b === 0x8b) return inflaterOf(createGunzip(), constants.Z_FINISH, out);
   const isZstd = a === 0x28 && b === 0xb5 && c === 0x2f && d === 0xfd;
@@ -62,7 +70,7 @@ function unsupportedName(head: Uint8Array): string | undefined {
   return text.startsWith("BZh") ? "bzip2" : undefined;
 }
 
-function inflaterOf(stream: Stream, lastFlush: number, out: HashingWriter): Inflater {
+function inflaterOf(stream: Stream, lastFlush: number, out: Output): Inflater {
   const { _handle: handle, _writeState: state } = stream as unknown as {
     _handle?: Handle;
     _writeState?: unknown;
@@ -83,12 +91,12 @@ interface HandleParts {
 
 class HandleInflater implements Inflater {
   readonly #parts: HandleParts;
-  readonly #out: HashingWriter;
+  readonly #out: Output;
   #error: CompressionError | undefined;
   /** True once the data has ended; only zeros may follow (tape padding). */
   #ended = false;
 
-  constructor(parts: HandleParts, out: HashingWriter) {
+  constructor(parts: HandleParts, out: Output) {
     this.#parts = parts;
     this.#out = out;
     parts.handle.onerror = (message, _errno, code) => {
@@ -135,7 +143,7 @@ export class StreamInflater implements Inflater {
   readonly #stream: Stream;
   readonly #ended: Promise<void>;
 
-  constructor(stream: Stream, out: HashingWriter) {
+  constructor(stream: Stream, out: Output) {
     this.#stream = stream;
     stream.on("data", (bytes: Buffer) => out.write(bytes));
     this.#ended = new Promise((resolve, reject) => {
