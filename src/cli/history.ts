@@ -4,13 +4,10 @@ import type { HistoryStep } from "../engine/history.ts";
 import { readCommandLine } from "./command_line.ts";
 import { formatAge, formatSize, formatTable } from "./format.ts";
 import { historySpec } from "./image_specs.ts";
+import { commandLine, shortDigest } from "./layer_text.ts";
 import type { ParsedOptions } from "./options.ts";
 import { harmless, harmlessJson, writeOut } from "./output.ts";
 import { outputFormatOf } from "./output_format.ts";
-
-/** Hexadecimal digits of a short image ID, and characters of a command in the table. */
-const SHORT_ID_LENGTH = 12;
-const COMMAND_LENGTH_MAX = 45;
 
 const HEADS = { ID: "IMAGE", CreatedSince: "CREATED", CreatedAt: "CREATED AT", CreatedBy: "CREATED BY" };
 
@@ -37,16 +34,12 @@ type HistoryRow = ReturnType<typeof rowOf>;
 function rowOf({ imageId, created, createdBy, comment, sizeBytes }: HistoryStep, parsed: ParsedOptions) {
   const whole = parsed.flag("no-trunc");
   const human = parsed.text("human") !== "false";
-  const id = imageId ?? "<missing>";
-  // A command of several lines would break the table.
-  const command = createdBy.replaceAll(/\s+/g, " ").trim();
-  const isLong = !whole && [...command].length > COMMAND_LENGTH_MAX;
   return {
     Comment: comment,
     CreatedAt: created?.toISOString() ?? "N/A",
-    CreatedBy: isLong ? `${[...command].slice(0, COMMAND_LENGTH_MAX - 1).join("")}…` : command,
+    CreatedBy: commandLine(createdBy, whole),
     CreatedSince: created === undefined ? "N/A" : formatAge(created, new Date()),
-    ID: whole || imageId === undefined ? id : id.slice(id.indexOf(":") + 1).slice(0, SHORT_ID_LENGTH),
+    ID: imageId === undefined ? "<missing>" : shortDigest(imageId, whole),
     Size: human ? formatSize(sizeBytes) : String(sizeBytes),
   };
 }

@@ -11,10 +11,13 @@ import {
   saveSpec,
   tagSpec,
 } from "./image_specs.ts";
-import { imagesSpec, pullSpec } from "./specs.ts";
+import { imageLsSpec, imageTreeSpec, imageWhichSpec } from "./image_view_specs.ts";
+import { pullSpec } from "./specs.ts";
 
 const members: readonly GroupMember[] = [
-  { name: "ls", spec: imagesSpec, load: async () => (await import("./images.ts")).printImages },
+  { name: "ls", spec: imageLsSpec, load: async () => (await import("./image_ls.ts")).list },
+  { name: "tree", spec: imageTreeSpec, load: async () => (await import("./image_tree.ts")).printTree },
+  { name: "which", spec: imageWhichSpec, load: async () => (await import("./image_which.ts")).which },
   { name: "pull", spec: pullSpec, load: async () => (await import("./pull.ts")).pullImage },
   { name: "tag", spec: tagSpec, load: async () => (await import("./tag.ts")).tag },
   { name: "rm", spec: rmiSpec, load: async () => (await import("./rmi.ts")).removeImages },

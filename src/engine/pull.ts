@@ -104,8 +104,10 @@ async function pullThere(
   await runTask({ kind: "pull", reference: name, platform, single: idMaps.single, context: inner }, idMaps, {
     secrets: { store, failures: failures.map(({ message }) => message) },
     signal,
-    onMessage: (message) =>
-      message.kind === "note" ? observer?.note?.(message.text) : onLayer(message.progress),
+    onMessage: (message) => {
+      if (message.kind === "note") observer?.note?.(message.text);
+      else if (message.kind === "layer") onLayer(message.progress);
+    },
   });
   const image = find();
   const status = image?.storedAt === before?.storedAt ? "up-to-date" : "downloaded";

@@ -7,6 +7,9 @@ import { dataRoot } from "./directories.ts";
 import { sendFailure, sendMessage } from "./task_channel.ts";
 import { SECRETS_FD, type Task, type TaskSecrets } from "./user_namespace_task.ts";
 
+/** Answers in one message: a line of some 100 KB. */
+const ANSWERS_MAX = 500;
+
 /**
  * Does one task, and tells the first bunker how it goes and ends.
  * @param text a {@link Task} as JSON
@@ -33,6 +36,12 @@ async function workAt(text: string): Promise<void> {
   } else if (task.kind === "remove") {
     const { removeTree } = await import("../fs/remove_tree.ts");
     removeTree({ dirfd: AT_FDCWD, path: task.path });
+  } else if (task.kind === "view") {
+    const { answerHere } = await import("./image_view.ts");
+    const values = answerHere(task.root, task.question);
+    for (let at = 0; at < values.length; at += ANSWERS_MAX) {
+      sendMessage({ kind: "answer", values: values.slice(at, at + ANSWERS_MAX) });
+    }
   } else {
     const { copyLayers } = await import("./copied_root.ts");
     copyLayers(task, task.target);

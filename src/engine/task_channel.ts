@@ -13,6 +13,8 @@ export type TaskMessage =
   | { readonly kind: "layer"; readonly progress: LayerProgress }
   /** Something that the user should know about. */
   | { readonly kind: "note"; readonly text: string }
+  /** What was asked for, as JSON. */
+  | { readonly kind: "answer"; readonly values: readonly unknown[] }
   | { readonly kind: "failed"; readonly error: ErrorData; readonly exitCode: number | undefined };
 
 /** A second process ended without having said why. */

@@ -15,6 +15,7 @@ import { stateRoot } from "./directories.ts";
 import { ownCommand } from "./own_command.ts";
 import type { IdMaps } from "./rootless.ts";
 import { readMessages, TaskError, type TaskMessage } from "./task_channel.ts";
+import type { ViewQuestion } from "./view_layers.ts";
 
 /** First word of the command line of such a second bunker; src/main.ts knows it. */
 export const TASK_WORD = "--user-namespace-task";
@@ -36,6 +37,7 @@ export type Task =
       readonly context: Pick<EngineContext, "root" | "state" | "config" | "debug">;
     }
   | { readonly kind: "remove"; readonly path: string }
+  | { readonly kind: "view"; readonly root: string; readonly question: ViewQuestion }
   | {
       readonly kind: "copy";
       readonly root: string;

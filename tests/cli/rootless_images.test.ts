@@ -56,6 +56,24 @@ describe("bunker rmi and load as an ordinary user", () => {
   }
 });
 
+describe("bunker image ls and which as an ordinary user", () => {
+  testIf(NEEDS, "show the owners that the image gives, and what only its owner may read", async () => {
+    const user = place.ranged;
+    await user.bunker(["pull", "-q", place.reference]);
+
+    const files = await user.bunker(["image", "ls", "-l", place.reference, "/srv"]);
+    const trace = await user.bunker(["image", "which", "--json", place.reference, "/srv/secret"]);
+    const missing = await user.bunker(["image", "ls", place.reference, "/nothing"]);
+    await user.bunker(["rmi", place.reference]);
+
+    expect(files.stderr).toBe("");
+    expect(files.stdout).toMatch(/^-rw-r--r-- 1000 1000 1 \S+ \S+ owned$/m);
+    expect(JSON.parse(trace.stdout)).toMatchObject([{ state: "shown", uid: 1000, mode: 0o600, layer: 2 }]);
+    expect(missing).toMatchObject({ exitCode: 1, stdout: "" });
+    expect(missing.stderr).toStartWith('bunker: Cannot find "/nothing" in the image: ');
+  });
+});
+
 describe("the library in a program of an ordinary user", () => {
   testIf(NEEDS, "pulls with progress, and fails with the error itself", async () => {
     const user = place.ranged;
