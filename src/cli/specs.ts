@@ -1,5 +1,6 @@
 /** What the commands tell about themselves: the texts of their help, and their options. */
 import { type CommandSpec, HELP } from "./command_spec.ts";
+import { exportSpec } from "./container_specs.ts";
 import {
   FILTER,
   historySpec,
@@ -128,6 +129,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   historySpec,
   saveSpec,
   loadSpec,
+  exportSpec,
   imageSpec,
   systemSpec,
   infoSpec,

@@ -77,6 +77,8 @@ async function loadExecute({ name }: CommandSpec): Promise<Execute> {
       return (await import("./save.ts")).save;
     case "load":
       return (await import("./load.ts")).load;
+    case "export":
+      return (await import("./export.ts")).exportContainer;
     case "image":
       return (await import("./image.ts")).runImageCommand;
     case "system":

@@ -9,7 +9,10 @@ import { LOCK_EX, LOCK_NB, LOCK_SH } from "../linux/abi/file.ts";
 import { call, callRaw, cstr } from "../linux/call.ts";
 import { exists, writeSmallFile } from "../linux/small_file.ts";
 import { STAT_SIZE, statLinks } from "../linux/stat.ts";
+import type { Digest } from "../oci/digest.ts";
 import { removeLeftCgroup } from "../runtime/cgroup/cgroup.ts";
+import type { StoredImage } from "../store/find_image.ts";
+import type { RunOptions } from "./options/run_options.ts";
 import type { IdMaps } from "./rootless.ts";
 
 /** Directory of all containers, relative to the data root; short, since mount options name it. */
@@ -26,12 +29,24 @@ export interface ContainerDirectory {
   remove(): Promise<void>;
 }
 
-/** What the container uses of the store, for whoever removes images (container_uses.ts). */
+/**
+ * What the container uses of the store, for whoever removes images (container_uses.ts), and what it was made from, for
+ * whoever makes an image of it (commit.ts).
+ */
 export interface ContainerUse {
-  readonly imageId: string;
+  readonly imageId: Digest;
   /** Relative to the root. */
   readonly layers: readonly string[];
+  readonly manifestDigest: Digest;
+  /** Form of the marks in its own layer. */
+  readonly overlayXattrs: StoredImage["overlayXattrs"];
+  readonly name: string | undefined;
+  /** What of the image's configuration the user replaced. */
+  readonly given: GivenConfig;
 }
+
+/** Options of `run` that an image's configuration has too. */
+export type GivenConfig = Pick<RunOptions, "command" | "entrypoint" | "env" | "user" | "workdir">;
 
 /** A container to be. */
 export interface NewContainer {
@@ -138,6 +153,8 @@ export async function removeStaleContainers(root: string, own: string, idMaps?: 
     const { lockStale } = await import("./stale_containers.ts");
     for (const stale of lockStale(parent, own)) {
       removeLeftCgroup(stale.name);
+      // First, as by the engine itself: whoever reads the container's layer sees by it that it is whole.
+      callRaw("unlinkat", stale.lock, cstr(USE_FILE), 0);
       await removeTree(`${root}/${CONTAINERS}/${stale.name}`, idMaps);
       call("close", stale.lock);
     }

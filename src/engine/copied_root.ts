@@ -18,7 +18,7 @@ export interface LayerStack {
 }
 
 /** Name of the merged root in the container's directory. */
-const MERGED = "root";
+export const COPIED_ROOT = "root";
 
 /**
  * Merges the layers into a new directory below `directory`. As an ordinary user a second process does it, as root of
@@ -32,7 +32,7 @@ export async function copyRoot(
   root: string,
   { lower, directory }: { readonly lower: readonly string[]; readonly directory: string },
 ): Promise<string> {
-  const target = `${directory}/${MERGED}`;
+  const target = `${directory}/${COPIED_ROOT}`;
   if (process.getuid?.() === 0) copyLayers({ root, lower }, target);
   else await runTask({ kind: "copy", root, lower, target }, idMapsOfUser());
   return target;

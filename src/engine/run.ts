@@ -7,7 +7,11 @@ import { createCgroup } from "../runtime/cgroup/cgroup.ts";
 import { findImage, type StoredImage } from "../store/find_image.ts";
 import { runAttempts } from "./attempts.ts";
 import { ensureBaseLayer } from "./base_layer.ts";
-import { type ContainerDirectory, createContainerDirectory } from "./container_directory.ts";
+import {
+  type ContainerDirectory,
+  type ContainerUse,
+  createContainerDirectory,
+} from "./container_directory.ts";
 import type { EngineContext } from "./context.ts";
 import { defaultDeviceRules } from "./default_spec.ts";
 import { dataRoot, stateRoot } from "./directories.ts";
@@ -16,7 +20,7 @@ import type { RunOptions } from "./options/run_options.ts";
 import { createAttempt, planContainerRun } from "./prepare.ts";
 import type { IdMaps } from "./rootless.ts";
 import type { ContainerPlan } from "./run_plan.ts";
-import { requiredResources } from "./spec.ts";
+import { requiredResources, resolveEnv } from "./spec.ts";
 import type { RunResult } from "./summary.ts";
 
 /**
@@ -44,13 +48,27 @@ async function runContainer(plan: ContainerPlan): Promise<RunResult> {
   const directory = await createContainerDirectory(plan.root, {
     id: plan.id,
     idMaps: plan.idMaps,
-    use: { imageId: plan.image.imageId, layers: plan.image.layers },
+    use: useOf(plan),
   });
   try {
     return await runIn(plan, directory);
   } finally {
     await directory.remove();
   }
+}
+
+function useOf({ image, options }: ContainerPlan): ContainerUse {
+  const { imageId, layers, manifestDigest, overlayXattrs } = image;
+  const { command, entrypoint, user, workdir, name } = options;
+  const env = resolveEnv(options.env);
+  return {
+    imageId,
+    layers,
+    manifestDigest,
+    overlayXattrs,
+    name,
+    given: { command, entrypoint, env, user, workdir },
+  };
 }
 
 async function runIn(plan: ContainerPlan, directory: ContainerDirectory): Promise<RunResult> {

@@ -5,7 +5,7 @@ import { CredentialError } from "./credential_helper.ts";
 import type { FoundCredentials } from "./credentials.ts";
 import { dataRoot } from "./directories.ts";
 import { sendFailure, sendMessage } from "./task_channel.ts";
-import { SECRETS_FD, type Task, type TaskSecrets } from "./user_namespace_task.ts";
+import { FIRST_GIVEN_FD, SECRETS_FD, type Task, type TaskSecrets } from "./user_namespace_task.ts";
 
 /** Answers in one message: a line of some 100 KB. */
 const ANSWERS_MAX = 500;
@@ -33,6 +33,9 @@ async function workAt(text: string): Promise<void> {
     const { loadHere } = await import("./load_images.ts");
     const rootless = { owners: task.single ? ("single" as const) : ("exact" as const) };
     await loadHere(task.file, { root: dataRoot(task.context), rootless });
+  } else if (task.kind === "export") {
+    const { exportHere } = await import("./export.ts");
+    await exportHere(task, FIRST_GIVEN_FD);
   } else if (task.kind === "remove") {
     const { removeTree } = await import("../fs/remove_tree.ts");
     removeTree({ dirfd: AT_FDCWD, path: task.path });

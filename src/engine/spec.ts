@@ -96,12 +96,18 @@ function environment(options: RunOptions, config: ProcessConfig, hostname: strin
   for (const entry of [`PATH=${DEFAULT_PATH}`, `HOSTNAME=${hostname}`]) set(entry);
   if (options.tty) set("TERM=xterm");
   for (const entry of config.env) set(entry);
-  for (const entry of options.env) {
+  for (const entry of resolveEnv(options.env)) {
     if (entry.includes("=")) set(entry);
-    else if (process.env[entry] !== undefined) set(`${entry}=${process.env[entry]}`);
     else entries.delete(entry);
   }
   return [...entries.values()];
+}
+
+/** `KEY` becomes `KEY=value` where the caller has a value, and stays where the variable is to go. */
+export function resolveEnv(env: RunOptions["env"]): readonly string[] {
+  return env.map((entry) =>
+    entry.includes("=") || process.env[entry] === undefined ? entry : `${entry}=${process.env[entry]}`,
+  );
 }
 
 function createMount(request: MountRequest, { isDirectory }: SpecInputs): Mount {

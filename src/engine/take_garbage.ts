@@ -51,9 +51,13 @@ async function take(
   const uses: ContainerUses = stack.use(holdContainers(root));
   decide(uses.containers);
   const used = new Set(uses.containers.flatMap(({ layers }) => layers));
+  // Their documents: an image may be made of a container whose own image has lost its name.
+  const documents = new Set(
+    uses.containers.flatMap(({ imageId, manifestDigest }) => [imageId, manifestDigest]),
+  );
   const staging = Staging.create(root);
   try {
-    const garbage = collectGarbage(root, { used, staging: staging.path });
+    const garbage = collectGarbage(root, { used, documents, staging: staging.path });
     const idMaps = process.getuid?.() === 0 ? undefined : idMapsOfUser();
     for (const path of garbage.unmoved) await removeOwnedTree(path, idMaps);
     return { garbage, finish: (context) => finish(staging, { garbage, idMaps }, context) };

@@ -12,6 +12,7 @@ import type { CredentialStore } from "../registry/credentials.ts";
 import { runInUserNamespace } from "../runtime/user_namespace.ts";
 import type { EngineContext } from "./context.ts";
 import { stateRoot } from "./directories.ts";
+import type { ExportHere } from "./export.ts";
 import { ownCommand } from "./own_command.ts";
 import type { IdMaps } from "./rootless.ts";
 import { readMessages, TaskError, type TaskMessage } from "./task_channel.ts";
@@ -43,7 +44,8 @@ export type Task =
       readonly root: string;
       readonly lower: readonly string[];
       readonly target: string;
-    };
+    }
+  | (ExportHere & { readonly kind: "export" });
 
 /** Variables of the caller that a pull may need; everything else stays behind. */
 const passedOn = [
@@ -68,8 +70,13 @@ export interface TaskSecrets {
 /** Number in the second bunker of the descriptor that holds {@link TaskSecrets} as JSON. */
 export const SECRETS_FD = inheritedFd(0);
 
+/** Number in the second bunker of the first descriptor of {@link TaskOptions.inherit}. */
+export const FIRST_GIVEN_FD = inheritedFd(2);
+
 /** How a task is followed. */
 export interface TaskOptions {
+  /** Descriptors that the task works with, from {@link FIRST_GIVEN_FD} on [none]. */
+  readonly inherit?: readonly number[];
   readonly secrets?: TaskSecrets;
   /** Called with what the task tells while it goes on. */
   readonly onMessage?: (message: Exclude<TaskMessage, { kind: "failed" }>) => void;
@@ -84,7 +91,7 @@ export interface TaskOptions {
  * @throws the signal's reason when it is aborted
  */
 export async function runTask(task: Task, idMaps: IdMaps, options: TaskOptions = {}): Promise<void> {
-  const { secrets, onMessage = () => undefined, signal } = options;
+  const { secrets, onMessage = () => undefined, signal, inherit = [] } = options;
   const maps = { uidMappings: idMaps.uids, gidMappings: idMaps.gids };
   const env = passedOn.flatMap((name) =>
     process.env[name] === undefined ? [] : [`${name}=${process.env[name]}`],
@@ -99,7 +106,7 @@ export async function runTask(task: Task, idMaps: IdMaps, options: TaskOptions =
       path: process.execPath,
       args: [...ownCommand(), TASK_WORD, JSON.stringify(task)],
       env,
-      inherit: [memory.number, write],
+      inherit: [memory.number, write, ...inherit],
       programFile: `${stateRoot({ debug: false })}/task-${process.pid}`,
     },
     signal,

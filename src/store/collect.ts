@@ -33,6 +33,8 @@ export interface Garbage {
 export interface CollectOptions {
   /** Layers of running containers, as records list them. */
   readonly used: ReadonlySet<string>;
+  /** Manifests and configurations of the images of running containers [none]. */
+  readonly documents?: ReadonlySet<Digest>;
   /** Absolute path of a directory on the store's file system. */
   readonly staging: string;
 }
@@ -41,7 +43,10 @@ const RECORD_SUFFIX = ".json";
 const BLOB_NAME = /^[0-9a-f]{64}$/;
 
 /** Moves all garbage away. The caller holds the lock of lockImages(). */
-export function collectGarbage(root: string, { used, staging }: CollectOptions): Garbage {
+export function collectGarbage(
+  root: string,
+  { used, documents = new Set(), staging }: CollectOptions,
+): Garbage {
   const marks = markImages(root, listImages(root));
   const isUsed = (name: string): boolean =>
     marks.layers.has(layerDirectory(name)) || used.has(layerDirectory(name));
@@ -57,7 +62,7 @@ export function collectGarbage(root: string, { used, staging }: CollectOptions):
   const blobs = namesOf(`${root}/blobs/sha256`)
     .filter((name) => BLOB_NAME.test(name))
     .map(digestOfHex)
-    .filter((digest) => !marks.blobs.has(digest) && !needed.has(digest));
+    .filter((digest) => !marks.blobs.has(digest) && !needed.has(digest) && !documents.has(digest));
   const blobBytes = blobs.reduce((sum, digest) => sum + sizeOf(`${root}/${blobPath(digest)}`), 0);
   for (const digest of blobs) moveAway(`${root}/${blobPath(digest)}`, staging, unmoved);
   return {

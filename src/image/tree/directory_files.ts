@@ -4,6 +4,7 @@
  * archive's own `.wh.` files, which no layer holds for another purpose.
  */
 import { assert } from "../../assert.ts";
+import { UsageError } from "../../errors.ts";
 import { tryOpenBeneath } from "../../fs/beneath.ts";
 import { type ByteString, cBytes, quoteBytes } from "../../fs/byte_string.ts";
 import { isOverlayXattr, pathByDescriptor } from "../../fs/copy_node.ts";
@@ -33,18 +34,35 @@ const WHITEOUT_FILE = ".wh.";
 const OPAQUE_FILE = ".wh..wh..opq";
 const OPAQUE_XATTRS = ["trusted.overlay.opaque", "user.overlay.opaque"];
 
-/** Flags for content: a name that became a FIFO meanwhile must not make the opening wait. */
-const READ_FILE = { flags: O_RDONLY | O_NOFOLLOW | O_NONBLOCK };
+/** What overlayfs writes only when it is told to keep parts of a file elsewhere: overlayfs.rst. */
+const ELSEWHERE = /^(?:trusted|user)\.overlay\.(?:redirect|metacopy)$/;
+
+/** Opens what another descriptor has opened already: no name is looked up again. */
+const READ_FILE = { flags: O_RDONLY | O_NONBLOCK };
+
+/** The layer that a container writes to, while it may run. */
+export interface WritableLayer {
+  /** Whose attributes overlayfs writes there: all other marks are the container's own files and attributes. */
+  readonly overlay: "trusted" | "user";
+}
 
 /** A directory that holds one layer. */
 export class DirectoryFiles implements LayerFiles {
   readonly root: LayerNode;
   readonly #top: Fd;
+  readonly #opaqueXattrs: readonly string[];
+  readonly #hasMarkers: boolean;
   /** The directory that was asked for last: most questions are about one after the other. */
   #opened: { readonly path: ByteString; readonly fd: Fd } | undefined;
 
-  /** @param directory absolute path @throws {SyscallError} ENOENT, EACCES */
-  constructor(directory: string) {
+  /**
+   * @param directory absolute path
+   * @param writable set when it is written by overlayfs, not by bunker
+   * @throws {SyscallError} ENOENT, EACCES
+   */
+  constructor(directory: string, writable?: WritableLayer) {
+    this.#hasMarkers = writable === undefined;
+    this.#opaqueXattrs = writable === undefined ? OPAQUE_XATTRS : [`${writable.overlay}.overlay.opaque`];
     this.#top = new Fd(openat(AT_FDCWD, directory, { flags: O_PATH | O_DIRECTORY | O_NOFOLLOW }));
     this.root = new FoundNode("", statOf(this.#top.number, ""));
   }
@@ -53,10 +71,10 @@ export class DirectoryFiles implements LayerFiles {
     const dirfd = this.#open(directory);
     const path = joinPath(pathOf(directory), name);
     const stat = tryStatx(dirfd, cBytes(name));
-    if (typeof stat !== "number" && isMarker(name, stat)) return undefined;
+    if (typeof stat !== "number" && this.#isMarker(name, stat)) return undefined;
     if (typeof stat !== "number" && (stat.mode & S_IFMT) !== S_IFDIR) return new FoundNode(path, stat);
     if (typeof stat === "number" && stat !== -ENOENT) throw failed("statx", path, stat);
-    const marker = findMarker(dirfd, name);
+    const marker = this.#findMarker(dirfd, name);
     if (typeof stat !== "number") return new FoundNode(path, stat, { isAlone: marker !== undefined });
     return marker && new FoundNode(path, marker, { kind: "whiteout" });
   }
@@ -66,7 +84,7 @@ export class DirectoryFiles implements LayerFiles {
     using readable = new Fd(openat(dirfd, ".", { flags: O_RDONLY | O_DIRECTORY }));
     const names = new Set<ByteString>();
     for (const { name } of readDirectory(readable.number)) {
-      if (!name.startsWith(WHITEOUT_FILE) || !isMarker(name, statOf(dirfd, name))) names.add(name);
+      if (!name.startsWith(WHITEOUT_FILE) || !this.#isMarker(name, statOf(dirfd, name))) names.add(name);
       else if (name !== OPAQUE_FILE) names.add(name.slice(WHITEOUT_FILE.length));
     }
     // One character is one byte, so that the order of the characters is that of the bytes.
@@ -85,6 +103,7 @@ export class DirectoryFiles implements LayerFiles {
     const place = pathByDescriptor({ dirfd: this.#openParent(path), name: path === "" ? "." : nameOf(path) });
     const found = new Map<ByteString, Uint8Array>();
     for (const name of listxattr(place).sort()) {
+      if (!this.#hasMarkers && ELSEWHERE.test(name)) throw elsewhere(path);
       if (isOverlayXattr(name)) continue;
       const value = getxattr(place, cBytes(name));
       if (value !== undefined) found.set(name, value);
@@ -94,15 +113,31 @@ export class DirectoryFiles implements LayerFiles {
 
   open(file: LayerNode): FileContent {
     const path = pathOf(file);
-    return new OpenFile(openat(this.#openParent(path), cBytes(nameOf(path)), READ_FILE));
+    const dirfd = this.#openParent(path);
+    // A container may put something else in its place at any time, and opening a device or a FIFO does something.
+    using found = new Fd(openat(dirfd, cBytes(nameOf(path)), { flags: O_PATH | O_NOFOLLOW }));
+    if ((statOf(found.number, "").mode & S_IFMT) !== S_IFREG) throw failed("openat", path, -ENOENT);
+    return new OpenFile(openat(AT_FDCWD, `/proc/self/fd/${found.number}`, READ_FILE));
   }
 
   isOpaque(directory: LayerNode): boolean {
     if (foundNode(directory).isAlone) return true;
     const dirfd = this.#open(directory);
     const place = pathByDescriptor({ dirfd, name: "." });
-    if (OPAQUE_XATTRS.some((name) => getxattr(place, name)?.toString("latin1") === "y")) return true;
-    return typeof tryStatx(dirfd, OPAQUE_FILE) !== "number";
+    if (this.#opaqueXattrs.some((name) => getxattr(place, name)?.toString("latin1") === "y")) return true;
+    return this.#hasMarkers && typeof tryStatx(dirfd, OPAQUE_FILE) !== "number";
+  }
+
+  /** True for a file that stands for a whiteout; a directory of such a name is one like any other. */
+  #isMarker(name: ByteString, { mode }: Stat): boolean {
+    return this.#hasMarkers && name.startsWith(WHITEOUT_FILE) && (mode & S_IFMT) === S_IFREG;
+  }
+
+  #findMarker(dirfd: number, name: ByteString): Stat | undefined {
+    if (!this.#hasMarkers) return undefined;
+    const marker = WHITEOUT_FILE + name;
+    const stat = tryStatx(dirfd, cBytes(marker));
+    return typeof stat !== "number" && this.#isMarker(marker, stat) ? stat : undefined;
   }
 
   #open(directory: LayerNode): number {
@@ -187,15 +222,14 @@ function kindOf({ mode, major, minor }: Stat): LayerNodeKind {
   return kind === "character" && major === 0 && minor === 0 ? "whiteout" : kind;
 }
 
-/** True for a file that stands for a whiteout; a directory of such a name is one like any other. */
-function isMarker(name: ByteString, { mode }: Stat): boolean {
-  return name.startsWith(WHITEOUT_FILE) && (mode & S_IFMT) === S_IFREG;
-}
-
-function findMarker(dirfd: number, name: ByteString): Stat | undefined {
-  const marker = WHITEOUT_FILE + name;
-  const stat = tryStatx(dirfd, cBytes(marker));
-  return typeof stat !== "number" && isMarker(marker, stat) ? stat : undefined;
+function elsewhere(path: ByteString): UsageError {
+  const place = path === "" ? "the root" : quoteBytes(path);
+  return new UsageError(
+    `Cannot read the container's layer: overlayfs keeps a part of ${place} in another layer`,
+    {
+      hint: "Turn it off: echo N > /sys/module/overlay/parameters/redirect_dir, the same for metacopy; start it again",
+    },
+  );
 }
 
 function foundNode(node: LayerNode): FoundNode {

@@ -72,7 +72,7 @@ export class Attributes {
   /** Removes the extended attributes of a directory that another entry describes anew. */
   clearXattrs(target: Target): void {
     const path = pathByDescriptor(target.dirfd, target.name);
-    for (const name of listxattr(path)) if (!isFiltered(name)) removexattr(path, cBytes(name));
+    for (const name of listxattr(path)) if (!isHostXattr(name)) removexattr(path, cBytes(name));
   }
 
   /** Marks a directory as opaque in the form that overlayfs reads. */
@@ -104,7 +104,7 @@ export class Attributes {
 
   #setXattrs(target: XattrTarget, { xattrs }: TarEntry): void {
     for (const [name, value] of xattrs) {
-      if (isFiltered(name) || name.includes("\0")) continue;
+      if (isHostXattr(name) || name.includes("\0")) continue;
       const result = trySetxattr(target, cBytes(name), Buffer.from(value, "latin1"));
       // Not supported by this file system, or not on this kind of file, or not in this user namespace.
       if (result === -ENOTSUP || result === -EPERM || result === -EINVAL) this.skipped.xattrs += 1;
@@ -139,7 +139,7 @@ function clamp(time: Timestamp): Timestamp {
  * Attributes that an image has no say in: trusted.* are the kernel's and overlayfs' own (a layer could redirect names or
  * hide what is below), user.overlay.* is its form without root, and labels belong to the host's policy.
  */
-function isFiltered(name: ByteString): boolean {
+export function isHostXattr(name: ByteString): boolean {
   return name.startsWith("trusted.") || name.startsWith("user.overlay.") || name === "security.selinux";
 }
 

@@ -1,0 +1,100 @@
+/** `export`: all files of a container or of an image as one archive. */
+import { writeSync } from "node:fs";
+import { writeFlatArchive } from "../image/tree/flat_archive.ts";
+import type { LayerFiles } from "../image/tree/layer_files.ts";
+import type { RunningContainer } from "./container_uses.ts";
+import type { EngineContext } from "./context.ts";
+import { dataRoot } from "./directories.ts";
+import { getLocalImage, NoSuchImageError } from "./local_image.ts";
+import { openMergedLayers } from "./merged_layers.ts";
+import { ContainerTree, findContainer, NoSuchContainerError } from "./running_container.ts";
+
+/** What is exported, by the process that may read all of it. */
+export interface ExportHere {
+  /** Data root. */
+  readonly root: string;
+  /** Set for a container; its image's layers otherwise. */
+  readonly container?: RunningContainer | undefined;
+  /** As records list them, bottom first. */
+  readonly layers: readonly string[];
+}
+
+/** Milliseconds between two tries while a pipe that does not block is full. */
+const RETRY_MS = 5;
+/** Chunks after which signals are looked at. */
+const CHUNKS_AT_ONCE = 16;
+
+/**
+ * Writes what a container shows, or an image when no container has that name: files of volumes are left out.
+ * @param output a descriptor
+ * @throws {NoSuchContainerError} when there is neither
+ * @throws {ContainerEndedError} {UsageError} for a container whose files cannot be reached
+ */
+export async function exportFiles(word: string, output: number, context: EngineContext): Promise<void> {
+  const root = dataRoot(context);
+  const container = findContainer(root, word);
+  const layers = container?.layers ?? layersOf(root, word);
+  await exportWhole({ root, container, layers }, output, context);
+}
+
+/** Writes what an image shows. @param output a descriptor @throws {NoSuchImageError} */
+export async function exportImage(image: string, output: number, context: EngineContext): Promise<void> {
+  const root = dataRoot(context);
+  await exportWhole({ root, layers: getLocalImage(root, image).layers }, output, context);
+}
+
+function layersOf(root: string, word: string): readonly string[] {
+  try {
+    return getLocalImage(root, word).layers;
+  } catch (error) {
+    // A word that is no reference is no image either.
+    if (error instanceof NoSuchImageError || error instanceof SyntaxError)
+      throw new NoSuchContainerError(word);
+    throw error;
+  }
+}
+
+async function exportWhole(what: ExportHere, output: number, context: EngineContext): Promise<void> {
+  const work = async (signal?: AbortSignal): Promise<void> => {
+    if (process.getuid?.() === 0) return exportHere(what, output, signal);
+    const { idMapsOfUser } = await import("./rootless.ts");
+    const { runTask } = await import("./user_namespace_task.ts");
+    await runTask({ kind: "export", ...what }, idMapsOfUser(), { signal, inherit: [output] });
+  };
+  await (context.interruptible?.(work) ?? work());
+}
+
+/** Exports as the user that this process is, root of some namespace. */
+export async function exportHere(what: ExportHere, output: number, signal?: AbortSignal): Promise<void> {
+  const { root, container, layers } = what;
+  if (container === undefined) {
+    using files = openMergedLayers(root, layers);
+    return await writeArchive(files, output, signal);
+  }
+  using tree = new ContainerTree(root, container);
+  await writeArchive(tree.openMerged(), output, signal);
+  tree.checkAlive();
+}
+
+async function writeArchive(files: LayerFiles, output: number, signal?: AbortSignal): Promise<void> {
+  let count = 0;
+  for (const chunk of writeFlatArchive(files)) {
+    writeAll(output, chunk);
+    count += 1;
+    if (count % CHUNKS_AT_ONCE !== 0) continue;
+    await new Promise((resolve) => setImmediate(resolve));
+    signal?.throwIfAborted();
+  }
+}
+
+function writeAll(fd: number, bytes: Uint8Array): void {
+  for (let done = 0; done < bytes.length; ) {
+    try {
+      done += writeSync(fd, bytes, done);
+    } catch (error) {
+      // The caller's end may be set to non-blocking.
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
+      Bun.sleepSync(RETRY_MS);
+    }
+  }
+}

@@ -1,0 +1,141 @@
+/**
+ * A container that runs, as seen from outside: what it has written, and what it shows. Nothing is mounted and nobody
+ * enters it; its files are read where overlayfs keeps them, by descriptors (CVE-2018-15664).
+ */
+import { statSync } from "node:fs";
+import { BunkerError, UsageError } from "../errors.ts";
+import { DirectoryFiles } from "../image/tree/directory_files.ts";
+import type { LayerFiles } from "../image/tree/layer_files.ts";
+import { exists } from "../linux/small_file.ts";
+import { CONTAINERS, USE_FILE } from "./container_directory.ts";
+import { holdContainers, type RunningContainer } from "./container_uses.ts";
+import { COPIED_ROOT } from "./copied_root.ts";
+import { openMergedLayers } from "./merged_layers.ts";
+
+/** No container of that name or id runs. */
+export class NoSuchContainerError extends BunkerError {
+  readonly code = "CONTAINER_NOT_FOUND";
+
+  constructor(word: string) {
+    super(`Cannot find container ${JSON.stringify(word)}: none that runs has that name or id`, {
+      hint: "Start it with bunker run --name NAME; a container is gone when its command has ended",
+    });
+  }
+}
+
+/** It ended while it was read: what was read is not all of it. */
+export class ContainerEndedError extends BunkerError {
+  readonly code = "CONTAINER_ENDED";
+}
+
+/** Shortest part of an id that is taken for one. */
+const ID_DIGITS_MIN = 4;
+
+/**
+ * Finds a running container by its name, its id, or the beginning of the id.
+ * @throws {UsageError} when several ids begin so
+ */
+export function findContainer(root: string, word: string): RunningContainer | undefined {
+  if (!exists(root)) return undefined;
+  using uses = holdContainers(root);
+  const named = uses.containers.find(({ name }) => name === word);
+  if (named !== undefined || !/^[0-9a-f]{4,64}$/.test(word) || word.length < ID_DIGITS_MIN) return named;
+  // What comes after the digits that a directory's name has cannot be compared.
+  const found = uses.containers.filter(({ id }) => id.startsWith(word) || word.startsWith(id));
+  if (found.length <= 1) return found[0];
+  throw new UsageError(`Cannot choose container "${word}": ${found.length} ids begin with it`, {
+    hint: "Give more digits of the id",
+  });
+}
+
+/** @throws {NoSuchContainerError} {UsageError} */
+export function getContainer(root: string, word: string): RunningContainer {
+  const container = findContainer(root, word);
+  if (container === undefined) throw new NoSuchContainerError(word);
+  return container;
+}
+
+/** Where the files are that a container has written. */
+type WritablePlace =
+  | { readonly kind: "upper"; readonly path: string }
+  /** With everything else in one directory: overlayfs, or every mount, is refused on this machine. */
+  | { readonly kind: "copied"; readonly path: string }
+  /** On a tmpfs that only the container has. */
+  | { readonly kind: "hidden" };
+
+/** The files of a container; as an ordinary user they are read in that user's namespace. */
+export class ContainerTree implements Disposable {
+  /** The layers of its image, merged; without the mount points that bunker puts below them. */
+  readonly lower: LayerFiles;
+  readonly #root: string;
+  readonly #container: RunningContainer;
+  readonly #directory: string;
+  readonly #inode: number | undefined;
+  readonly #opened = new DisposableStack();
+
+  /** @param root the data root @throws {ContainerEndedError} */
+  constructor(root: string, container: RunningContainer) {
+    this.#root = root;
+    this.#container = container;
+    this.#directory = `${root}/${CONTAINERS}/${container.id}`;
+    this.#inode = this.#useInode();
+    this.checkAlive();
+    this.lower = this.#opened.use(openMergedLayers(root, container.layers));
+  }
+
+  /** Opens what it has written. @throws {UsageError} where that is not kept apart, or cannot be reached */
+  openUpper(): LayerFiles {
+    const place = this.#place();
+    if (place.kind === "copied") {
+      throw this.#unreadable("its root is a copy of the image, so what it changed is not kept apart");
+    }
+    return this.#opened.use(this.#open(place));
+  }
+
+  /** Opens what its processes see, without what is mounted. @throws {UsageError} where it cannot be reached */
+  openMerged(): LayerFiles {
+    const place = this.#place();
+    const own = this.#open(place);
+    if (place.kind === "copied") return this.#opened.use(own);
+    return this.#opened.use(openMergedLayers(this.#root, this.#container.layers, own));
+  }
+
+  /** @throws {ContainerEndedError} when it has ended since this was opened: its files are going, or gone */
+  checkAlive(): void {
+    if (this.#inode !== undefined && this.#useInode() === this.#inode) return;
+    throw new ContainerEndedError(`Cannot read container ${this.#container.id}: it has ended meanwhile`, {
+      hint: "Keep its command running until this is done",
+    });
+  }
+
+  /** Whoever removes a container's directory removes this file first. */
+  #useInode(): number | undefined {
+    return statSync(`${this.#directory}/${USE_FILE}`, { throwIfNoEntry: false })?.ino;
+  }
+
+  #place(): WritablePlace {
+    const copied = `${this.#directory}/${COPIED_ROOT}`;
+    if (exists(copied)) return { kind: "copied", path: copied };
+    // overlayfs makes a directory of its own when it is mounted.
+    if (!exists(`${this.#directory}/rw/work/work`)) return { kind: "hidden" };
+    return { kind: "upper", path: `${this.#directory}/rw/upper` };
+  }
+
+  #open(place: WritablePlace): DirectoryFiles {
+    if (place.kind === "hidden") {
+      throw this.#unreadable("what it writes lies on a tmpfs that only the container has");
+    }
+    const overlay = this.#container.overlayXattrs === "user" ? "user" : "trusted";
+    return new DirectoryFiles(place.path, { overlay });
+  }
+
+  #unreadable(reason: string): UsageError {
+    return new UsageError(`Cannot read the changes of container ${this.#container.id}: ${reason}`, {
+      hint: "Run bunker where it may mount overlayfs on a disk: see bunker info",
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#opened[Symbol.dispose]();
+  }
+}
