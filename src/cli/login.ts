@@ -9,6 +9,7 @@ import type { ParsedOptions } from "./options.ts";
 import { harmless, writeError, writeOut } from "./output.ts";
 import { loginSpec } from "./registry_specs.ts";
 import { describeError } from "./report.ts";
+import { tlsVerifyOf } from "./tls_verify.ts";
 
 /** Longest password that is read, in bytes. */
 const PASSWORD_BYTES_MAX = 64 * 1024;
@@ -22,7 +23,8 @@ export async function logIn(words: readonly string[], context: EngineContext): P
   const { login } = await import("../engine/login.ts");
   const engine = { ...context, interruptible };
   const result =
-    (await loginWithKept(parsed, engine)) ?? (await login({ server, user: await userOf(parsed) }, engine));
+    (await loginWithKept(parsed, engine)) ??
+    (await login({ server, user: await userOf(parsed), tlsVerify: tlsVerifyOf(parsed) }, engine));
   if (result.keptBy.kind === "file") {
     writeError(
       `WARNING! Your credentials are stored unencrypted in '${harmless(result.keptBy.path)}'.\n` +
@@ -57,7 +59,7 @@ async function loginWithKept(
   if (user === undefined) return undefined;
   writeError(`Authenticating with existing credentials... [Username: ${harmless(user)}]\n`);
   try {
-    return await login({ server, user: undefined }, context);
+    return await login({ server, user: undefined, tlsVerify: tlsVerifyOf(parsed) }, context);
   } catch (error) {
     const isRefusal = error instanceof BunkerError && error.code === "REGISTRY_UNAUTHORIZED";
     if (!isRefusal || !canAsk()) throw error;

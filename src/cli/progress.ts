@@ -50,6 +50,10 @@ export function openPushProgress(screen: Screen = stderrScreen()): PushObserver 
   return {
     begin: (repository) => screen.write(`The push refers to repository [${harmless(repository)}]\n`),
     layer: layers.show,
+    note(text) {
+      layers.draw();
+      screen.write(`bunker: ${harmless(text)}\n`);
+    },
     end(results) {
       layers.draw();
       for (const { tag, digest, sizeBytes } of results)

@@ -5,6 +5,7 @@ import { readCommandLine } from "./command_line.ts";
 import { interruptible } from "./interruption.ts";
 import { harmless, writeOut } from "./output.ts";
 import { pullSpec } from "./specs.ts";
+import { tlsVerifyOf } from "./tls_verify.ts";
 
 /** Pulls the image that the words name. @returns the exit code. */
 export async function pullImage(words: readonly string[], context: EngineContext): Promise<number> {
@@ -17,7 +18,12 @@ export async function pullImage(words: readonly string[], context: EngineContext
   ]);
   const result = await pull(
     reference,
-    { platform: parsed.text("platform"), observer },
+    {
+      platform: parsed.text("platform"),
+      observer,
+      tlsVerify: tlsVerifyOf(parsed),
+      verbose: parsed.flag("verbose"),
+    },
     { ...context, interruptible },
   );
   writeOut(`${harmless(result.reference)}\n`);

@@ -5,6 +5,7 @@ import { CommandLineError } from "./command_line_error.ts";
 import { interruptible } from "./interruption.ts";
 import { harmless, writeOut } from "./output.ts";
 import { pushSpec } from "./registry_specs.ts";
+import { tlsVerifyOf } from "./tls_verify.ts";
 
 /** Pushes the image that the words name. @returns the exit code. */
 export async function pushImage(words: readonly string[], context: EngineContext): Promise<number> {
@@ -18,7 +19,11 @@ export async function pushImage(words: readonly string[], context: EngineContext
     import("../engine/push.ts"),
     parsed.flag("quiet") ? undefined : (await import("./progress.ts")).openPushProgress(),
   ]);
-  const results = await push(name, { allTags, observer }, { ...context, interruptible });
+  const results = await push(
+    name,
+    { allTags, observer, tlsVerify: tlsVerifyOf(parsed) },
+    { ...context, interruptible },
+  );
   for (const { reference } of results) writeOut(`${harmless(reference)}\n`);
   return 0;
 }

@@ -1,5 +1,6 @@
 /** What `push`, `login` and `logout` tell about themselves. */
 import { type CommandSpec, HELP } from "./command_spec.ts";
+import { TLS_VERIFY } from "./tls_verify.ts";
 
 /** `bunker push [OPTIONS] NAME[:TAG]`. */
 export const pushSpec: CommandSpec = {
@@ -12,6 +13,7 @@ export const pushSpec: CommandSpec = {
     { name: "all-tags", alias: "a", kind: "boolean", help: "Push every tag of the repository that is here" },
     HELP,
     { name: "quiet", alias: "q", kind: "boolean", help: "Suppress the progress, print the reference only" },
+    TLS_VERIFY,
   ],
   examples: [
     { line: "bunker push registry.example/tools/build:7", does: "Push one image" },
@@ -30,6 +32,7 @@ export const loginSpec: CommandSpec = {
     HELP,
     { name: "password", alias: "p", kind: "string", value: "string", help: "Password or token; insecure" },
     { name: "password-stdin", kind: "boolean", help: "Read the password or token from stdin" },
+    TLS_VERIFY,
     { name: "username", alias: "u", kind: "string", value: "string", help: "User name" },
   ],
   examples: [

@@ -15,6 +15,7 @@ import { FORMAT, JSON_OUTPUT } from "./output_format.ts";
 import { loginSpec, logoutSpec, pushSpec } from "./registry_specs.ts";
 import { runSpec } from "./run_spec.ts";
 import { systemSpec } from "./system_specs.ts";
+import { TLS_VERIFY } from "./tls_verify.ts";
 
 /** `bunker pull [OPTIONS] NAME[:TAG|@DIGEST]`. */
 export const pullSpec: CommandSpec = {
@@ -27,6 +28,8 @@ export const pullSpec: CommandSpec = {
     HELP,
     { name: "platform", kind: "string", value: "string", help: "Set platform: os/arch[/variant]" },
     { name: "quiet", alias: "q", kind: "boolean", help: "Suppress the progress, print the reference only" },
+    TLS_VERIFY,
+    { name: "verbose", alias: "v", kind: "boolean", help: "Say how many pulls the registry still allows" },
   ],
   examples: [
     { line: "bunker pull alpine", does: "Pull alpine:latest from Docker Hub" },

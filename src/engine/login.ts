@@ -5,7 +5,6 @@
 import { DEFAULT_REGISTRY, parseRegistry } from "../oci/reference.ts";
 import { type Credentials, credentialsOf, dockerKey } from "../registry/credentials.ts";
 import { logIn } from "../registry/login.ts";
-import { readConfiguration } from "./configuration.ts";
 import type { EngineContext } from "./context.ts";
 import {
   changeDockerConfig,
@@ -15,9 +14,10 @@ import {
 } from "./credential_files.ts";
 import { CredentialError, eraseFromHelper, getFromHelper, storeWithHelper } from "./credential_helper.ts";
 import { findCredentials } from "./credentials.ts";
+import { type AccessRequest, certificatesFor, registriesFor } from "./registry_access.ts";
 
 /** Who logs in where. */
-export interface LoginRequest {
+export interface LoginRequest extends AccessRequest {
   /** Host with or without a port, or a URL; undefined: Docker Hub. */
   readonly server: string | undefined;
   /** Undefined: with what is kept already. The user `<token>` has an identity token for a password. */
@@ -37,16 +37,18 @@ export interface LoginResult {
  * @throws {RegistryError} REGISTRY_UNAUTHORIZED when the registry refuses; nothing is kept then
  * @throws {CredentialError} when they cannot be kept
  */
-export async function login({ server, user }: LoginRequest, context: EngineContext): Promise<LoginResult> {
+export async function login(request: LoginRequest, context: EngineContext): Promise<LoginResult> {
+  const { server, user } = request;
   const registry = registryOf(server);
-  const { registries } = readConfiguration(context);
+  const registries = registriesFor(registry, request, context);
+  const certificates = await certificatesFor(registry, registries);
   const credentials =
     user === undefined ? await keptCredentials(registry) : credentialsOf(user.name, user.password);
   if (credentials === undefined)
     throw new CredentialError(`Cannot log in to "${registry}": there is no password`);
   // A file that cannot be changed is found out before a password is sent anywhere.
   const helper = helperFor(registry);
-  const work = (signal?: AbortSignal) => logIn(registry, credentials, { registries, signal });
+  const work = (signal?: AbortSignal) => logIn(registry, credentials, { registries, certificates, signal });
   const kept = await (context.interruptible?.(work) ?? work());
   if (helper === undefined) {
     await changeDockerConfig(registry, kept, context);

@@ -46,6 +46,8 @@ export interface PushObserver {
   begin(repository: string): void;
   /** A layer went on; layers come in the order of the image at first. */
   layer(progress: LayerProgress): void;
+  /** Something that the user should know about; one line of text. */
+  note?(text: string): void;
   /** The push is over; `results` are what succeeded. */
   end(results: readonly PushResult[]): void;
 }

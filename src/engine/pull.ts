@@ -4,23 +4,26 @@ import type { PullProgress } from "../image/pull_progress.ts";
 import type { Skipped } from "../image/unpack/attributes.ts";
 import { digestHex } from "../oci/digest.ts";
 import { parsePlatform } from "../oci/platform.ts";
-import { formatReference, parseReference } from "../oci/reference.ts";
+import { formatReference, parseReference, type Reference } from "../oci/reference.ts";
+import { describeQuota, type Quota } from "../registry/notices.ts";
 import { findImage } from "../store/find_image.ts";
-import { readConfiguration } from "./configuration.ts";
 import type { EngineContext } from "./context.ts";
-import { explainedBy, type FoundCredentials, findCredentials } from "./credentials.ts";
+import { explainedBy } from "./credentials.ts";
 import { dataRoot, stateRoot } from "./directories.ts";
 import type { LayerProgress, LayerState, PullObserver } from "./progress.ts";
+import { type AccessRequest, findAccess, type RegistryAccess } from "./registry_access.ts";
 import { idMapsOfUser } from "./rootless.ts";
 import type { PullResult } from "./summary.ts";
 import { runTask } from "./user_namespace_task.ts";
 
 /** How to pull. */
-export interface PullRequest {
+export interface PullRequest extends AccessRequest {
   /** `os/arch[/variant]`; undefined: this machine's. */
   readonly platform: string | undefined;
   /** Undefined: quiet. */
   readonly observer?: PullObserver | undefined;
+  /** Note how many pulls are left, where the registry says it [false]. */
+  readonly verbose?: boolean | undefined;
 }
 
 /**
@@ -31,19 +34,20 @@ export interface PullRequest {
 export async function pull(name: string, request: PullRequest, context: EngineContext): Promise<PullResult> {
   // scripts/build.ts makes the compiler slow to begin; a pull is work for it from the first layer on.
   Bun.unsafe.setJITPolicy(1);
-  const { platform, observer } = request;
+  const { platform, observer, verbose } = request;
   const reference = parseReference(name);
-  const { registries } = readConfiguration(context);
   // Here, not by the task: a helper that is root of a user namespace would not reach the user's key ring.
-  const credentials = await findCredentials(reference, registries);
+  const access = await findAccess(reference, request, context);
   observer?.begin(formatReference(reference));
   let result: PullResult | undefined;
   try {
     const onLayer = (progress: LayerProgress): void => observer?.layer(progress);
+    const onNote = (text: string): void => observer?.note?.(text);
+    const here = { platform, access, onLayer, onNote, verbose };
     const work = (signal?: AbortSignal): Promise<PullResult> =>
       process.getuid?.() === 0
-        ? pullHere(name, { platform, credentials, onLayer, signal }, context).then((pulled) => pulled.result)
-        : pullThere(name, { platform, credentials, onLayer, signal, observer }, context);
+        ? pullHere(name, { ...here, signal }, context).then((pulled) => pulled.result)
+        : pullThere(name, { ...here, signal }, context);
     result = await (context.interruptible?.(work) ?? work());
     return result;
   } finally {
@@ -54,8 +58,10 @@ export async function pull(name: string, request: PullRequest, context: EngineCo
 /** A pull by this very process. */
 export interface PullHere {
   readonly platform: string | undefined;
-  readonly credentials: FoundCredentials;
+  readonly access: RegistryAccess;
   readonly onLayer: (progress: LayerProgress) => void;
+  readonly onNote: (text: string) => void;
+  readonly verbose?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Set when this process is root of a user namespace. */
   readonly rootless?: { readonly owners: "exact" | "single" };
@@ -70,28 +76,28 @@ export interface PulledHere {
 /** Pulls as the user that this process is, root of some namespace. */
 export async function pullHere(name: string, request: PullHere, context: EngineContext): Promise<PulledHere> {
   const reference = parseReference(name);
-  const { registries } = readConfiguration(context);
-  const { platform, credentials, onLayer, signal, rootless } = request;
+  const { platform, access, onLayer, onNote, signal, rootless } = request;
   try {
-    const { image, status, skipped } = await pullImage({
+    const { image, status, skipped, quota } = await pullImage({
       reference,
       platform: platform === undefined ? undefined : parsePlatform(platform),
       root: dataRoot(context),
-      client: { registries, credentials: credentials.store },
+      client: { ...access.client, onWarning: onNote },
       rootless,
       signal,
       onProgress: (progress) => tell(onLayer, progress),
     });
+    if (request.verbose === true) onNote(noteOf(reference, quota));
     return { result: { reference: image.reference, digest: image.targetDigest, status }, skipped };
   } catch (error) {
-    throw explainedBy(error, credentials.failures);
+    throw explainedBy(error, access.failures);
   }
 }
 
 /** Pulls by a second process. */
 async function pullThere(
   name: string,
-  { platform, credentials, onLayer, signal, observer }: PullHere & Pick<PullRequest, "observer">,
+  { platform, access, onLayer, onNote, verbose, signal }: PullHere,
   context: EngineContext,
 ): Promise<PullResult> {
   const reference = parseReference(name);
@@ -99,19 +105,25 @@ async function pullThere(
   const find = () => findImage(dataRoot(context), reference);
   const before = find();
   const { debug, config } = context;
-  const { store, failures } = credentials;
   const inner = { debug, config, root: dataRoot(context), state: stateRoot(context) };
-  await runTask({ kind: "pull", reference: name, platform, single: idMaps.single, context: inner }, idMaps, {
-    secrets: { store, failures: failures.map(({ message }) => message) },
+  const { single } = idMaps;
+  await runTask({ kind: "pull", reference: name, platform, verbose, single, context: inner }, idMaps, {
+    secrets: { client: access.client, failures: access.failures.map(({ message }) => message) },
     signal,
     onMessage: (message) => {
-      if (message.kind === "note") observer?.note?.(message.text);
+      if (message.kind === "note") onNote(message.text);
       else if (message.kind === "layer") onLayer(message.progress);
     },
   });
   const image = find();
   const status = image?.storedAt === before?.storedAt ? "up-to-date" : "downloaded";
   return { reference: formatReference(reference), digest: image?.targetDigest ?? "", status };
+}
+
+function noteOf({ registry }: Reference, quota: Quota | undefined): string {
+  return quota === undefined
+    ? `"${registry}" names no limit of pulls`
+    : `${describeQuota(quota)} ("${registry}")`;
 }
 
 const states: Readonly<Record<"exists" | "fetching" | "unpacked", LayerState>> = {

@@ -5,16 +5,16 @@ import { digestHex } from "../oci/digest.ts";
 import { DEFAULT_TAG, formatReference, parseReference, type Reference } from "../oci/reference.ts";
 import { findImage, type StoredImage } from "../store/find_image.ts";
 import { listImages } from "../store/images.ts";
-import { readConfiguration } from "./configuration.ts";
 import type { EngineContext } from "./context.ts";
-import { explainedBy, findCredentials } from "./credentials.ts";
+import { explainedBy } from "./credentials.ts";
 import { dataRoot } from "./directories.ts";
 import { ImageNotFoundError } from "./obtain_image.ts";
 import type { LayerState, PushObserver } from "./progress.ts";
+import { type AccessRequest, findAccess } from "./registry_access.ts";
 import type { PushResult } from "./summary.ts";
 
 /** How to push. */
-export interface PushRequest {
+export interface PushRequest extends AccessRequest {
   /** Every tag of the repository that is here; the name has none then. */
   readonly allTags: boolean;
   /** Undefined: quiet. */
@@ -34,9 +34,9 @@ export async function push(
   const root = dataRoot(context);
   const named = parseReference(name);
   const images = request.allTags ? imagesOf(root, named) : [imageOf(root, named)];
-  const { registries } = readConfiguration(context);
-  const { store, failures } = await findCredentials(named, registries);
+  const { client, failures } = await findAccess(named, request, context);
   const { observer } = request;
+  const onWarning = (text: string): void => observer?.note?.(text);
   observer?.begin(`${named.registry}/${named.repository}`);
   const results: PushResult[] = [];
   try {
@@ -47,7 +47,7 @@ export async function push(
           image,
           reference,
           root,
-          client: { registries, credentials: store },
+          client: { ...client, onWarning },
           signal,
           onProgress: (progress) => observer === undefined || tell(observer, progress),
         });

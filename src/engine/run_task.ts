@@ -2,8 +2,8 @@
 import { AT_FDCWD } from "../linux/abi/fcntl.ts";
 import { readSmallText } from "../linux/small_file.ts";
 import { CredentialError } from "./credential_helper.ts";
-import type { FoundCredentials } from "./credentials.ts";
 import { dataRoot } from "./directories.ts";
+import type { RegistryAccess } from "./registry_access.ts";
 import { sendFailure, sendMessage } from "./task_channel.ts";
 import { FIRST_GIVEN_FD, SECRETS_FD, type Task, type TaskSecrets } from "./user_namespace_task.ts";
 
@@ -52,11 +52,11 @@ async function workAt(text: string): Promise<void> {
 }
 
 /** From memory that is gone with this process. */
-function inheritedCredentials(): FoundCredentials {
+function inheritedAccess(): RegistryAccess {
   const text = readSmallText(`/proc/self/fd/${SECRETS_FD}`);
   if (text === undefined) throw new Error("Cannot happen: the task has no secrets");
-  const { store, failures } = JSON.parse(text) as TaskSecrets;
-  return { store, failures: failures.map((message) => new CredentialError(message)) };
+  const { client, failures } = JSON.parse(text) as TaskSecrets;
+  return { client, failures: failures.map((message) => new CredentialError(message)) };
 }
 
 type PullTask = Extract<Task, { readonly kind: "pull" }>;
@@ -68,8 +68,10 @@ async function doPull(task: PullTask): Promise<void> {
     {
       platform: task.platform,
       rootless: { owners: task.single ? "single" : "exact" },
-      credentials: inheritedCredentials(),
+      access: inheritedAccess(),
       onLayer: (progress) => sendMessage({ kind: "layer", progress }),
+      onNote: (text) => sendMessage({ kind: "note", text }),
+      verbose: task.verbose,
     },
     task.context,
   );

@@ -8,12 +8,12 @@ import { Fd } from "../linux/file.ts";
 import { createMemfd, writeAll } from "../linux/memfd.ts";
 import { pipe2 } from "../linux/pipe.ts";
 import { inheritedFd } from "../linux/spawn.ts";
-import type { CredentialStore } from "../registry/credentials.ts";
 import { runInUserNamespace } from "../runtime/user_namespace.ts";
 import type { EngineContext } from "./context.ts";
 import { stateRoot } from "./directories.ts";
 import type { ExportHere } from "./export.ts";
 import { ownCommand } from "./own_command.ts";
+import type { RegistryAccess } from "./registry_access.ts";
 import type { IdMaps } from "./rootless.ts";
 import { readMessages, TaskError, type TaskMessage } from "./task_channel.ts";
 import type { ViewQuestion } from "./view_layers.ts";
@@ -27,6 +27,7 @@ export type Task =
       readonly kind: "pull";
       readonly reference: string;
       readonly platform: string | undefined;
+      readonly verbose?: boolean | undefined;
       readonly single: boolean;
       readonly context: Pick<EngineContext, "root" | "state" | "config" | "debug">;
     }
@@ -62,8 +63,8 @@ const passedOn = [
 
 /** What the task must not show to anybody: it goes over in memory that the second bunker inherits. */
 export interface TaskSecrets {
-  readonly store: CredentialStore;
-  /** Why there may be none; see FoundCredentials. */
+  readonly client: RegistryAccess["client"];
+  /** Why something may be missing; see RegistryAccess. */
   readonly failures: readonly string[];
 }
 

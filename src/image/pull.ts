@@ -38,14 +38,16 @@ export async function pullImage(options: PullOptions): Promise<PullResult> {
     await removeAbandoned(root);
     const client = new RegistryClient(options.client);
     const present = await findPresent(options, client, signal);
-    if (present !== undefined) return { image: present, status: "up-to-date", skipped: NOTHING_SKIPPED };
+    const quota = (): Pick<PullResult, "quota"> => ({ quota: client.quota(reference.registry) });
+    if (present !== undefined)
+      return { image: present, status: "up-to-date", skipped: NOTHING_SKIPPED, ...quota() };
     const { platform } = options;
     const resolved = await client.resolve(reference, {
       ...(platform === undefined ? {} : { platform }),
       signal,
     });
     if (resolved.isOtherPlatform) throw otherPlatformError(resolved, platform ?? hostPlatform());
-    return await storeImage(resolved, options, { client, signal });
+    return { ...(await storeImage(resolved, options, { client, signal })), ...quota() };
   } catch (error) {
     throw pullError(reference, error, signal);
   }

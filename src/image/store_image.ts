@@ -9,6 +9,7 @@ import { blobPath, type Digest } from "../oci/digest.ts";
 import { formatPlatform, hostPlatform, type Platform } from "../oci/platform.ts";
 import { formatReference, type Reference } from "../oci/reference.ts";
 import type { ResolvedImage } from "../registry/client.ts";
+import type { Quota } from "../registry/notices.ts";
 import type { StoredImage } from "../store/find_image.ts";
 import { lockImages, recordImage } from "../store/images.ts";
 import { commitLayer, layerNameOf } from "../store/layers.ts";
@@ -38,6 +39,8 @@ export interface StoreOptions {
 export interface PullResult {
   readonly image: StoredImage;
   readonly status: "downloaded" | "up-to-date";
+  /** Pulls that are left at the registry, when it says so. */
+  readonly quota?: Quota | undefined;
   /** What of the layers could not be kept: counts, all 0 for root on an ordinary file system. */
   readonly skipped: Skipped;
 }

@@ -14,11 +14,13 @@ import { type BlobRequest, type BlobSource, openBlob } from "./blob.ts";
 import type { CredentialStore } from "./credentials.ts";
 import { type Endpoint, endpointsOf } from "./endpoint.ts";
 import { DEFAULT_TIMEOUTS, type Exchange, type Timeouts } from "./exchange.ts";
+import { Notices, type Quota } from "./notices.ts";
 import type { RegistriesConfig } from "./registries_config.ts";
 import { mostTelling, RegistryError } from "./registry_error.ts";
 import { DEFAULT_RETRY, type RetryPolicy } from "./retry.ts";
 import { type ContentRequest, Session } from "./session.ts";
 import type { AccessSettings } from "./token.ts";
+import { type CertificateStore, trustOf } from "./trust.ts";
 
 /** What a client is told once: where registries are, who asks, how patiently. */
 export interface RegistryClientOptions {
@@ -26,6 +28,10 @@ export interface RegistryClientOptions {
   readonly credentials?: CredentialStore;
   readonly retry?: Partial<RetryPolicy>;
   readonly timeouts?: Partial<Timeouts>;
+  /** [none but what Bun knows] */
+  readonly certificates?: CertificateStore;
+  /** Hears what registries want the user to know, a line each, once. */
+  readonly onWarning?: ((text: string) => void) | undefined;
 }
 
 /** A document as it was served; its digest has been checked. */
@@ -64,15 +70,11 @@ export interface ResolveOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+const NO_CERTIFICATES: CertificateStore = { hosts: {}, system: [] };
 /** Most indices on the way to a manifest. */
 const INDEX_DEPTH_MAX = 4;
 /** Statuses of HEAD that say something about the image; others mean that HEAD is not supported. */
 const TELLING_STATUSES: readonly number[] = [401, 403, 404, 429];
-
-interface Source {
-  readonly settings: AccessSettings;
-  readonly session: Session;
-}
 
 interface FoundManifest {
   readonly indices: readonly Document[];
@@ -83,12 +85,19 @@ interface FoundManifest {
 /** Asks registries for images; keeps tokens for as long as it lives. */
 export class RegistryClient {
   readonly #options: RegistryClientOptions;
-  readonly #sources = new Map<string, readonly Source[]>();
+  readonly #notices: Notices;
+  readonly #sessions = new Map<string, readonly Session[]>();
   /** By repository: the session that had its manifest will have its blobs. */
   readonly #preferred = new Map<string, Session>();
 
   constructor(options: RegistryClientOptions = {}) {
     this.#options = options;
+    this.#notices = new Notices(options.onWarning);
+  }
+
+  /** How many pulls are left at a registry, as its last reply said it; undefined when it said nothing. */
+  quota(registry: string): Quota | undefined {
+    return this.#notices.quota(registry);
   }
 
   /**
@@ -137,11 +146,10 @@ export class RegistryClient {
   /** What fetching a blob takes, for this thread or a Worker; ask shortly before it is used, since tokens expire. */
   async blobRequest(reference: Reference, descriptor: Descriptor): Promise<BlobRequest> {
     const preferred = this.#preferred.get(repositoryKey(reference));
-    const known = this.#sourcesOf(reference.registry);
-    const [first, ...rest] = [...known].sort(
-      (one, other) => Number(other.session === preferred) - Number(one.session === preferred),
+    const [first, ...rest] = [...this.#sessionsOf(reference.registry)].sort(
+      (one, other) => Number(other === preferred) - Number(one === preferred),
     );
-    const authorization = await first?.session.authorization(reference.repository);
+    const authorization = await first?.authorization(reference.repository);
     const sources =
       first === undefined ? [] : [{ settings: first.settings, authorization }, ...rest.map(unseeded)];
     return { repository: reference.repository, descriptor, sources };
@@ -172,7 +180,7 @@ export class RegistryClient {
     ask: (session: Session) => Promise<Result>,
   ): Promise<Result> {
     const errors: RegistryError[] = [];
-    for (const { session } of this.#sourcesOf(reference.registry)) {
+    for (const session of this.#sessionsOf(reference.registry)) {
       try {
         const result = await ask(session);
         this.#preferred.set(repositoryKey(reference), session);
@@ -185,26 +193,27 @@ export class RegistryClient {
     throw mostTelling(errors);
   }
 
-  #sourcesOf(registry: string): readonly Source[] {
-    const known = this.#sources.get(registry);
+  #sessionsOf(registry: string): readonly Session[] {
+    const known = this.#sessions.get(registry);
     if (known !== undefined) return known;
-    const sources = endpointsOf(registry, this.#options.registries).map((endpoint): Source => {
-      const settings = accessSettings(endpoint, this.#options);
-      return { settings, session: new Session(settings) };
-    });
-    this.#sources.set(registry, sources);
-    return sources;
+    const { registries, certificates } = this.#options;
+    const sessions = endpointsOf(registry, registries, certificates?.hosts).map(
+      (endpoint) => new Session(accessSettings(endpoint, this.#options), this.#notices),
+    );
+    this.#sessions.set(registry, sessions);
+    return sessions;
   }
 }
 
 /** How an endpoint is spoken to by a client with these options. */
 export function accessSettings(endpoint: Endpoint, options: RegistryClientOptions): AccessSettings {
-  const { credentials = {}, retry, timeouts } = options;
+  const { credentials = {}, retry, timeouts, certificates = NO_CERTIFICATES } = options;
   return {
     endpoint,
     credentials: Object.hasOwn(credentials, endpoint.name) ? credentials[endpoint.name] : undefined,
     retry: { ...DEFAULT_RETRY, ...retry },
     timeouts: { ...DEFAULT_TIMEOUTS, ...timeouts },
+    trust: trustOf(endpoint, certificates),
   };
 }
 
@@ -308,7 +317,7 @@ function invalid(reference: Reference, cause: unknown): RegistryError {
   return new RegistryError(`Cannot use ${describeImage(reference)}`, { code: "MANIFEST_INVALID", cause });
 }
 
-function unseeded({ settings }: Source): BlobSource {
+function unseeded({ settings }: Session): BlobSource {
   return { settings };
 }
 

@@ -12,11 +12,9 @@ export interface ConnectionWatch {
   stop(): void;
 }
 
-const PROXY_VARIABLES = ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"] as const;
-
 /**
  * Calls `onDead` when `url`'s host has not accepted a connection `connectMs` after now.
- * Does nothing where a proxy may stand between, since the host need not be reachable then.
+ * @param url of the proxy where there is one: the host behind it need not be reachable from here
  */
 export function watchConnection(
   url: URL,
@@ -35,8 +33,7 @@ export function watchConnection(
     for (const timer of timers) clearTimeout(timer);
     stopped.abort();
   };
-  const hasProxy = PROXY_VARIABLES.some((name) => (process.env[name] ?? "") !== "");
-  if (!hasProxy) timers.add(setTimeout(() => void probe(), half));
+  timers.add(setTimeout(() => void probe(), half));
   return { stop };
 }
 

@@ -8,7 +8,12 @@ import { DEFAULT_REGISTRY } from "../oci/reference.ts";
 /** User and password, or an identity token that is exchanged for access tokens. */
 export type Credentials =
   | { readonly type: "password"; readonly username: string; readonly password: string }
-  | { readonly type: "identity"; readonly identityToken: string };
+  | {
+      readonly type: "identity";
+      readonly identityToken: string;
+      /** For token servers that take it in a password's place [`<token>`]. */
+      readonly username?: string;
+    };
 
 /** By registry, as in a reference. */
 export type CredentialStore = Readonly<Record<string, Credentials>>;
@@ -93,7 +98,10 @@ export function findEntry<Value>(
 export function formatAuth(credentials: Credentials): JsonObject {
   return credentials.type === "password"
     ? { auth: base64(`${credentials.username}:${credentials.password}`) }
-    : { auth: base64(`${TOKEN_USER}:`), identitytoken: credentials.identityToken };
+    : {
+        auth: base64(`${credentials.username ?? TOKEN_USER}:`),
+        identitytoken: credentials.identityToken,
+      };
 }
 
 /** Credentials as a helper or a person has them: a certain user name stands for an identity token. */
@@ -111,11 +119,14 @@ export function basicAuthorization(credentials: Credentials): string | undefined
 
 function parseAuth(entry: JsonObject): Credentials | undefined {
   const identityToken = optionalString(entry, "identitytoken", "auths");
-  if (identityToken !== undefined) return { type: "identity", identityToken };
   const auth = optionalString(entry, "auth", "auths");
   const decoded = auth === undefined ? undefined : Buffer.from(auth, "base64").toString("utf8");
   const colon = decoded?.indexOf(":") ?? -1;
   const username = colon > 0 ? decoded?.slice(0, colon) : optionalString(entry, "username", "auths");
+  if (identityToken !== undefined) {
+    const isNamed = username !== undefined && username !== TOKEN_USER;
+    return { type: "identity", identityToken, ...(isNamed ? { username } : {}) };
+  }
   const password = colon > 0 ? decoded?.slice(colon + 1) : optionalString(entry, "password", "auths");
   if (username === undefined || password === undefined) return undefined;
   return credentialsOf(username, password.replace(/\0+$/, ""));

@@ -3,10 +3,11 @@
  * between two pieces of its body. Redirects are not followed here. Errors of the network become {@link RegistryError}s.
  */
 import { version } from "../../package.json";
-import { isLoopback } from "./address.ts";
 import { watchConnection } from "./connect_watch.ts";
-import { bodyError, networkError } from "./network_error.ts";
+import { bodyError, isUnknownAuthority, networkError, proxyRefusal } from "./network_error.ts";
+import { proxyFor } from "./proxy.ts";
 import { RegistryError, urlForMessages } from "./registry_error.ts";
+import { DEFAULT_TRUST, hasSystemAuthorities, type Trust, tlsOptions } from "./trust.ts";
 
 /** Time limits in milliseconds. */
 export interface Timeouts {
@@ -36,8 +37,15 @@ export interface HttpRequest {
   readonly kind: "api" | "blob";
   readonly body?: string | Uint8Array | UploadBody | undefined;
   readonly timeouts?: Timeouts;
+  /** Whether it may follow a redirect, besides the rules that hold for all. */
+  readonly mayRedirect?: (from: URL, to: URL) => boolean;
+  /** [the authorities that Bun knows] */
+  readonly trust?: Trust | undefined;
   readonly signal?: AbortSignal | undefined;
 }
+
+/** Hosts whose certificates only the system's authorities have signed. */
+const systemHosts = new Set<string>();
 
 const USER_AGENT = `bunker/${version}`;
 /** Below this a body is read to keep the connection, above it the connection is dropped. */
@@ -126,26 +134,53 @@ export class Exchange {
  * @throws the reason of `request.signal` once it is aborted
  */
 export async function send(request: HttpRequest): Promise<Exchange> {
-  request.signal?.throwIfAborted();
-  const { connectMs, responseMs } = request.timeouts ?? DEFAULT_TIMEOUTS;
-  const controller = new AbortController();
-  const timer = setTimeout(() => controller.abort(silent(request.url, responseMs)), responseMs);
-  const watch = watchConnection(request.url, { connectMs, onDead: (error) => controller.abort(error) });
+  const { url, trust = DEFAULT_TRUST } = request;
+  if (systemHosts.has(url.host)) return sendOnce(request, true);
   try {
-    const response = await start(request, controller, () => timer.refresh());
+    return await sendOnce(request, false);
+  } catch (error) {
+    // Nothing of the request has left: the handshake comes first.
+    if (!isUnknownAuthority(error) || !hasSystemAuthorities(trust)) throw error;
+    const exchange = await sendOnce(request, true);
+    systemHosts.add(url.host);
+    return exchange;
+  }
+}
+
+async function sendOnce(request: HttpRequest, withSystem: boolean): Promise<Exchange> {
+  request.signal?.throwIfAborted();
+  const { url, trust = DEFAULT_TRUST } = request;
+  const { connectMs, responseMs } = request.timeouts ?? DEFAULT_TIMEOUTS;
+  const way: Way = { proxy: proxyFor(url), tls: tlsOptions(url, trust, withSystem) };
+  const controller = new AbortController();
+  const timer = setTimeout(() => controller.abort(silent(url, responseMs)), responseMs);
+  const onDead = (error: RegistryError): void => controller.abort(error);
+  const watch = watchConnection(way.proxy ?? url, { connectMs, onDead });
+  try {
+    const response = await start(request, way, { controller, onProgress: () => timer.refresh() });
+    if (way.proxy !== undefined && response.status === PROXY_AUTHENTICATION)
+      throw proxyRefusal(url, way.proxy, response.status);
     return new Exchange(request, response, controller);
   } catch (error) {
-    throw abortReason(request, controller) ?? networkError(error, request.url);
+    throw abortReason(request, controller) ?? networkError(error, url, way.proxy);
   } finally {
     clearTimeout(timer);
     watch.stop();
   }
 }
 
+const PROXY_AUTHENTICATION = 407;
+
+/** How a request goes to its host. */
+interface Way {
+  readonly proxy: URL | undefined;
+  readonly tls: ReturnType<typeof tlsOptions>;
+}
+
 async function start(
   request: HttpRequest,
-  controller: AbortController,
-  onProgress: () => void,
+  { proxy, tls }: Way,
+  { controller, onProgress }: { readonly controller: AbortController; readonly onProgress: () => void },
 ): Promise<Response> {
   const own = controller.signal;
   const body = bodyOf(request, onProgress);
@@ -159,20 +194,20 @@ async function start(
     },
     redirect: "manual",
     signal: request.signal === undefined ? own : AbortSignal.any([own, request.signal]),
-    // NODE_TLS_REJECT_UNAUTHORIZED=0 would switch verification off; BUN_CONFIG_VERBOSE_FETCH would print tokens.
-    tls: { rejectUnauthorized: true },
+    tls,
+    // BUN_CONFIG_VERBOSE_FETCH would print tokens.
     verbose: false,
     ...(body === undefined ? {} : { body: body.content }),
-    // Bun sends even 127.0.0.1 through $http_proxy: `false` is the one value that stops it.
-    ...(isLoopback(request.url) ? { proxy: false } : {}),
+    // Left out or empty, Bun would look at the environment by its own rules: `false` is the one value that stops it.
+    proxy: proxy?.href ?? false,
   } as const;
   if (request.kind === "blob")
-    return fetch(request.url, { ...init, decompress: false } as BunFetchRequestInit);
+    return fetch(request.url, { ...init, decompress: false } as unknown as BunFetchRequestInit);
   const { ofetch } = await import("ofetch");
   const options = { ...init, retry: 0, ignoreResponseError: true, responseType: "stream" } as const;
   return ofetch.raw(
     request.url.href,
-    options as Parameters<typeof ofetch.raw>[1] & { responseType: "stream" },
+    options as unknown as Parameters<typeof ofetch.raw>[1] & { responseType: "stream" },
   );
 }
 

@@ -15,6 +15,8 @@ const EXACT_REDIRECT_STATUSES: readonly number[] = [307, 308];
 /** A request, and how often it may be repeated. */
 export interface RepeatableRequest extends HttpRequest {
   readonly retry: RetryPolicy;
+  /** True for an outcome that the caller wants to see at once. */
+  readonly isFinal?: (outcome: Exchange | RegistryError) => boolean;
 }
 
 /**
@@ -26,12 +28,9 @@ export async function sendRepeatedly(request: RepeatableRequest): Promise<Exchan
   const budget = new RetryBudget(request.retry);
   for (;;) {
     const outcome = await attempt(request);
-    const retryAfterMs = "exchange" in outcome ? retryWait(outcome.exchange) : undefined;
-    if (!outcome.isPassing) {
-      if ("exchange" in outcome) return outcome.exchange;
-      throw outcome.error;
-    }
-    const delayMs = budget.take(retryAfterMs);
+    const result = "exchange" in outcome ? outcome.exchange : outcome.error;
+    const mayPass = outcome.isPassing && request.isFinal?.(result) !== true;
+    const delayMs = mayPass ? budget.take(retryWait(result)) : undefined;
     if (delayMs === undefined) {
       if ("exchange" in outcome) return outcome.exchange;
       throw outcome.error;
@@ -47,7 +46,7 @@ export async function follow(request: HttpRequest): Promise<Exchange> {
   for (let hop = 0; hop <= REDIRECT_COUNT_MAX; hop++) {
     const exchange = await send({ ...request, url, headers });
     if (!isRedirect(request, exchange.status)) return exchange;
-    const target = redirectTarget(exchange);
+    const target = redirectTarget(exchange, request.mayRedirect);
     await exchange.discard();
     if (target.origin !== url.origin) headers = withoutAuthorization(headers);
     url = target;
@@ -80,11 +79,11 @@ async function attempt(request: RepeatableRequest): Promise<Outcome> {
   }
 }
 
-function retryWait(exchange: Exchange): number | undefined {
-  return parseRetryAfter(exchange.header("retry-after"));
+function retryWait(outcome: Exchange | RegistryError): number | undefined {
+  return "header" in outcome ? parseRetryAfter(outcome.header("retry-after")) : outcome.retryAfterMs;
 }
 
-function redirectTarget(exchange: Exchange): URL {
+function redirectTarget(exchange: Exchange, mayRedirect = mayFollow): URL {
   const target = URL.parse(exchange.header("location") ?? "", exchange.url.href);
   const from = urlForMessages(exchange.url);
   if (exchange.header("location") === null || target === null) {
@@ -92,7 +91,7 @@ function redirectTarget(exchange: Exchange): URL {
       code: "REGISTRY_PROTOCOL",
     });
   }
-  if (!mayFollow(exchange.url, target)) {
+  if (!mayFollow(exchange.url, target) || !mayRedirect(exchange.url, target)) {
     throw new RegistryError(
       `Cannot read "${from}": it redirects to "${urlForMessages(target)}", which is not allowed`,
       {

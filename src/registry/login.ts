@@ -1,19 +1,16 @@
 /** Asks a registry whether it knows credentials, before anybody keeps them (distribution-spec, spec.md#api-versions). */
 import { chooseChallenge, parseChallenges } from "./challenge.ts";
+import { accessSettings, type RegistryClientOptions } from "./client.ts";
 import type { Credentials } from "./credentials.ts";
 import { endpointsOf } from "./endpoint.ts";
-import { DEFAULT_TIMEOUTS, type Exchange, type Timeouts } from "./exchange.ts";
+import type { Exchange } from "./exchange.ts";
 import { sendRepeatedly } from "./follow.ts";
-import type { RegistriesConfig } from "./registries_config.ts";
 import { RegistryError } from "./registry_error.ts";
-import { DEFAULT_RETRY, type RetryPolicy } from "./retry.ts";
+import { looksLikeOther, settleEndpoint } from "./scheme.ts";
 import { Access, type AccessSettings } from "./token.ts";
 
 /** Where the registry is, and how patiently it is asked. */
-export interface LoginOptions {
-  readonly registries?: RegistriesConfig;
-  readonly retry?: Partial<RetryPolicy>;
-  readonly timeouts?: Partial<Timeouts>;
+export interface LoginOptions extends Omit<RegistryClientOptions, "credentials" | "onWarning"> {
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -27,22 +24,17 @@ export async function logIn(
   credentials: Credentials,
   options: LoginOptions = {},
 ): Promise<Credentials> {
-  const endpoint = endpointsOf(registry, options.registries).at(-1);
-  if (endpoint === undefined) throw new RangeError("Cannot log in: there is no endpoint");
-  const settings: AccessSettings = {
-    endpoint,
-    credentials,
-    retry: { ...DEFAULT_RETRY, ...options.retry },
-    timeouts: { ...DEFAULT_TIMEOUTS, ...options.timeouts },
-  };
+  const { registries, certificates, signal } = options;
+  const guess = endpointsOf(registry, registries, certificates?.hosts).at(-1);
+  if (guess === undefined) throw new RangeError("Cannot log in: there is no endpoint");
+  const { settings, first } = await firstPing({ ...accessSettings(guess, options), credentials }, signal);
   const access = new Access(settings, { offline: true });
-  const first = await ping(settings, undefined, options.signal);
-  const challenge = challengeOf(first, endpoint.baseUrl);
+  const challenge = challengeOf(first, settings.endpoint.baseUrl);
   const authorization =
     challenge === undefined
       ? undefined
-      : await access.renew(challenge, { scope: "", refused: undefined, signal: options.signal });
-  const last = authorization === undefined ? first : await ping(settings, authorization, options.signal);
+      : await access.renew(challenge, { scope: "", refused: undefined, signal });
+  const last = authorization === undefined ? first : await ping(settings, authorization, { signal });
   if (last !== first) await first.discard();
   await last.discard();
   if (last.status !== 200) throw refused(registry, last.status);
@@ -50,14 +42,31 @@ export async function logIn(
   return identityToken === undefined ? credentials : { type: "identity", identityToken };
 }
 
-function ping(
-  { endpoint, retry, timeouts }: AccessSettings,
-  authorization: string | undefined,
+/** Pings without credentials, by the other protocol where the first guess was wrong. */
+async function firstPing(
+  guess: AccessSettings,
   signal: AbortSignal | undefined,
+): Promise<{ readonly settings: AccessSettings; readonly first: Exchange }> {
+  const isFinal = (outcome: Exchange | RegistryError): boolean => looksLikeOther(guess.endpoint, outcome);
+  try {
+    const first = await ping(guess, undefined, { signal, isFinal });
+    if (!isFinal(first)) return { settings: guess, first };
+    await first.discard();
+  } catch (error) {
+    if (!(error instanceof RegistryError) || !isFinal(error)) throw error;
+  }
+  const settings = { ...guess, endpoint: await settleEndpoint(guess, signal) };
+  return { settings, first: await ping(settings, undefined, { signal }) };
+}
+
+function ping(
+  { endpoint, retry, timeouts, trust }: AccessSettings,
+  authorization: string | undefined,
+  more: Pick<Parameters<typeof sendRepeatedly>[0], "signal" | "isFinal">,
 ): Promise<Exchange> {
   const headers: Record<string, string> = authorization === undefined ? {} : { Authorization: authorization };
   const url = new URL(`${endpoint.baseUrl}/v2/`);
-  return sendRepeatedly({ method: "GET", url, headers, kind: "api", retry, timeouts, signal });
+  return sendRepeatedly({ method: "GET", url, headers, kind: "api", retry, timeouts, trust, ...more });
 }
 
 /** A challenge from where a redirect led is never answered. */

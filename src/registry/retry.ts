@@ -18,7 +18,11 @@ export const DEFAULT_RETRY: RetryPolicy = { attemptCountMax: 5, firstDelayMs: 20
 
 /** Share of a delay that is random, so that many clients do not come back at the same moment. */
 const JITTER = 0.2;
+/** Longest random addition to a wait that the registry asks for. */
+const JITTER_MS_MAX = 1000;
 const RETRYABLE_STATUSES: readonly number[] = [408, 429, 500, 502, 503, 504];
+/** The three forms of RFC 9110, section 5.6.7: all begin with the name of a day. */
+const HTTP_DATE = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? [\x20-\x7e]{10,30}$/;
 
 /** Counts the waits of one request. */
 export class RetryBudget {
@@ -37,12 +41,15 @@ export class RetryBudget {
    */
   take(retryAfterMs?: number): number | undefined {
     const backoffMs = this.#policy.firstDelayMs * 2 ** (this.#attempts - 1);
-    const delayMs = retryAfterMs ?? backoffMs * (1 + JITTER * (Math.random() - 0.5));
+    // Never earlier than asked for.
+    const waitMs = retryAfterMs ?? backoffMs * (1 + JITTER * (Math.random() - 0.5));
     if (this.#attempts >= this.#policy.attemptCountMax) return undefined;
-    if (this.#waitedMs + delayMs > this.#policy.totalDelayMsMax) return undefined;
+    if (this.#waitedMs + waitMs > this.#policy.totalDelayMsMax) return undefined;
     this.#attempts += 1;
-    this.#waitedMs += delayMs;
-    return delayMs;
+    this.#waitedMs += waitMs;
+    if (retryAfterMs === undefined) return waitMs;
+    // Never earlier than the server asks for, and not at the very moment that it names to everyone.
+    return waitMs + Math.min(waitMs * JITTER, JITTER_MS_MAX) * Math.random();
   }
 }
 
@@ -59,7 +66,7 @@ export function parseRetryAfter(header: string | null, now: Date = new Date()): 
   if (header === null) return undefined;
   const text = header.trim();
   if (/^[0-9]{1,9}$/.test(text)) return Number(text) * 1000;
-  const timeMs = Date.parse(text);
+  const timeMs = HTTP_DATE.test(text) ? Date.parse(text) : Number.NaN;
   return Number.isNaN(timeMs) ? undefined : Math.max(0, timeMs - now.getTime());
 }
 

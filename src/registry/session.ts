@@ -1,12 +1,14 @@
 /**
  * Authorised requests to one endpoint: sends with what is known, answers a challenge once, and hands on whatever reply
- * comes then. A challenge from another origin, where a redirect led, is never answered.
+ * comes then. A challenge from another origin, where a redirect led, is answered without any credentials, if at all.
  */
-import { chooseChallenge, parseChallenges } from "./challenge.ts";
+import { chooseChallenge, type KnownChallenge, parseChallenges } from "./challenge.ts";
 import { contentUrl, type Endpoint } from "./endpoint.ts";
 import type { Exchange, HttpRequest } from "./exchange.ts";
-import { sendRepeatedly } from "./follow.ts";
-import type { RegistryError } from "./registry_error.ts";
+import { type RepeatableRequest, sendRepeatedly } from "./follow.ts";
+import type { Notices } from "./notices.ts";
+import { RegistryError } from "./registry_error.ts";
+import { looksLikeOther, settleEndpoint, withoutDoubt } from "./scheme.ts";
 import { type Asked, statusError } from "./status_error.ts";
 import { Access, type AccessSettings } from "./token.ts";
 
@@ -32,14 +34,26 @@ export interface ContentRequest {
 
 /** A conversation with one endpoint. */
 export class Session {
-  readonly endpoint: Endpoint;
-  readonly #settings: AccessSettings;
-  readonly #access: Access;
+  readonly #notices: Notices | undefined;
+  #settings: AccessSettings;
+  #access: Access;
+  /** Access without credentials to other origins that redirects led to. */
+  readonly #strangers = new Map<string, Access>();
 
-  constructor(settings: AccessSettings) {
-    this.endpoint = settings.endpoint;
+  /** @param notices hears what replies say besides their content */
+  constructor(settings: AccessSettings, notices?: Notices) {
     this.#settings = settings;
     this.#access = new Access(settings);
+    this.#notices = notices;
+  }
+
+  /** As far as it is known: the first request may find out that it speaks the other protocol. */
+  get settings(): AccessSettings {
+    return this.#settings;
+  }
+
+  get endpoint(): Endpoint {
+    return this.#settings.endpoint;
   }
 
   /** Takes over an Authorization for a repository from another session. */
@@ -58,17 +72,9 @@ export class Session {
    * @throws {RegistryError} when no reply comes or no token can be had
    */
   async request(request: ContentRequest): Promise<Exchange> {
-    const scope = request.scope ?? pullScope(request.repository);
-    const header = await this.#access.header(scope, request.signal);
-    const exchange = await this.#send(request, header);
-    if (exchange.status !== 401 || exchange.url.origin !== new URL(this.endpoint.baseUrl).origin)
-      return exchange;
-    const challenge = chooseChallenge(parseChallenges(exchange.header("www-authenticate") ?? ""));
-    if (challenge === undefined) return exchange;
-    const renewed = await this.#access.renew(challenge, { scope, refused: header, signal: request.signal });
-    if (renewed === undefined) return exchange;
-    await exchange.discard();
-    return this.#send(request, renewed);
+    const exchange = await this.#authorised(request);
+    this.#notices?.read(exchange, this.endpoint.name);
+    return exchange;
   }
 
   /** The error that a reply without success stands for. */
@@ -76,29 +82,123 @@ export class Session {
     return statusError(exchange, { ...this.#asked(what), verb });
   }
 
-  async #send(request: ContentRequest, authorization: string | undefined): Promise<Exchange> {
-    const { retry, timeouts } = this.#settings;
+  async #authorised(request: ContentRequest): Promise<Exchange> {
+    const scope = request.scope ?? pullScope(request.repository);
+    const header = await this.#access.header(scope, request.signal);
+    const exchange = await this.#sendSettling(request, header);
+    if (exchange.status !== 401) return exchange;
+    const challenge = chooseChallenge(parseChallenges(exchange.header("www-authenticate") ?? ""));
+    if (challenge === undefined) return exchange;
+    if (!this.#isOwn(exchange.url)) return this.#asStranger(request, exchange, challenge);
+    const renewed = await this.#access.renew(challenge, { scope, refused: header, signal: request.signal });
+    if (renewed === undefined) return exchange;
+    await exchange.discard();
+    return this.#send(request, renewed);
+  }
+
+  /**
+   * Answers another origin: a bearer token that anyone gets, under the rules that hold for a registry there. Only for
+   * reading; credentials never go along.
+   */
+  async #asStranger(
+    request: ContentRequest,
+    refused: Exchange,
+    challenge: KnownChallenge,
+  ): Promise<Exchange> {
+    const isReading = request.method === undefined || request.method === "GET" || request.method === "HEAD";
+    if (challenge.scheme !== "bearer" || !isReading) return refused;
+    const { host, origin } = refused.url;
+    const access =
+      this.#strangers.get(origin) ?? new Access(this.#strangerSettings({ name: host, baseUrl: origin }));
+    this.#strangers.set(origin, access);
+    const scope = challenge.scope ?? pullScope(request.repository);
+    const { signal } = request;
+    const renewed = await access.renew(challenge, { scope, refused: undefined, signal });
+    if (renewed === undefined) return refused;
+    await refused.discard();
+    return sendRepeatedly({
+      ...this.#plain(request),
+      url: refused.url,
+      headers: withToken(request, renewed),
+    });
+  }
+
+  #strangerSettings(endpoint: Endpoint): AccessSettings {
+    return { ...this.#settings, endpoint, credentials: undefined };
+  }
+
+  /** The first request to an endpoint whose protocol is a guess finds out. */
+  async #sendSettling(request: ContentRequest, authorization: string | undefined): Promise<Exchange> {
+    const { endpoint } = this;
+    if (endpoint.otherUrl === undefined) return this.#send(request, authorization);
+    const isOther = (outcome: Exchange | RegistryError): boolean => looksLikeOther(endpoint, outcome);
+    const outcome = await this.#send(request, authorization, isOther).catch(asRegistryError);
+    if (!isOther(outcome)) {
+      if (outcome instanceof RegistryError) throw outcome;
+      this.#settle(endpoint, withoutDoubt(endpoint));
+      return outcome;
+    }
+    const settled = await settleEndpoint(this.#settings, request.signal);
+    this.#settle(endpoint, settled);
+    if (!(outcome instanceof RegistryError)) {
+      if (settled.baseUrl === endpoint.baseUrl) return outcome;
+      await outcome.discard();
+    }
+    return this.#send(request, undefined);
+  }
+
+  #settle(guess: Endpoint, endpoint: Endpoint): void {
+    // Another request may have settled it meanwhile, and got a token since.
+    if (this.endpoint !== guess) return;
+    this.#settings = { ...this.#settings, endpoint };
+    if (endpoint.baseUrl !== guess.baseUrl) this.#access = new Access(this.#settings);
+  }
+
+  async #send(
+    request: ContentRequest,
+    authorization: string | undefined,
+    isFinal?: (outcome: Exchange | RegistryError) => boolean,
+  ): Promise<Exchange> {
     const url = request.target ?? contentUrl(this.endpoint, request);
     // An upload may lie with another host, which must not see a token.
-    const isOwn = url.origin === new URL(this.endpoint.baseUrl).origin;
+    const headers = this.#isOwn(url) ? withToken(request, authorization) : withToken(request, undefined);
     return sendRepeatedly({
-      method: request.method ?? "GET",
+      ...this.#plain(request),
       url,
-      headers: {
-        ...request.headers,
-        ...(authorization === undefined || !isOwn ? {} : { Authorization: authorization }),
-      },
+      headers,
+      ...(isFinal === undefined ? {} : { isFinal }),
+    });
+  }
+
+  #plain(request: ContentRequest): Omit<RepeatableRequest, "url" | "headers"> {
+    const { retry, timeouts, trust } = this.#settings;
+    return {
+      method: request.method ?? "GET",
       body: request.body,
       kind: request.kind === "blobs" ? "blob" : "api",
       retry: request.once === true ? { ...retry, attemptCountMax: 1 } : retry,
       timeouts,
+      trust,
       signal: request.signal,
-    });
+    };
+  }
+
+  #isOwn(url: URL): boolean {
+    return url.origin === new URL(this.endpoint.baseUrl).origin;
   }
 
   #asked(what: string): Omit<Asked, "verb"> {
     return { what, registry: this.endpoint.name, hasCredentials: this.#settings.credentials !== undefined };
   }
+}
+
+function withToken({ headers }: ContentRequest, authorization: string | undefined): Record<string, string> {
+  return { ...headers, ...(authorization === undefined ? {} : { Authorization: authorization }) };
+}
+
+function asRegistryError(error: unknown): RegistryError {
+  if (error instanceof RegistryError) return error;
+  throw error;
 }
 
 function pullScope(repository: string): string {

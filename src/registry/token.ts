@@ -3,15 +3,24 @@
  * Hub gives tokens to anyone for public images (distribution's "Token Authentication Specification"). Requests for one
  * scope share one token request; a token is used until shortly before it expires, or until it is refused.
  */
-import { parseJsonObject } from "../oci/json.ts";
 import { isConfidential, mayAuthenticateAt } from "./address.ts";
 import type { KnownChallenge } from "./challenge.ts";
-import { basicAuthorization, type Credentials } from "./credentials.ts";
+import { basicAuthorization, type Credentials, TOKEN_USER } from "./credentials.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Exchange, Timeouts } from "./exchange.ts";
 import { sendRepeatedly } from "./follow.ts";
 import { quoteForeign, RegistryError, urlForMessages } from "./registry_error.ts";
-import type { RetryPolicy } from "./retry.ts";
+import { parseRetryAfter, type RetryPolicy } from "./retry.ts";
+import {
+  type IssuedToken,
+  joinScopes,
+  LIFETIME_S_MIN,
+  parseToken,
+  refreshRequest,
+  type TokenRequest,
+  tokenRequest,
+} from "./token_request.ts";
+import type { Trust } from "./trust.ts";
 
 type BearerChallenge = Extract<KnownChallenge, { scheme: "bearer" }>;
 
@@ -21,23 +30,22 @@ export interface AccessSettings {
   readonly credentials?: Credentials | undefined;
   readonly retry: RetryPolicy;
   readonly timeouts: Timeouts;
+  readonly trust?: Trust | undefined;
 }
 
-interface CachedToken {
-  readonly header: string;
-  readonly expiresAtMs: number;
-}
-
-interface IssuedToken extends CachedToken {
-  readonly identityToken: string | undefined;
-}
+type CachedToken = Pick<IssuedToken, "header" | "expiresAtMs">;
 
 const TOKEN_BODY_BYTES_MAX = 1024 * 1024;
-/** Least lifetime of a token, also the one of a token that names none (Token Authentication Specification). */
-const LIFETIME_S_MIN = 60;
 /** A token is not used any more when this little is left of it: the request takes time, too. */
 const MARGIN_MS = 10_000;
-const CLIENT_ID = "bunker";
+/** Statuses of a token server that knows no POST: it is asked by GET then. */
+const NO_POST_STATUSES: readonly number[] = [404, 405];
+
+interface Refreshing {
+  readonly challenge: BearerChallenge;
+  readonly credentials: Extract<Credentials, { type: "identity" }>;
+  readonly scope: string;
+}
 
 /** What is asked for besides access. */
 export interface AccessOptions {
@@ -123,23 +131,40 @@ export class Access {
 
   async #fetchToken(challenge: BearerChallenge, scope: string, signal?: AbortSignal): Promise<string> {
     const realm = this.#checkedRealm(challenge.realm);
-    const { credentials, retry, timeouts } = this.#settings;
-    // A challenge names what the one request lacks; a push wants one token for all of its requests.
-    const asked = scope.includes("push") ? scope : (challenge.scope ?? scope);
-    const common = { kind: "api", retry, timeouts, signal } as const;
+    const { credentials } = this.#settings;
+    const asked = joinScopes(challenge.scope, scope);
     const exchange =
       credentials?.type === "identity"
-        ? await sendRepeatedly({
-            ...common,
-            ...refreshRequest(realm, challenge, { scope: asked, credentials }),
-          })
-        : await sendRepeatedly({
-            ...common,
-            ...tokenRequest(realm, challenge, { scope: asked, credentials, offline: this.#offline }),
-          });
+        ? await this.#refresh(realm, { challenge, credentials, scope: asked }, signal)
+        : await this.#ask(
+            tokenRequest(realm, challenge, { scope: asked, credentials, offline: this.#offline }),
+            signal,
+          );
     const token = await this.#readToken(exchange);
     this.#tokens.set(scope, token);
     return token.header;
+  }
+
+  /** By POST, and where the server knows none by GET, with the identity token in the password's place. */
+  async #refresh(
+    realm: URL,
+    { challenge, credentials, scope }: Refreshing,
+    signal?: AbortSignal,
+  ): Promise<Exchange> {
+    const { identityToken, username = TOKEN_USER } = credentials;
+    const exchange = await this.#ask(refreshRequest(realm, challenge, { scope, identityToken }), signal);
+    if (!NO_POST_STATUSES.includes(exchange.status)) return exchange;
+    await exchange.discard();
+    const basic = { type: "password", username, password: identityToken } as const;
+    return this.#ask(tokenRequest(realm, challenge, { scope, credentials: basic, offline: false }), signal);
+  }
+
+  /** Wherever the request is redirected to, the rules are those of a realm. */
+  #ask(request: TokenRequest, signal?: AbortSignal): Promise<Exchange> {
+    const { endpoint, retry, timeouts, trust } = this.#settings;
+    const base = new URL(endpoint.baseUrl);
+    const mayRedirect = (_: URL, target: URL): boolean => mayAuthenticateAt(base, target);
+    return sendRepeatedly({ ...request, kind: "api", retry, timeouts, trust, signal, mayRedirect });
   }
 
   /** The realm is the registry's choice, thus an attacker's: it must not be a way to other services or plain text. */
@@ -183,56 +208,6 @@ export class Access {
   }
 }
 
-function tokenRequest(
-  realm: URL,
-  challenge: BearerChallenge,
-  { scope, credentials, offline }: { scope: string; credentials: Credentials | undefined; offline: boolean },
-): { method: "GET"; url: URL; headers: Record<string, string> } {
-  const url = new URL(realm);
-  if (challenge.service !== undefined) url.searchParams.set("service", challenge.service);
-  // Without a scope the token only proves who one is: that is all a login wants.
-  for (const each of scope.split(" ")) if (each !== "") url.searchParams.append("scope", each);
-  if (offline) {
-    url.searchParams.set("offline_token", "true");
-    url.searchParams.set("client_id", CLIENT_ID);
-  }
-  const authorization = credentials === undefined ? undefined : basicAuthorization(credentials);
-  if (credentials?.type === "password") url.searchParams.set("account", credentials.username);
-  return { method: "GET", url, headers: authorization === undefined ? {} : { Authorization: authorization } };
-}
-
-/** Exchange of an identity token (OAuth 2, RFC 6749 section 6). */
-function refreshRequest(
-  realm: URL,
-  challenge: BearerChallenge,
-  { scope, credentials }: { scope: string; credentials: Extract<Credentials, { type: "identity" }> },
-): { method: "POST"; url: URL; headers: Record<string, string>; body: string } {
-  const form = new URLSearchParams({
-    grant_type: "refresh_token",
-    refresh_token: credentials.identityToken,
-    client_id: CLIENT_ID,
-    ...(scope === "" ? {} : { scope }),
-    ...(challenge.service === undefined ? {} : { service: challenge.service }),
-  });
-  const headers = { "Content-Type": "application/x-www-form-urlencoded" };
-  return { method: "POST", url: realm, headers, body: form.toString() };
-}
-
-function parseToken(body: Uint8Array): IssuedToken {
-  const reply = parseJsonObject(body, "token reply");
-  const token = reply["token"] ?? reply["access_token"];
-  if (typeof token !== "string" || !/^[\x21-\x7e]+$/.test(token))
-    throw new SyntaxError("Cannot read token: it is missing");
-  const lifetime = Number(reply["expires_in"] ?? LIFETIME_S_MIN);
-  const lifetimeS = Number.isFinite(lifetime) ? Math.max(lifetime, LIFETIME_S_MIN) : LIFETIME_S_MIN;
-  const identityToken = reply["refresh_token"];
-  return {
-    header: `Bearer ${token}`,
-    expiresAtMs: Date.now() + lifetimeS * 1000,
-    identityToken: typeof identityToken === "string" && identityToken !== "" ? identityToken : undefined,
-  };
-}
-
 function insecure(name: string): RegistryError {
   return new RegistryError(`Cannot log in to "${name}": it would send the password unencrypted`, {
     code: "REGISTRY_PROTOCOL",
@@ -249,6 +224,7 @@ function refused(name: string, exchange: Exchange, hasCredentials: boolean): Reg
     code: tokenErrorCode(status),
     status,
     retryable: status === 429 || status >= 500,
+    retryAfterMs: parseRetryAfter(exchange.header("retry-after")),
     ...(isRefusal
       ? { hint: "Check the user and the password or token, and log in anew: bunker login." }
       : {}),

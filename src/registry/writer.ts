@@ -7,6 +7,7 @@ import { DEFAULT_TAG, formatReference, type Reference } from "../oci/reference.t
 import { accessSettings, type Document, type RegistryClientOptions } from "./client.ts";
 import { endpointsOf } from "./endpoint.ts";
 import type { Exchange } from "./exchange.ts";
+import { Notices } from "./notices.ts";
 import { RegistryError } from "./registry_error.ts";
 import { Session } from "./session.ts";
 import type { AccessSettings } from "./token.ts";
@@ -46,12 +47,13 @@ export class RepositoryWriter {
   readonly #session: Session;
 
   constructor(reference: Reference, options: WriterOptions = {}) {
-    const endpoint = endpointsOf(reference.registry, options.registries).at(-1);
+    const { registries, certificates } = options;
+    const endpoint = endpointsOf(reference.registry, registries, certificates?.hosts).at(-1);
     if (endpoint === undefined) throw new RangeError("Cannot push: there is no endpoint");
     this.#reference = reference;
     this.#options = options;
     this.#settings = accessSettings(endpoint, options);
-    this.#session = new Session(this.#settings);
+    this.#session = new Session(this.#settings, new Notices(options.onWarning));
   }
 
   /**

@@ -19,7 +19,8 @@ export interface RegistryOptions {
   readonly uploadRedirects?: boolean;
   /** [a free one] */
   readonly port?: number;
-  readonly tls?: { readonly key: string; readonly cert: string };
+  /** With `ca` clients have to show a certificate that it has signed. */
+  readonly tls?: { readonly key: string; readonly cert: string; readonly ca?: string };
 }
 
 /** One request as it arrived. */
@@ -97,7 +98,7 @@ export function serveRegistry(options: RegistryOptions = {}): FakeRegistry {
       // A body that is cut on purpose is no news.
       development: false,
       error: () => new Response(null, { status: 500 }),
-      ...(options.tls === undefined ? {} : { tls: options.tls }),
+      ...(options.tls === undefined ? {} : { tls: tlsOf(options.tls) }),
       fetch: (request) => handle(isTokenRequest(server, request) ? "token" : server, request),
     });
   const registry = serve("registry");
@@ -125,6 +126,10 @@ export function serveRegistry(options: RegistryOptions = {}): FakeRegistry {
   auth.realm ??= `${registry.url.origin}/token`;
   for (const [name, document] of Object.entries(options.images ?? {})) fake.add(name, document);
   return fake;
+}
+
+function tlsOf({ key, cert, ca }: NonNullable<RegistryOptions["tls"]>): Bun.TLSOptions {
+  return { key, cert, ...(ca === undefined ? {} : { ca, requestCert: true, rejectUnauthorized: true }) };
 }
 
 function withoutToken(request: Request): Request {

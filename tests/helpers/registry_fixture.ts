@@ -1,5 +1,6 @@
 /** What tests of the registry client share: a small image, a client that loses no time, and errors as values. */
 import { parseReference, type Reference } from "../../src/oci/reference.ts";
+import type { BlobRequest } from "../../src/registry/blob.ts";
 import { RegistryClient, type RegistryClientOptions } from "../../src/registry/client.ts";
 import { RegistryError } from "../../src/registry/registry_error.ts";
 import type { FakeRegistry } from "./fake_registry.ts";
@@ -33,6 +34,20 @@ export function impatientClient(options: RegistryClientOptions = {}): RegistryCl
 /** `app:latest` of a fake registry. */
 export function appOf(registry: FakeRegistry, name = "app:latest"): Reference {
   return parseReference(`${registry.host}/${name}`);
+}
+
+/** Has a Worker fetch a blob. @returns its digest, or the text of the error */
+export async function fetchInWorker(request: BlobRequest): Promise<string> {
+  const worker = new Worker(new URL("./blob_worker.ts", import.meta.url).href);
+  const { promise, resolve } = Promise.withResolvers<string>();
+  worker.onmessage = ({ data }: MessageEvent<string>) => resolve(data);
+  worker.onerror = ({ message }) => resolve(message);
+  worker.postMessage(request);
+  try {
+    return await promise;
+  } finally {
+    worker.terminate();
+  }
 }
 
 /** The {@link RegistryError} that a promise is rejected with. */

@@ -18,7 +18,13 @@ import {
   stall,
   status,
 } from "../helpers/registry_faults.ts";
-import { appOf, impatientClient, noisyImage, registryErrorOf } from "../helpers/registry_fixture.ts";
+import {
+  appOf,
+  fetchInWorker,
+  impatientClient,
+  noisyImage,
+  registryErrorOf,
+} from "../helpers/registry_fixture.ts";
 
 const LAYER_BYTES = 3_000_000;
 const SECRET = /sig=secret|Bearer|[0-9a-f]{8}-[0-9a-f]{4}-4/;
@@ -272,16 +278,10 @@ describe("openBlob()", () => {
   });
 
   test("works in a Worker from a request that was posted there", async () => {
-    const worker = new Worker(new URL("./blob_worker.ts", import.meta.url).href);
     const stale = await request();
     registry.auth.expireAll();
-    const { promise, resolve } = Promise.withResolvers<unknown>();
-    worker.onmessage = ({ data }) => resolve(data);
-    worker.onerror = ({ message }) => resolve(message);
 
-    worker.postMessage(stale);
-    const digest = await promise;
-    worker.terminate();
+    const digest = await fetchInWorker(stale);
 
     expect(digest).toBe(`${layer.digest}`);
   });

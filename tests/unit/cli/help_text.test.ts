@@ -15,6 +15,8 @@ Options:
   -h, --help              Print usage
       --platform string   Set platform: os/arch[/variant]
   -q, --quiet             Suppress the progress, print the reference only
+      --tls-verify        Verify certificates; --tls-verify=false: neither that nor TLS is needed
+  -v, --verbose           Say how many pulls the registry still allows
 
 Examples:
   bunker pull alpine                                  Pull alpine:latest from Docker Hub
