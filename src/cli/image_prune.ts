@@ -8,7 +8,7 @@ import { imagePruneSpec } from "./image_specs.ts";
 import { harmless, writeOut } from "./output.ts";
 
 const WARNING_ALL = "WARNING! This will remove all images without at least one container associated to them.";
-const WARNING = "WARNING! This will remove all content that no image refers to.";
+const WARNING = "WARNING! This will remove all dangling images.";
 
 /** Removes what is not needed. @returns the exit code. */
 export async function prune(words: readonly string[], context: EngineContext): Promise<number> {

@@ -152,7 +152,7 @@ export const loadSpec: CommandSpec = {
 /** `bunker image prune [OPTIONS]`. */
 export const imagePruneSpec: CommandSpec = {
   name: "image prune",
-  description: "Remove content that no image refers to, and unused images",
+  description: "Remove images that lost their tag, and unused images",
   usage: "[OPTIONS]",
   interspersed: true,
   operands: { min: 0, max: 0 },
@@ -178,6 +178,6 @@ export const imageSpec: CommandSpec = {
   options: [HELP],
   examples: [
     { line: "bunker image --help", does: "List the commands" },
-    { line: "bunker image prune", does: "Remove content that no image refers to" },
+    { line: "bunker image prune", does: "Remove images that lost their tag" },
   ],
 };

@@ -60,6 +60,7 @@ export const imagesSpec: CommandSpec = {
     { line: "bunker images alpine", does: "List the tags of one repository" },
     { line: 'bunker images --format "{{.Repository}}:{{.Tag}}"', does: "List names alone" },
     { line: "bunker images --filter label=stage=test", does: "List images with a label" },
+    { line: "bunker images --filter dangling=true", does: "List what newer images have taken the tag from" },
     { line: "bunker images --json", does: "List all images for a program" },
   ],
 };

@@ -7,7 +7,7 @@ import { writeOut } from "./output.ts";
 import { systemPruneSpec } from "./system_specs.ts";
 
 const LEFT = "WARNING! This will remove:\n  - what killed commands have left";
-const WARNING = `${LEFT}\n  - all content that no image refers to\n`;
+const WARNING = `${LEFT}\n  - all dangling images\n`;
 const WARNING_ALL = `${LEFT}\n  - all images without at least one container associated to them\n  - all compiled set-ups of containers\n`;
 
 /** Removes what is not needed. @returns the exit code. */

@@ -53,10 +53,9 @@ const makers: Readonly<Record<FilterName, (value: string) => ImageFilter>> = {
   since: (value) => {
     return (image, all) => timeOf(image) > timeOf(named(value, all));
   },
-  // Content without a name is no image here.
   dangling: (value) => {
     const wanted = parseTruth(value);
-    return () => !wanted;
+    return ({ dangling }) => dangling === wanted;
   },
   label: (value) => (image) => hasLabel(image, value),
   "label!": (value) => (image) => !hasLabel(image, value),

@@ -22,6 +22,7 @@ export function summariseImage(image: StoredImage): ImageSummary {
     id: image.imageId,
     repository: familiarName(reference),
     tag: reference.digest === undefined ? (reference.tag ?? DEFAULT_TAG) : undefined,
+    dangling: image.isUntagged === true,
     digest: image.targetDigest,
     created: parseDate(image.created),
     sizeBytes: image.sizeBytes,

@@ -1,4 +1,7 @@
-/** `image prune`: removes content that no image refers to, and with `all` the images that no container runs. */
+/**
+ * `image prune`: removes content that no image refers to, images that lost their tag, and with `all` every image that no
+ * container runs.
+ */
 import { listRecords } from "../store/images.ts";
 import type { EngineContext } from "./context.ts";
 import { dataRoot } from "./directories.ts";
@@ -10,7 +13,7 @@ import { takeUnderLock } from "./take_garbage.ts";
 
 /** What to remove besides garbage. */
 export interface PruneRequest {
-  /** Images that no container runs, not only what has no name. */
+  /** All images that no container runs, not only those that lost their tag. */
   readonly all: boolean;
   /** Of these images only those that it holds for. */
   readonly filter: ImageFilter;
@@ -20,13 +23,23 @@ export interface PruneRequest {
 export async function pruneImages(request: PruneRequest, context: EngineContext): Promise<RemovedImages> {
   const root = dataRoot(context);
   if (!hasStore(root)) return { untagged: [], deleted: [], reclaimedBytes: 0 };
-  if (!request.all) return collect(root, context);
-  return remove(context, (containers) => {
+  // First what belongs to no image: it cannot be told apart from the content of those that go next.
+  const first = request.all ? undefined : await collect(root, context);
+  const images = await remove(context, (containers) => {
     const used = new Set(containers.map(({ imageId }) => imageId));
     return listRecords(root).filter(
-      ({ image }) => !used.has(image.imageId) && request.filter(summariseImage(image), []),
+      ({ image }) =>
+        !used.has(image.imageId) &&
+        (request.all || image.isUntagged === true) &&
+        request.filter(summariseImage(image), []),
     );
   });
+  if (first === undefined) return images;
+  return {
+    untagged: images.untagged,
+    deleted: [...first.deleted, ...images.deleted],
+    reclaimedBytes: first.reclaimedBytes + images.reclaimedBytes,
+  };
 }
 
 async function collect(root: string, context: EngineContext): Promise<RemovedImages> {

@@ -1,4 +1,4 @@
-/** `system prune`: what killed commands have left, what no image refers to, and with `all` what no container needs. */
+/** `system prune`: what killed commands have left, images that lost their tag, and with `all` what no container needs. */
 import { rmSync } from "node:fs";
 import { close } from "../linux/file.ts";
 import { removeLeftCgroup } from "../runtime/cgroup/cgroup.ts";

@@ -27,8 +27,10 @@ export interface ImageSummary {
   readonly id: string;
   /** As docker shows it: without `docker.io/library/`. */
   readonly repository: string;
-  /** Undefined when the image was pulled by digest. */
+  /** Undefined when the image was pulled by digest, or its tag was given to another. */
   readonly tag: string | undefined;
+  /** The tag that it had was given to another image, and it has no other name: what `image prune` removes. */
+  readonly dangling: boolean;
   readonly digest: string | undefined;
   /** When the image was built; undefined when its configuration does not say. */
   readonly created: Date | undefined;

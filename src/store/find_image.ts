@@ -37,6 +37,8 @@ export interface StoredImage {
   readonly storedAt: string;
   /** Bytes of all unpacked layers. */
   readonly sizeBytes: number;
+  /** Set when the tag that it had was given to another image: its digest is all that names it. */
+  readonly isUntagged?: true;
 }
 
 /** Version of the record's shape; a record of another is not read: pulling again mends it. */

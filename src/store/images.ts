@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 import { writeFileAtomic } from "../fs/atomic.ts";
 import { Lock } from "../fs/lock.ts";
 import type { Platform } from "../oci/platform.ts";
-import type { Reference } from "../oci/reference.ts";
+import { formatReference, parseReference, type Reference } from "../oci/reference.ts";
 import { formatRecord, readRecord, recordPath, type StoredImage } from "./find_image.ts";
 import { writeIndex } from "./oci_index.ts";
 import { StoreError } from "./open_store.ts";
@@ -70,7 +70,7 @@ export async function commitImage(root: string, image: StoredImage, place: Recor
 
 /** The same for a caller who holds the lock of {@link lockImages}. */
 export function recordImage(root: string, image: StoredImage, { reference, platform }: RecordPlace): void {
-  replaceRecords(root, { written: [{ image, path: recordPath(reference, platform) }], removed: [] });
+  moveNames(root, { written: [{ image, path: recordPath(reference, platform) }], removed: [] });
 }
 
 /** Records that come and go at once. */
@@ -78,6 +78,43 @@ export interface RecordChange {
   readonly written: readonly ImageRecord[];
   /** Paths relative to the root; a path that is written as well is not removed. */
   readonly removed: readonly string[];
+}
+
+/**
+ * Gives names to images, as {@link replaceRecords} does; an image that so loses its last name keeps its digest for one, as
+ * docker shows it with the tag `<none>`, until somebody removes it. One that has a name again needs no such record.
+ */
+export function moveNames(root: string, { written, removed }: RecordChange): void {
+  const changed = new Set([...written.map(({ path }) => path), ...removed]);
+  const records = listRecords(root);
+  const kept = records.filter(({ path }) => !changed.has(path));
+  const named = new Set([...kept, ...written].map(({ image }) => image.imageId));
+  const untagged = records
+    .filter(({ path, image }) => changed.has(path) && !named.has(image.imageId))
+    .map(untaggedRecord);
+  const fresh = new Set(written.map(({ image }) => image.imageId));
+  const namedAgain = kept.filter(({ image }) => image.isUntagged === true && fresh.has(image.imageId));
+  // What keeps an image comes before what takes its name, whatever ends this process between the two.
+  replaceRecords(root, {
+    written: [...untagged, ...written],
+    removed: [...removed, ...namedAgain.map(({ path }) => path)],
+  });
+}
+
+function untaggedRecord({ image, path }: ImageRecord): ImageRecord {
+  const { registry, repository } = parseReference(image.reference);
+  const reference = { registry, repository, digest: image.targetDigest };
+  const base = recordPath(reference).slice(0, -".json".length);
+  return {
+    image: { ...image, reference: formatReference(reference), isUntagged: true },
+    path: base + platformSuffix(path),
+  };
+}
+
+/** `!PLATFORM.json`, or `.json` alone, of a record's path. */
+export function platformSuffix(path: string): string {
+  const name = path.slice(path.lastIndexOf("/") + 1);
+  return name.includes("!") ? name.slice(name.indexOf("!")) : ".json";
 }
 
 /** Writes and removes records. The caller holds the lock of {@link lockImages}. Blobs and layers stay. */

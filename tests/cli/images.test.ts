@@ -49,6 +49,7 @@ describe("bunker images", () => {
         id: idOf(older),
         repository: place.name("older"),
         tag: "1",
+        dangling: false,
         digest: older.digest,
         created: "2001-02-03T04:05:06.789Z",
         sizeBytes: 1_234_567,

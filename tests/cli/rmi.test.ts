@@ -5,7 +5,7 @@ import { type BuiltImage, buildImage } from "../helpers/image_builder.ts";
 import { PULL_NEEDS, PullPlace } from "../helpers/pull_place.ts";
 import { executable } from "../helpers/requires.ts";
 import { kernelTest, type Sandbox } from "../helpers/sandbox.ts";
-import { App, RUN_NEEDS } from "../kernel/run/app.ts";
+import { App, baseLayer, RUN_NEEDS } from "../kernel/run/app.ts";
 
 const shared = { entries: [{ name: "shared", data: "shared" }] };
 const one = buildImage({ layers: [shared, { entries: [{ name: "one" }] }] });
@@ -45,9 +45,27 @@ describe("bunker tag", () => {
 
     await place.bunker(["tag", place.name("two:7"), place.name("one")]);
 
-    const { stdout } = await place.bunker(["images", "-q", "--no-trunc"]);
-    expect(stdout).toBe(`${two.configDigest}\n`);
+    const named = await place.bunker(["images", "-q", "--no-trunc", "--filter", "dangling=false"]);
+    expect(named.stdout).toBe(`${two.configDigest}\n`);
+    const left = await place.bunker(["images", "--format", "{{.ID}} {{.Tag}} {{.Digest}}", "--no-trunc"]);
+    expect(left.stdout).toContain(`${one.configDigest} <none> ${one.digest}\n`);
   });
+
+  kernelTest(
+    "gives an image that lost its tag a name again, and then it has no other",
+    PULL_NEEDS,
+    async (sandbox) => {
+      await using place = new PullPlace(sandbox, images);
+      for (const name of ["one", "two:7"]) await place.pull(name);
+      await place.bunker(["tag", place.name("two:7"), place.name("one")]);
+
+      await place.bunker(["tag", `${place.name("one")}@${one.digest}`, "back"]);
+
+      const names = (await namesIn(place)).sort();
+      expect(names).toEqual([`${place.name("one")}:latest`, `${place.name("two")}:7`, "back:latest"]);
+      expect((await place.bunker(["images", "-q", "--filter", "dangling=true"])).stdout).toBe("");
+    },
+  );
 
   kernelTest("refuses an image that is not here, and a digest for a name", PULL_NEEDS, async (sandbox) => {
     await using place = new PullPlace(sandbox, images);
@@ -209,8 +227,26 @@ describe("kill -9 in the middle of bunker rmi", () => {
   );
 });
 
+describe("a newer image under the same tag", () => {
+  kernelTest("leaves the older one as <none>, which runs by its digest", PULL_NEEDS, async (sandbox) => {
+    const older = buildImage({ layers: [baseLayer()], config: { Env: ["PATH=/bin"] } });
+    await using place = new PullPlace(sandbox, { "app:latest": older });
+    await place.pull();
+    place.registry.add("app:latest", one);
+
+    await place.pull();
+
+    const list = await place.bunker(["images", "--no-trunc", "--format", "{{.ID}} {{.Tag}}"]);
+    expect(list.stdout.trim().split("\n").sort()).toEqual(
+      [`${one.configDigest} latest`, `${older.configDigest} <none>`].sort(),
+    );
+    const run = await place.bunker(["run", "--pull=never", `${place.name()}@${older.digest}`, "echo", "hey"]);
+    expect(run).toMatchObject({ exitCode: 0, stdout: "hey\n", stderr: "" });
+  });
+});
+
 describe("bunker image prune", () => {
-  kernelTest("removes what a moved name has left, and no image", PULL_NEEDS, async (sandbox) => {
+  kernelTest("removes an image that lost its tag, and no other", PULL_NEEDS, async (sandbox) => {
     await using place = new PullPlace(sandbox, images);
     for (const name of ["one", "two:7"]) await place.pull(name);
     await place.bunker(["tag", place.name("two:7"), place.name("one")]);
@@ -218,7 +254,7 @@ describe("bunker image prune", () => {
     const pruned = await place.bunker(["image", "prune", "--force"]);
 
     expect(pruned).toMatchObject({ exitCode: 0, stderr: "" });
-    expect(pruned.stdout).toStartWith("Deleted Images:\n");
+    expect(pruned.stdout).toStartWith(`Deleted Images:\nuntagged: ${place.name("one")}@${one.digest}\n`);
     expect(pruned.stdout).toContain(`deleted: ${one.configDigest}\n`);
     expect(pruned.stdout).toMatch(/\n\nTotal reclaimed space: [0-9.]+k?B\n$/);
     expect(await namesIn(place)).toHaveLength(2);

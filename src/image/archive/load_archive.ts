@@ -5,7 +5,7 @@ import type { Digest } from "../../oci/digest.ts";
 import type { Reference } from "../../oci/reference.ts";
 import { formatReference } from "../../oci/reference.ts";
 import { recordPath, type StoredImage } from "../../store/find_image.ts";
-import { type ImageRecord, listRecords, lockImages, replaceRecords } from "../../store/images.ts";
+import { type ImageRecord, listRecords, lockImages, moveNames } from "../../store/images.ts";
 import { openStore } from "../../store/open_store.ts";
 import { removeAbandoned, Staging } from "../../store/staging.ts";
 import type { StoreOptions } from "../store_image.ts";
@@ -72,7 +72,7 @@ async function nameToo(root: string, image: StoredImage, names: readonly Referen
       path: recordPath(name),
     }),
   );
-  replaceRecords(root, { written, removed: [] });
+  moveNames(root, { written, removed: [] });
 }
 
 function missing(): never {

@@ -7,6 +7,7 @@ const image = (name: string, created: string, labels = {}): ImageSummary => ({
   id: `sha256:${new Bun.CryptoHasher("sha256").update(name).digest("hex")}`,
   repository: name,
   tag: "latest",
+  dangling: name === "fresh",
   digest: undefined,
   created: new Date(created),
   sizeBytes: 1,
@@ -39,8 +40,8 @@ describe("parseImageFilters()", () => {
     [["since=old", "before=fresh:latest"], ["a/middle"]],
     [["until=1h30m"], ["old", "a/middle"]],
     [["until=1000000000"], ["old"]],
-    [["dangling=false"], ["old", "a/middle", "fresh"]],
-    [["dangling=1"], []],
+    [["dangling=false"], ["old", "a/middle"]],
+    [["dangling=1"], ["fresh"]],
   ];
   test.each(cases)("lets through by %j %j", (filters, names) => {
     expect(chosen(...filters)).toEqual(names);
