@@ -139,6 +139,7 @@ function describeImage(
 
 function unpackOptions(probe: string, rootless: StoreOptions["rootless"]): UnpackOptions {
   return {
+    form: "directory",
     whiteouts: chooseWhiteouts(probe, rootless !== undefined),
     owners: rootless?.owners ?? "exact",
     devices: rootless === undefined ? "create" : "skip",

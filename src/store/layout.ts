@@ -3,6 +3,7 @@
  *
  *   ROOT/oci-layout, index.json, blobs/sha256/HEX   a valid OCI image layout, readable by other tools
  *   ROOT/l/NAME                                     an unpacked layer, the directory that overlay is given
+ *   ROOT/l/NAME.erofs                               the same as one file, which is mounted for overlay
  *   ROOT/layers/NAME.json                           what that layer is (see layer_record.ts)
  *   ROOT/refs/REGISTRY/REPOSITORY/:TAG.json         one image record (see find_image.ts)
  *   ROOT/locks/KEY                                  files for flock(2); a layer's goes with the layer
@@ -38,6 +39,21 @@ export const chainLayerName = (chainId: Digest): string => `c${digits(chainId)}`
 
 /** Path of an unpacked layer, relative to the root: this is what image records list. */
 export const layerDirectory = (name: string): string => `l/${name}`;
+
+/** What a layer's path ends in when it is a file. */
+const IMAGE_SUFFIX = ".erofs";
+
+/** Path of a layer that is an EROFS image, relative to the root. */
+export const layerImage = (name: string): string => `l/${name}${IMAGE_SUFFIX}`;
+
+/** True for a layer that is a file. */
+export const isImagePath = (path: string): boolean => path.endsWith(IMAGE_SUFFIX);
+
+/** Name of the layer at a path in `l`, whatever its form. */
+export function layerNameAt(path: string): string {
+  const name = path.slice(path.lastIndexOf("/") + 1);
+  return isImagePath(name) ? name.slice(0, -IMAGE_SUFFIX.length) : name;
+}
 
 /** Path of a layer's record, relative to the root. */
 export const layerRecordPath = (name: string): string => `layers/${name}.json`;

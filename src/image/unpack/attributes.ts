@@ -120,8 +120,8 @@ export function setTimes(
   times: { atime: Timestamp; mtime: Timestamp },
 ): void {
   utimensat(dirfd, name === null ? null : cBytes(name), {
-    atime: clamp(times.atime),
-    mtime: clamp(times.mtime),
+    atime: clampTime(times.atime),
+    mtime: clampTime(times.mtime),
   });
 }
 
@@ -130,7 +130,8 @@ export function timesOf({ atime, mtime }: TarEntry): { atime: Timestamp; mtime: 
   return { atime: atime ?? mtime, mtime };
 }
 
-function clamp(time: Timestamp): Timestamp {
+/** The nearest time that every file system can keep. */
+export function clampTime(time: Timestamp): Timestamp {
   if (Math.abs(time.seconds) < SECONDS_MAX) return time;
   return { seconds: Math.sign(time.seconds) * SECONDS_MAX, nanoseconds: 0 };
 }

@@ -1,7 +1,8 @@
-/** Unpacks one layer: an archive that is pushed in becomes the content of a directory. Synchronous, for any thread. */
+/** Unpacks one layer: an archive that is pushed in becomes a directory or an image. Synchronous, for any thread. */
 import { chmodSync, mkdirSync } from "node:fs";
 import { AT_FDCWD, O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from "../../linux/abi/fcntl.ts";
 import { Fd, openat } from "../../linux/file.ts";
+import { ErofsTarget } from "../erofs/erofs_target.ts";
 import { TarReader } from "../tar/reader.ts";
 import { LayerApplier, type LayerResult } from "./applier.ts";
 import { DirectoryTarget } from "./directory_target.ts";
@@ -11,17 +12,18 @@ const ROOT_MODE = 0o755;
 
 /** Reader and applier of one layer, joined. */
 export class LayerUnpacker implements Disposable {
-  readonly #rootFd: Fd;
+  readonly #rootFd: Fd | undefined;
   readonly #applier: LayerApplier;
   readonly #reader: TarReader;
 
-  /** @param directory must not exist; created, and left to the caller */
-  constructor(directory: string, options: UnpackOptions) {
-    mkdirSync(directory);
-    // Without a set-group-id bit that it may have from above, which would be handed on to every directory in it.
-    chmodSync(directory, ROOT_MODE);
-    this.#rootFd = new Fd(openat(AT_FDCWD, directory, { flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW }));
-    this.#applier = new LayerApplier(new DirectoryTarget(this.#rootFd.number, options), options);
+  /** @param path must not exist; a directory or file that is created, and left to the caller */
+  constructor(path: string, options: UnpackOptions) {
+    if (options.form === "directory") this.#rootFd = makeDirectory(path);
+    const target =
+      this.#rootFd === undefined
+        ? new ErofsTarget(path, options)
+        : new DirectoryTarget(this.#rootFd.number, options);
+    this.#applier = new LayerApplier(target, options);
     this.#reader = new TarReader(this.#applier);
   }
 
@@ -38,6 +40,13 @@ export class LayerUnpacker implements Disposable {
 
   [Symbol.dispose](): void {
     this.#applier[Symbol.dispose]();
-    this.#rootFd[Symbol.dispose]();
+    this.#rootFd?.[Symbol.dispose]();
   }
+}
+
+function makeDirectory(path: string): Fd {
+  mkdirSync(path);
+  // Without a set-group-id bit that it may have from above, which would be handed on to every directory in it.
+  chmodSync(path, ROOT_MODE);
+  return new Fd(openat(AT_FDCWD, path, { flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW }));
 }

@@ -3,6 +3,8 @@ import type { Owner } from "../../linux/file.ts";
 
 /** What the file system and the user namespace let a layer keep. */
 export interface UnpackOptions {
+  /** `erofs`: one file that the kernel mounts, for root where the kernel can; its whiteouts are `trusted`. */
+  readonly form: "directory" | "erofs";
   /**
    * How "not in the layers below" is written: `trusted` and `user` as overlayfs reads it with root's or a user
    * namespace's attributes; `files` keeps the archive's own `.wh.` files, for file systems that take neither.

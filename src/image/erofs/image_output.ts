@@ -1,0 +1,147 @@
+/**
+ * The file of an image while it grows: data is appended in whole blocks, inodes are packed into blocks of their own in
+ * between. Everything passes a buffer, so that a layer of small files is written in few calls; what is large enough goes
+ * past it. Memory does not depend on the layer's size.
+ *
+ *     ┌────────────┬──────┬───────────────┬──────┬──────────
+ *     │ file data  │ open │ file data     │ open │ file data …      ← position
+ *     └────────────┴──────┴───────────────┴──────┴──────────
+ *                    a block of inodes that is not full yet has its place already, and is put there when it is
+ */
+import { SyscallError } from "../../linux/call.ts";
+import { ftruncate, pwriteAll } from "../../linux/file.ts";
+import { alignUp, BLOCK_SIZE, BLOCKS_MAX, SLOT_SIZE } from "./format.ts";
+
+const EFBIG = 27;
+const BUFFER_SIZE = 256 * 1024;
+/** From this size on a copy into the buffer costs more than a call. */
+const DIRECT_SIZE = 32 * 1024;
+/** Blocks of inodes that are filled side by side: with one, a quarter of its room is lost to files that do not fit. */
+const OPEN_BLOCKS = 4;
+
+/** Room for an inode and what lies behind it, filled with zeros. */
+export interface Slot {
+  readonly bytes: Uint8Array;
+  readonly words: Uint32Array;
+  /** In `bytes`. */
+  readonly offset: number;
+  readonly nid: number;
+}
+
+interface OpenBlock {
+  readonly bytes: Uint8Array;
+  readonly words: Uint32Array;
+  readonly at: number;
+  used: number;
+}
+
+/** Writes one image front to back. */
+export class ImageOutput {
+  readonly #fd: number;
+  readonly #buffer = new Uint8Array(new ArrayBuffer(BUFFER_SIZE));
+  #base: number;
+  #used = 0;
+  #open: OpenBlock[] = [];
+  #hash = 0n;
+
+  /** @param fd stays the caller's; @param position where writing begins, a multiple of the block size */
+  constructor(fd: number, position: number) {
+    this.#fd = fd;
+    this.#base = position;
+  }
+
+  /** Offset of the next byte. */
+  get position(): number {
+    return this.#base + this.#used;
+  }
+
+  /** Tells images of different content apart: a hash of all inodes. */
+  get hash(): bigint {
+    return this.#hash;
+  }
+
+  /** Room for `size` bytes, at most a block, inside one block. Between files only. */
+  place(size: number): Slot {
+    let best: OpenBlock | undefined;
+    for (const block of this.#open) {
+      if (BLOCK_SIZE - block.used >= size && (best === undefined || block.used > best.used)) best = block;
+    }
+    const block = best ?? this.#openBlock();
+    const offset = block.used;
+    block.used = alignUp(offset + size, SLOT_SIZE);
+    return { bytes: block.bytes, words: block.words, offset, nid: (block.at + offset) / SLOT_SIZE };
+  }
+
+  append(bytes: Uint8Array): void {
+    if (bytes.length >= DIRECT_SIZE || bytes.length > BUFFER_SIZE - this.#used) this.#flush();
+    if (bytes.length < DIRECT_SIZE) {
+      this.#buffer.set(bytes, this.#used);
+      this.#used += bytes.length;
+    } else {
+      pwriteAll(this.#fd, bytes, this.#base);
+      this.#base += bytes.length;
+    }
+  }
+
+  /** Goes on at `position`, which is not behind; what lies between is zeros, without taking space where there is much. */
+  skipTo(position: number): void {
+    if (position > BLOCKS_MAX * BLOCK_SIZE)
+      throw new SyscallError({ name: "pwrite64", text: `pwrite64(${position})`, errno: EFBIG });
+    const length = position - this.position;
+    if (length <= BUFFER_SIZE - this.#used) {
+      this.#buffer.fill(0, this.#used, this.#used + length);
+      this.#used += length;
+    } else {
+      this.#flush();
+      this.#base = position;
+    }
+  }
+
+  /** Goes on at the next block. */
+  align(): void {
+    this.skipTo(alignUp(this.position, BLOCK_SIZE));
+  }
+
+  /** Writes all that is held, and makes the file end at the position. */
+  finish(): void {
+    this.align();
+    this.closeBlocks();
+    this.#flush();
+    ftruncate(this.#fd, this.#base);
+  }
+
+  /** Puts the blocks of inodes to their places, full or not. */
+  closeBlocks(): void {
+    for (const block of this.#open) this.#putBlock(block);
+    this.#open = [];
+  }
+
+  #openBlock(): OpenBlock {
+    if (this.#open.length === OPEN_BLOCKS) this.#putBlock(this.#takeFullest());
+    const at = this.position;
+    this.skipTo(at + BLOCK_SIZE);
+    const buffer = new ArrayBuffer(BLOCK_SIZE);
+    const block = { bytes: new Uint8Array(buffer), words: new Uint32Array(buffer), at, used: 0 };
+    this.#open.push(block);
+    return block;
+  }
+
+  #takeFullest(): OpenBlock {
+    let fullest = 0;
+    for (let index = 1; index < OPEN_BLOCKS; index += 1)
+      if ((this.#open[index]?.used ?? 0) > (this.#open[fullest]?.used ?? 0)) fullest = index;
+    return this.#open.splice(fullest, 1)[0] as OpenBlock;
+  }
+
+  #putBlock({ bytes, at }: OpenBlock): void {
+    this.#hash = BigInt(Bun.hash(bytes, this.#hash));
+    if (at >= this.#base) this.#buffer.set(bytes, at - this.#base);
+    else pwriteAll(this.#fd, bytes, at);
+  }
+
+  #flush(): void {
+    if (this.#used > 0) pwriteAll(this.#fd, this.#buffer.subarray(0, this.#used), this.#base);
+    this.#base += this.#used;
+    this.#used = 0;
+  }
+}
