@@ -1,10 +1,16 @@
 /**
- * Shows a pull or push on stderr. On a terminal every layer has a line of its own, drawn anew at most ten times a second;
+ * Shows a pull, push or copy on stderr. On a terminal every layer has a line of its own, drawn anew at most ten times a second;
  * the cursor always rests below the last line and is never hidden, so that an end at any moment leaves the terminal
  * as it was. Elsewhere the lines are docker's, one for each step of a layer.
  */
 import { isatty } from "node:tty";
-import type { LayerProgress, LayerState, PullObserver, PushObserver } from "../engine/progress.ts";
+import type {
+  CopyObserver,
+  LayerProgress,
+  LayerState,
+  PullObserver,
+  PushObserver,
+} from "../engine/progress.ts";
 import type { PullResult } from "../engine/summary.ts";
 import { harmless, writeError } from "./output.ts";
 import { describeLayer, LayerBoard } from "./progress_board.ts";
@@ -58,6 +64,26 @@ export function openPushProgress(screen: Screen = stderrScreen()): PushObserver 
       layers.draw();
       for (const { tag, digest, sizeBytes } of results)
         screen.write(`${harmless(tag)}: digest: ${harmless(digest)} size: ${sizeBytes}\n`);
+    },
+  };
+}
+
+/** Makes the display of a copy that fits stderr. */
+export function openCopyProgress(screen: Screen = stderrScreen()): CopyObserver {
+  const layers = showLayers(screen);
+  let names = "";
+  return {
+    begin(source, target) {
+      names = `${harmless(source)} to ${harmless(target)}`;
+      screen.write(`Copying ${names}\n`);
+    },
+    layer: layers.show,
+    end(result) {
+      layers.draw();
+      if (result === undefined) return;
+      const state =
+        result.status === "copied" ? `Copied ${names}` : `Unchanged at ${harmless(result.target)}`;
+      screen.write(`Digest: ${harmless(result.digest)}\nStatus: ${state}\n`);
     },
   };
 }
@@ -137,9 +163,11 @@ function plainLines(progress: LayerProgress, before: LayerState | undefined): re
     case "exists":
       return [`${name}: Already exists`];
     case "uploading":
+    case "copying":
       return [];
     case "preparing":
     case "pushed":
+    case "copied":
     case "mounted":
     case "exists there":
       return [describeLayer(progress)];

@@ -10,7 +10,7 @@ const BAR_CELLS = 20;
 const ROWS_FREE = 2;
 
 /** States after which nothing comes. */
-const SETTLED: readonly LayerState[] = ["done", "exists", "pushed", "mounted", "exists there"];
+const SETTLED: readonly LayerState[] = ["done", "exists", "pushed", "copied", "mounted", "exists there"];
 
 const ERASE_LINE = "\u001b[2K";
 
@@ -72,6 +72,10 @@ export function describeLayer({ layer, state, current, total, from = "" }: Layer
       return `${name}: Pushing ${bar(current, total)}`;
     case "pushed":
       return `${name}: Pushed`;
+    case "copying":
+      return `${name}: Copying ${bar(current, total)}`;
+    case "copied":
+      return `${name}: Copied`;
     case "mounted":
       return `${name}: Mounted from ${harmless(from)}`;
     case "exists there":

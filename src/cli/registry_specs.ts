@@ -1,4 +1,4 @@
-/** What `push`, `login` and `logout` tell about themselves. */
+/** What `push`, `copy`, `login` and `logout` tell about themselves. */
 import { type CommandSpec, HELP } from "./command_spec.ts";
 import { TLS_VERIFY } from "./tls_verify.ts";
 
@@ -18,6 +18,47 @@ export const pushSpec: CommandSpec = {
   examples: [
     { line: "bunker push registry.example/tools/build:7", does: "Push one image" },
     { line: "bunker push -a localhost:5000/tools/build", does: "Push all tags of a repository" },
+  ],
+};
+
+/** `bunker copy [OPTIONS] SOURCE DESTINATION`. */
+export const copySpec: CommandSpec = {
+  name: "copy",
+  description: "Copy an image between registries and OCI layouts",
+  usage: "[OPTIONS] SOURCE DESTINATION",
+  interspersed: true,
+  operands: { min: 2, max: 2 },
+  options: [
+    { name: "all", alias: "a", kind: "boolean", help: "Copy the images of all platforms, with their index" },
+    {
+      name: "artifact-type",
+      kind: "list",
+      value: "list",
+      help: "Like --referrers, for those of one type",
+    },
+    { name: "digest-file", same: "digestfile", kind: "string", hidden: true, help: "The same" },
+    {
+      name: "digestfile",
+      kind: "string",
+      value: "string",
+      help: "Write the digest of what was copied to a file",
+    },
+    HELP,
+    { name: "platform", kind: "string", value: "string", help: "Choose a platform: os/arch[/variant]" },
+    { name: "quiet", alias: "q", kind: "boolean", help: "Suppress the progress, print the destination only" },
+    {
+      name: "referrers",
+      kind: "boolean",
+      help: "Copy what refers to the image too: signatures, lists of its parts",
+    },
+  ],
+  examples: [
+    { line: "bunker copy alpine localhost:5000/alpine", does: "Copy the image for this machine's platform" },
+    { line: "bunker copy --all alpine:3.22 registry.example/base/alpine:3.22", does: "Mirror an image" },
+    {
+      line: "bunker copy --all --referrers alpine oci:/srv/images:alpine",
+      does: "Put it into an OCI layout",
+    },
   ],
 };
 

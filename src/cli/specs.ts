@@ -12,7 +12,7 @@ import {
   tagSpec,
 } from "./image_specs.ts";
 import { FORMAT, JSON_OUTPUT } from "./output_format.ts";
-import { loginSpec, logoutSpec, pushSpec } from "./registry_specs.ts";
+import { copySpec, loginSpec, logoutSpec, pushSpec } from "./registry_specs.ts";
 import { runSpec } from "./run_spec.ts";
 import { systemSpec } from "./system_specs.ts";
 import { TLS_VERIFY } from "./tls_verify.ts";
@@ -124,6 +124,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   runSpec,
   pullSpec,
   pushSpec,
+  copySpec,
   loginSpec,
   logoutSpec,
   imagesSpec,

@@ -59,6 +59,8 @@ async function loadExecute({ name }: CommandSpec): Promise<Execute> {
       return (await import("./pull.ts")).pullImage;
     case "push":
       return (await import("./push.ts")).pushImage;
+    case "copy":
+      return (await import("./copy.ts")).copy;
     case "login":
       return (await import("./login.ts")).logIn;
     case "logout":

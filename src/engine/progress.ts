@@ -1,6 +1,6 @@
-/** What a pull or a push tells while it goes on. Plain data, so that a display, a log and a socket can all take it. */
+/** What a pull, a push or a copy tells while it goes on. Plain data, so that a display, a log and a socket can all take it. */
 
-import type { PullResult, PushResult } from "./summary.ts";
+import type { CopyResult, PullResult, PushResult } from "./summary.ts";
 
 /** State of one layer of a pull; `exists`: it was here before. Of a push: `exists there`, in the registry. */
 export type LayerState =
@@ -12,6 +12,8 @@ export type LayerState =
   | "preparing"
   | "uploading"
   | "pushed"
+  | "copying"
+  | "copied"
   | "mounted"
   | "exists there";
 
@@ -50,4 +52,14 @@ export interface PushObserver {
   note?(text: string): void;
   /** The push is over; `results` are what succeeded. */
   end(results: readonly PushResult[]): void;
+}
+
+/** Hears about one copy, from its begin to its end. */
+export interface CopyObserver {
+  /** The copy begins; both names are complete. */
+  begin(source: string, target: string): void;
+  /** A layer went on. */
+  layer(progress: LayerProgress): void;
+  /** The copy is over; `result` is undefined when it failed. */
+  end(result: CopyResult | undefined): void;
 }

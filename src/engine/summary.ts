@@ -21,6 +21,18 @@ export interface PushResult {
   readonly sizeBytes: number;
 }
 
+/** What a copy has brought: `unchanged`, the target's name has meant it before. */
+export type CopyResult = {
+  /** Complete name, e.g. `docker.io/library/alpine:latest`, `oci:/srv/images:alpine`. */
+  readonly source: string;
+  readonly target: string;
+  /** `sha256:<64 hex>` of the manifest or index that the target's name means. */
+  readonly digest: string;
+} & (
+  | { readonly status: "copied" /** Bytes of that document. */; readonly sizeBytes: number }
+  | { readonly status: "unchanged" }
+);
+
 /** One name of one local image. */
 export interface ImageSummary {
   /** `sha256:<64 hex>` of the image's configuration. */

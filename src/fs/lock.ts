@@ -30,7 +30,7 @@ export class Lock implements Disposable {
     this.#fd = fd;
   }
 
-  /** Takes the lock of `path` if it is free, creating the file. @returns undefined when another has it */
+  /** Takes the lock of `path`, a directory or a file, which is created, if it is free. @returns undefined when another has it */
   static tryTake(path: string, options: { readonly shared?: boolean } = {}): Lock | undefined {
     for (;;) {
       const fd = openLockFile(path);
@@ -71,7 +71,9 @@ function openLockFile(path: string): number {
   try {
     return openSync(path, "a", 0o600);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EISDIR") return openSync(path, "r");
+    if (code !== "ENOENT") throw error;
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     return openSync(path, "a", 0o600);
   }

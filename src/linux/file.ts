@@ -101,9 +101,9 @@ export interface Place {
   readonly path: Path;
 }
 
-/** linkat(2) without flags: the last component of `from` is not followed. The negated error number for a failure. */
-export function tryLinkat(from: Place, to: Place): number {
-  return callRaw("linkat", from.dirfd, bytesOf(from.path), to.dirfd, bytesOf(to.path), 0);
+/** linkat(2); without flags the last component of `from` is not followed. The negated error number for a failure. */
+export function tryLinkat(from: Place, to: Place, flags = 0): number {
+  return callRaw("linkat", from.dirfd, bytesOf(from.path), to.dirfd, bytesOf(to.path), flags);
 }
 
 /** unlinkat(2), the negated error number for a failure. @param flags 0 or AT_REMOVEDIR */

@@ -76,6 +76,11 @@ export function formatReference(reference: Reference): string {
   return `${reference.registry}/${reference.repository}${suffix(reference)}`;
 }
 
+/** True for what may stand behind the colon of a name. */
+export function isTag(text: string): boolean {
+  return TAG.test(text);
+}
+
 /** The form that a person would write: without `docker.io/` and `library/` where they are implied. */
 export function familiarReference(reference: Reference): string {
   return `${familiarName(reference)}${suffix(reference)}`;

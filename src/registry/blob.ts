@@ -31,18 +31,20 @@ const PROGRESS_BYTES = 1024 * 1024;
 /**
  * Opens a blob.
  * @param request from `RegistryClient.blobRequest()`
- * @returns exactly `descriptor.size` bytes, or an error in the stream; cancelling it ends the connection
+ * @param start the first byte that is wanted
+ * @returns exactly the bytes from `start` up to `descriptor.size`, or an error in the stream; cancelling it ends the connection
  * @throws {RegistryError} when no source has it; later, as the stream's error, when it is cut short for good
  * (REGISTRY_UNREACHABLE) or does not have the size (CONTENT_MISMATCH)
  */
 export async function openBlob(
   request: BlobRequest,
   signal?: AbortSignal,
+  start = 0,
 ): Promise<ReadableStream<Uint8Array>> {
   const cancelled = new AbortController();
   const either = signal === undefined ? cancelled.signal : AbortSignal.any([signal, cancelled.signal]);
-  const { session, exchange } = await openSource(request, either);
-  const chunks = blobChunks({ request, session, signal: either }, exchange);
+  const { session, exchange } = await openSource(request, either, start);
+  const chunks = blobChunks({ request, session, signal: either, start }, exchange);
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
@@ -65,11 +67,13 @@ interface Fetching {
   readonly request: BlobRequest;
   readonly session: Session;
   readonly signal: AbortSignal | undefined;
+  readonly start: number;
 }
 
 async function openSource(
   request: BlobRequest,
   signal: AbortSignal | undefined,
+  start: number,
 ): Promise<{ session: Session; exchange: Exchange }> {
   const errors: RegistryError[] = [];
   // One after the other: a mirror is asked so that the next need not be.
@@ -77,7 +81,7 @@ async function openSource(
     const session = new Session(source.settings);
     if (source.authorization !== undefined) session.seed(request.repository, source.authorization);
     try {
-      return { session, exchange: await openAt({ request, session, signal }, 0) };
+      return { session, exchange: await openAt({ request, session, signal, start }, start) };
     } catch (error) {
       if (!(error instanceof RegistryError)) throw error;
       errors.push(error);
@@ -115,9 +119,9 @@ async function* blobChunks(
 ): AsyncGenerator<Uint8Array<ArrayBuffer>, void, void> {
   const { descriptor, sources } = fetching.request;
   const retry = sources[0]?.settings.retry;
-  const progress = { offset: 0 };
+  const progress = { offset: fetching.start };
   let budget = new RetryBudget(retry);
-  let paidOffset = 0;
+  let paidOffset = fetching.start;
   let exchange = first;
   for (;;) {
     try {

@@ -106,7 +106,7 @@ export class RegistryClient {
    * @throws {RegistryError} when there is no such image
    */
   async findTarget(reference: Reference, signal?: AbortSignal): Promise<Target | undefined> {
-    return this.#fromFirst(reference, async (session) => {
+    return this.ask(reference, async (session) => {
       const what = describeImage(reference);
       const exchange = await session.request({ ...manifestRequest(reference), method: "HEAD", what, signal });
       if (TELLING_STATUSES.includes(exchange.status)) throw await session.errorOf(exchange, what);
@@ -124,7 +124,7 @@ export class RegistryClient {
    */
   async resolve(reference: Reference, options: ResolveOptions = {}): Promise<ResolvedImage> {
     const { platform = hostPlatform(), signal } = options;
-    const found = await this.#fromFirst(reference, (session) =>
+    const found = await this.ask(reference, (session) =>
       findManifest(session, reference, { platform, signal }),
     );
     const { config: descriptor, layers } = found.manifest;
@@ -174,9 +174,9 @@ export class RegistryClient {
     return bytes;
   }
 
-  /** Asks the endpoints one after the other until one succeeds. */
-  async #fromFirst<Result>(
-    reference: Reference,
+  /** Asks the endpoints of a registry one after the other until one succeeds. @throws {RegistryError} */
+  async ask<Result>(
+    reference: Pick<Reference, "registry" | "repository">,
     ask: (session: Session) => Promise<Result>,
   ): Promise<Result> {
     const errors: RegistryError[] = [];
@@ -259,13 +259,21 @@ function nextManifest(reference: Reference, index: ImageIndex, platform: Platfor
   );
 }
 
-async function fetchManifest(
+/**
+ * Fetches one document of a repository.
+ * @param options `expected`: another than the reference names
+ * @throws {RegistryError}
+ */
+export async function fetchManifest(
   session: Session,
   reference: Reference,
   {
     expected,
     signal,
-  }: { readonly expected: Descriptor | undefined; readonly signal: AbortSignal | undefined },
+  }: {
+    readonly expected?: Pick<Descriptor, "digest"> | undefined;
+    readonly signal?: AbortSignal | undefined;
+  },
 ): Promise<Document> {
   const what = describeImage(reference);
   const request = manifestRequest(reference);
@@ -321,10 +329,11 @@ function unseeded({ settings }: Session): BlobSource {
   return { settings };
 }
 
-function repositoryKey({ registry, repository }: Reference): string {
+function repositoryKey({ registry, repository }: Pick<Reference, "registry" | "repository">): string {
   return `${registry}/${repository}`;
 }
 
-function describeImage(reference: Reference): string {
+/** The image as messages name it. */
+export function describeImage(reference: Reference): string {
   return `image "${formatReference(reference)}"`;
 }

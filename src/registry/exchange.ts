@@ -153,11 +153,20 @@ async function sendOnce(request: HttpRequest, withSystem: boolean): Promise<Exch
   const { connectMs, responseMs } = request.timeouts ?? DEFAULT_TIMEOUTS;
   const way: Way = { proxy: proxyFor(url), tls: tlsOptions(url, trust, withSystem) };
   const controller = new AbortController();
-  const timer = setTimeout(() => controller.abort(silent(url, responseMs)), responseMs);
+  // Only the peer's silence counts: a body that comes from elsewhere may stall, and go on.
+  const own = { isReading: false };
+  const timer = setTimeout(() => {
+    if (own.isReading) timer.refresh();
+    else controller.abort(silent(url, responseMs));
+  }, responseMs);
+  const onRead = (isReading: boolean): void => {
+    own.isReading = isReading;
+    timer.refresh();
+  };
   const onDead = (error: RegistryError): void => controller.abort(error);
   const watch = watchConnection(way.proxy ?? url, { connectMs, onDead });
   try {
-    const response = await start(request, way, { controller, onProgress: () => timer.refresh() });
+    const response = await start(request, way, { controller, onRead });
     if (way.proxy !== undefined && response.status === PROXY_AUTHENTICATION)
       throw proxyRefusal(url, way.proxy, response.status);
     return new Exchange(request, response, controller);
@@ -180,10 +189,13 @@ interface Way {
 async function start(
   request: HttpRequest,
   { proxy, tls }: Way,
-  { controller, onProgress }: { readonly controller: AbortController; readonly onProgress: () => void },
+  {
+    controller,
+    onRead,
+  }: { readonly controller: AbortController; readonly onRead: (isReading: boolean) => void },
 ): Promise<Response> {
   const own = controller.signal;
-  const body = bodyOf(request, onProgress);
+  const body = bodyOf(request, onRead);
   const init = {
     method: request.method,
     headers: {
@@ -216,16 +228,19 @@ interface SentBody {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** With a length, since some registries take no body without; each piece that leaves says that the peer is alive. */
-function bodyOf({ body }: HttpRequest, onProgress: () => void): SentBody | undefined {
+/**
+ * With a length, since some registries take no body without; each piece that leaves says that the peer is alive.
+ * @param onRead called when our own side of the body is waited for, and when that is over
+ */
+function bodyOf({ body }: HttpRequest, onRead: (isReading: boolean) => void): SentBody | undefined {
   if (body === undefined) return undefined;
   if (typeof body === "string" || body instanceof Uint8Array) return { content: body, headers: {} };
   const reader = body.open().getReader();
   const content = new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        onProgress();
-        const { done, value } = await reader.read();
+        onRead(true);
+        const { done, value } = await reader.read().finally(() => onRead(false));
         if (done) controller.close();
         else controller.enqueue(value);
       },

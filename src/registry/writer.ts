@@ -3,13 +3,15 @@
  * mounted, and a manifest comes last. Mirrors are no place to write to.
  */
 import type { Descriptor } from "../oci/descriptor.ts";
+import { type Digest, isDigest } from "../oci/digest.ts";
+import { ACCEPTED_MANIFESTS } from "../oci/media_type.ts";
 import { DEFAULT_TAG, formatReference, type Reference } from "../oci/reference.ts";
-import { accessSettings, type Document, type RegistryClientOptions } from "./client.ts";
+import { accessSettings, type Document, fetchManifest, type RegistryClientOptions } from "./client.ts";
 import { endpointsOf } from "./endpoint.ts";
 import type { Exchange } from "./exchange.ts";
 import { Notices } from "./notices.ts";
 import { RegistryError } from "./registry_error.ts";
-import { Session } from "./session.ts";
+import { type ContentRequest, Session } from "./session.ts";
 import type { AccessSettings } from "./token.ts";
 import { type BlobContent, beginUpload, type UploadTarget, uploadBlob } from "./upload.ts";
 
@@ -33,6 +35,14 @@ export interface BlobPush {
   /** Another repository of the registry that should have it. */
   readonly mountFrom?: string | undefined;
   readonly onBytes?: (done: number) => void;
+  /** [the writer's own] */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What a registry says to a manifest. */
+export interface ManifestReceipt {
+  /** True when the registry keeps the list of what refers to the manifest's subject (OCI-Subject). */
+  readonly knowsSubject: boolean;
 }
 
 const PIECE_BYTES = 16 * 1024 * 1024;
@@ -65,10 +75,10 @@ export class RepositoryWriter {
   async pushBlob(
     descriptor: Descriptor,
     open: BlobContent["open"] | undefined,
-    { mountFrom, onBytes = () => undefined }: BlobPush = {},
+    { mountFrom, onBytes = () => undefined, signal = this.#options.signal }: BlobPush = {},
   ): Promise<BlobOutcome | undefined> {
-    if (await this.#has(descriptor)) return { kind: "exists" };
-    const target = this.#target(onBytes);
+    if (await this.#has(descriptor, signal)) return { kind: "exists" };
+    const target = { ...this.#target(onBytes), signal };
     const opened = mountFrom === undefined ? undefined : await this.#tryMount(target, descriptor, mountFrom);
     if (mountFrom !== undefined && opened?.status === 201) return { kind: "mounted", from: mountFrom };
     if (open === undefined) return undefined;
@@ -76,26 +86,61 @@ export class RepositoryWriter {
     return { kind: "uploaded" };
   }
 
-  /** Puts a manifest under its tag, or under its digest when there is none. @throws {RegistryError} */
-  async pushManifest({ digest, mediaType, bytes }: Document): Promise<void> {
-    const { repository, tag, digest: pin } = this.#reference;
-    const exchange = await this.#session.request({
-      repository,
-      kind: "manifests",
-      name: pin ?? tag ?? DEFAULT_TAG,
+  /**
+   * What a tag or a digest names in the repository at present, by HEAD.
+   * @returns undefined when there is nothing, or the registry does not say
+   * @throws {RegistryError} when it refuses
+   */
+  async findManifest(name: string): Promise<Digest | undefined> {
+    const headers = { Accept: ACCEPTED_MANIFESTS };
+    const exchange = await this.#request({ name, method: "HEAD", headers });
+    if (REFUSALS.includes(exchange.status)) throw await this.#session.errorOf(exchange, this.#what, "push");
+    await exchange.discard();
+    const digest = exchange.header("docker-content-digest") ?? (isDigest(name) ? name : "");
+    return exchange.status === 200 && isDigest(digest) ? digest : undefined;
+  }
+
+  /** The document that a tag names in the repository; undefined when there is none. @throws {RegistryError} */
+  async findDocument(tag: string): Promise<Document | undefined> {
+    const { registry, repository } = this.#reference;
+    try {
+      return await fetchManifest(this.#session, { registry, repository, tag }, this.#options);
+    } catch (error) {
+      if (error instanceof RegistryError && error.status === 404) return undefined;
+      throw error;
+    }
+  }
+
+  /**
+   * Puts a manifest into the repository.
+   * @param name [its tag, or its digest when there is none]
+   * @throws {RegistryError}
+   */
+  async pushManifest({ digest, mediaType, bytes }: Document, name?: string): Promise<ManifestReceipt> {
+    const { tag, digest: pin } = this.#reference;
+    const exchange = await this.#request({
+      name: name ?? pin ?? tag ?? DEFAULT_TAG,
       method: "PUT",
       headers: { "Content-Type": mediaType },
       body: bytes,
-      scope: this.#scope,
-      what: this.#what,
-      signal: this.#options.signal,
     });
     if (exchange.status !== 201) throw await this.#session.errorOf(exchange, this.#what, "push");
     await exchange.discard();
     const found = exchange.header("docker-content-digest");
-    if (found === null || found === digest) return;
+    if (found === null || found === digest) return { knowsSubject: exchange.header("oci-subject") !== null };
     throw new RegistryError(`Cannot push ${this.#what}: the registry made another digest of its manifest`, {
       code: "CONTENT_MISMATCH",
+    });
+  }
+
+  #request(request: Pick<ContentRequest, "name" | "method" | "headers" | "body">): Promise<Exchange> {
+    return this.#session.request({
+      repository: this.#reference.repository,
+      kind: "manifests",
+      scope: this.#scope,
+      what: this.#what,
+      signal: this.#options.signal,
+      ...request,
     });
   }
 
@@ -107,7 +152,7 @@ export class RepositoryWriter {
     return `repository:${this.#reference.repository}:pull,push`;
   }
 
-  async #has({ digest, size }: Descriptor): Promise<boolean> {
+  async #has({ digest, size }: Descriptor, signal: AbortSignal | undefined): Promise<boolean> {
     const exchange = await this.#session.request({
       repository: this.#reference.repository,
       kind: "blobs",
@@ -115,7 +160,7 @@ export class RepositoryWriter {
       method: "HEAD",
       scope: this.#scope,
       what: this.#what,
-      signal: this.#options.signal,
+      signal,
     });
     if (REFUSALS.includes(exchange.status)) throw await this.#session.errorOf(exchange, this.#what, "push");
     await exchange.discard();

@@ -1,0 +1,141 @@
+/** `copy`: an image from one registry or OCI layout to another, without the store. */
+import { UsageError } from "../errors.ts";
+import { copyImage as copyBetween } from "../image/copy/copy.ts";
+import type { PlatformChoice } from "../image/copy/documents.ts";
+import { LayoutSource } from "../image/copy/layout_source.ts";
+import { LayoutTarget } from "../image/copy/layout_target.ts";
+import type { CopySource, CopyTarget } from "../image/copy/place.ts";
+import { type PlaceName, parsePlaceName } from "../image/copy/place_name.ts";
+import { RegistrySource } from "../image/copy/registry_source.ts";
+import { RegistryTarget } from "../image/copy/registry_target.ts";
+import type { PushProgress } from "../image/push_progress.ts";
+import { digestHex } from "../oci/digest.ts";
+import { hostPlatform, parsePlatform } from "../oci/platform.ts";
+import type { RegistryClientOptions } from "../registry/client.ts";
+import { readConfiguration } from "./configuration.ts";
+import type { EngineContext } from "./context.ts";
+import { explainedBy, findCredentials } from "./credentials.ts";
+import type { CopyObserver, LayerState } from "./progress.ts";
+import type { CopyResult } from "./summary.ts";
+
+/** What to copy, and how. */
+export interface CopyRequest {
+  /** An index with everything beneath it, instead of the image for one platform. */
+  readonly all: boolean;
+  /** `os/arch[/variant]`; undefined: this machine's. */
+  readonly platform: string | undefined;
+  /** What refers to the image too: signatures, lists of parts. */
+  readonly referrers: boolean;
+  /** Only referrers of these types; empty: all. */
+  readonly artifactTypes: readonly string[];
+  /** Undefined: quiet. */
+  readonly observer?: CopyObserver | undefined;
+}
+
+/**
+ * Copies an image byte by byte.
+ * @param from `[docker://]NAME[:TAG|@DIGEST]`, or `oci:DIRECTORY[:TAG|@DIGEST]`
+ * @param to the same without a digest
+ * @throws {RegistryError} {CopyError} {UsageError} {SyntaxError}
+ */
+export async function copyImage(
+  [from, to]: readonly [from: string, to: string],
+  request: CopyRequest,
+  context: EngineContext,
+): Promise<CopyResult> {
+  const names = [from, to].map((text) => parsePlaceName(text, process.cwd())) as [PlaceName, PlaceName];
+  refusePinned(to, names[1]);
+  const { options, failures } = await clientOptions(names, context);
+  let result: CopyResult | undefined;
+  const work = async (signal: AbortSignal = new AbortController().signal): Promise<CopyResult> => {
+    await using source = sourceOf(names[0], options, signal);
+    await using target = await targetOf(names[1], options, signal);
+    request.observer?.begin(source.name, target.name);
+    const copied = await copyBetween({ source, target, signal, ...extentOf(request) });
+    return { source: source.name, target: target.name, ...copied };
+  };
+  try {
+    result = await (context.interruptible?.(work) ?? work());
+    return result;
+  } catch (error) {
+    throw explainedBy(error, failures);
+  } finally {
+    request.observer?.end(result);
+  }
+}
+
+function refusePinned(text: string, name: PlaceName): void {
+  const digest = name.kind === "registry" ? name.reference.digest : name.digest;
+  if (digest === undefined) return;
+  throw new UsageError(`Cannot copy to "${text}": a digest is what an image has, not a name to be given`, {
+    hint: "Leave the digest away; the copy has the same as the image that is copied",
+  });
+}
+
+interface Extent {
+  readonly choice: PlatformChoice | undefined;
+  readonly referrers: readonly string[] | undefined;
+  readonly onProgress: ((progress: PushProgress) => void) | undefined;
+}
+
+function extentOf({ all, platform, referrers, artifactTypes, observer }: CopyRequest): Extent {
+  if (all && platform !== undefined)
+    throw new UsageError("Cannot copy all platforms and one: --all and --platform were given");
+  const isAsked = platform !== undefined;
+  const choice = { platform: isAsked ? parsePlatform(platform) : hostPlatform(), isAsked };
+  return {
+    choice: all ? undefined : choice,
+    referrers: referrers || artifactTypes.length > 0 ? artifactTypes : undefined,
+    onProgress: observer === undefined ? undefined : (progress) => tell(observer, progress),
+  };
+}
+
+async function clientOptions(
+  names: readonly PlaceName[],
+  context: EngineContext,
+): Promise<{ readonly options: RegistryClientOptions; readonly failures: readonly Error[] }> {
+  const { registries } = readConfiguration(context);
+  const places = names.flatMap((name) => (name.kind === "registry" ? [name.reference] : []));
+  const found = await Promise.all(places.map((place) => findCredentials(place, registries)));
+  const credentials = Object.assign({}, ...found.map(({ store }) => store));
+  return { options: { registries, credentials }, failures: found.flatMap(({ failures }) => failures) };
+}
+
+function sourceOf(name: PlaceName, options: RegistryClientOptions, signal: AbortSignal): CopySource {
+  return name.kind === "registry"
+    ? new RegistrySource(name.reference, options, signal)
+    : new LayoutSource(name);
+}
+
+async function targetOf(
+  name: PlaceName,
+  options: RegistryClientOptions,
+  signal: AbortSignal,
+): Promise<CopyTarget> {
+  return name.kind === "registry"
+    ? new RegistryTarget(name.reference, { ...options, signal })
+    : LayoutTarget.open(name, signal);
+}
+
+const states: Readonly<Record<"pushing" | "pushed" | "exists" | "mounted", LayerState>> = {
+  pushing: "copying",
+  pushed: "copied",
+  exists: "exists there",
+  mounted: "mounted",
+};
+
+/** Hexadecimal digits of a layer's digest that are shown. */
+const SHORT_DIGEST_LENGTH = 12;
+
+function tell(observer: CopyObserver, progress: PushProgress): void {
+  if (progress.kind === "layer") {
+    const { digest, state, doneBytes, sizeBytes, from } = progress;
+    const layer = digestHex(digest).slice(0, SHORT_DIGEST_LENGTH);
+    observer.layer({ layer, state: states[state], current: doneBytes, total: sizeBytes, from });
+    return;
+  }
+  for (const { digest, sizeBytes } of progress.layers) {
+    const layer = digestHex(digest).slice(0, SHORT_DIGEST_LENGTH);
+    observer.layer({ layer, state: "preparing", current: 0, total: sizeBytes });
+  }
+}

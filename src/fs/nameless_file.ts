@@ -1,0 +1,98 @@
+/**
+ * Files that get their name when they are whole. Until then they have none (O_TMPFILE, open(2)), so that whatever ends the
+ * process, nothing is left. File systems that cannot do so get a file `.tmp-…`, locked by its writer: when its lock is
+ * free, the writer is gone, and the next one removes it.
+ */
+import { randomBytes } from "node:crypto";
+import { closeSync, existsSync, openSync, readdirSync, renameSync, rmSync, writeSync } from "node:fs";
+import { EEXIST, EINVAL, EISDIR, EOPNOTSUPP } from "../linux/abi/errno.ts";
+import { AT_FDCWD, AT_SYMLINK_FOLLOW, O_RDWR, O_TMPFILE } from "../linux/abi/fcntl.ts";
+import { LOCK_EX, LOCK_NB } from "../linux/abi/file.ts";
+import { SyscallError } from "../linux/call.ts";
+import { tryFlock, tryLinkat, tryOpenat } from "../linux/file.ts";
+
+const PREFIX = ".tmp-";
+/** Before the umask. */
+const MODE = 0o666;
+/** Others may give files the same name meanwhile. */
+const LINK_ATTEMPTS_MAX = 100;
+/** What file systems and kernels answer that know no nameless files. */
+const UNKNOWN: readonly number[] = [-EOPNOTSUPP, -EISDIR, -EINVAL];
+
+/** A file to be written; without a name it is gone when it is disposed of. */
+export class NamelessFile implements Disposable {
+  readonly #fd: number;
+  #temporary: string | undefined;
+
+  private constructor(fd: number, temporary: string | undefined) {
+    this.#fd = fd;
+    this.#temporary = temporary;
+  }
+
+  /** @param directory absolute, on the file system of the later name @throws {SyscallError} and node:fs errors */
+  static create(directory: string): NamelessFile {
+    const fd = tryOpenat(AT_FDCWD, directory, { flags: O_TMPFILE | O_RDWR, mode: MODE });
+    if (fd >= 0) return new NamelessFile(fd, undefined);
+    if (UNKNOWN.includes(fd)) return NamelessFile.#createNamed(directory);
+    throw new SyscallError({
+      name: "openat",
+      text: `openat(${JSON.stringify(directory)}, O_TMPFILE)`,
+      errno: -fd,
+    });
+  }
+
+  static #createNamed(directory: string): NamelessFile {
+    removeStale(directory);
+    const path = `${directory}/${PREFIX}${randomBytes(8).toString("hex")}`;
+    const fd = openSync(path, "wx", MODE);
+    if (tryFlock(fd, LOCK_EX | LOCK_NB) === 0 && existsSync(path)) return new NamelessFile(fd, path);
+    // Somebody who looked for what is left behind was quicker.
+    closeSync(fd);
+    return NamelessFile.#createNamed(directory);
+  }
+
+  /** @throws node:fs errors: ENOSPC */
+  write(bytes: Uint8Array): void {
+    for (let done = 0; done < bytes.length; ) done += writeSync(this.#fd, bytes, done);
+  }
+
+  /** Gives the file its name, in place of what is there. Not flushed. @throws {SyscallError} */
+  link(path: string): void {
+    if (this.#temporary !== undefined) {
+      renameSync(this.#temporary, path);
+      this.#temporary = undefined;
+      return;
+    }
+    const own = { dirfd: AT_FDCWD, path: `/proc/self/fd/${this.#fd}` };
+    for (let attempt = 0; ; attempt += 1) {
+      const result = tryLinkat(own, { dirfd: AT_FDCWD, path }, AT_SYMLINK_FOLLOW);
+      if (result === 0) return;
+      if (result !== -EEXIST || attempt === LINK_ATTEMPTS_MAX) {
+        const text = `linkat(${JSON.stringify(own.path)}, ${JSON.stringify(path)})`;
+        throw new SyscallError({ name: "linkat", text, errno: -result });
+      }
+      // There is no call that would do both.
+      rmSync(path, { force: true });
+    }
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#temporary !== undefined) rmSync(this.#temporary, { force: true });
+    closeSync(this.#fd);
+  }
+}
+
+function removeStale(directory: string): void {
+  for (const name of readdirSync(directory)) {
+    if (!name.startsWith(PREFIX)) continue;
+    const path = `${directory}/${name}`;
+    try {
+      const fd = openSync(path, "r");
+      if (tryFlock(fd, LOCK_EX | LOCK_NB) === 0) rmSync(path, { force: true });
+      closeSync(fd);
+    } catch (error) {
+      // Its writer has given it a name meanwhile.
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    }
+  }
+}

@@ -1,0 +1,128 @@
+/**
+ * OCI image layouts on the disk (image-spec, image-layout.md), as others write them too: `oci-layout`, `index.json`, and
+ * blobs by their digest. A tag is an annotation of an entry of `index.json`.
+ */
+import { lstatSync, readFileSync, statSync } from "node:fs";
+import { type ManifestDescriptor, parseManifestDescriptor } from "../../oci/descriptor.ts";
+import { blobPath, type Digest, digestOfBytes } from "../../oci/digest.ts";
+import {
+  arrayAt,
+  DOCUMENT_BYTES_MAX,
+  type JsonObject,
+  objectAt,
+  optionalObject,
+  optionalString,
+  parseJsonObject,
+} from "../../oci/json.ts";
+import { INDEX_ENTRY_COUNT_MAX, parseDocument } from "../../oci/manifest.ts";
+import { parseReferrers, type Referrer, referrersTag } from "../../oci/referrer.ts";
+import { CopyError } from "./copy_error.ts";
+
+/** An entry of `index.json`. */
+export interface LayoutEntry {
+  readonly descriptor: ManifestDescriptor;
+  readonly tag: string | undefined;
+  /** As it stands there. */
+  readonly object: JsonObject;
+}
+
+/** `index.json`. */
+export interface LayoutIndex {
+  /** Everything but the list. */
+  readonly top: JsonObject;
+  readonly entries: readonly LayoutEntry[];
+}
+
+/** Annotation of an entry that says what it is called. */
+export const REF_NAME = "org.opencontainers.image.ref.name";
+export const EMPTY_INDEX: LayoutIndex = {
+  top: { schemaVersion: 2, mediaType: "application/vnd.oci.image.index.v1+json" },
+  entries: [],
+};
+
+/**
+ * Reads `index.json`.
+ * @returns undefined when the directory is no layout
+ * @throws {CopyError} when it is one of another version, or damaged
+ */
+export function findLayoutIndex(directory: string): LayoutIndex | undefined {
+  const version = readSmall(`${directory}/oci-layout`);
+  if (version === undefined) return undefined;
+  try {
+    const number = optionalString(parseJsonObject(version, "oci-layout"), "imageLayoutVersion", "oci-layout");
+    if (!/^1\.[0-9]+\.[0-9]+$/.test(number ?? ""))
+      throw new SyntaxError(`Cannot read oci-layout: version ${JSON.stringify(number)}`);
+    const bytes = readSmall(`${directory}/index.json`);
+    return bytes === undefined ? EMPTY_INDEX : parseLayoutIndex(bytes);
+  } catch (cause) {
+    throw new CopyError(`Cannot read OCI layout "${directory}"`, { cause });
+  }
+}
+
+function parseLayoutIndex(bytes: Uint8Array): LayoutIndex {
+  const { manifests, ...top } = parseJsonObject(bytes, "index.json");
+  const entries = arrayAt(manifests, "index.json.manifests", INDEX_ENTRY_COUNT_MAX);
+  return {
+    top,
+    entries: entries.map((value, at) => {
+      const path = `index.json.manifests[${at}]`;
+      const object = objectAt(value, path);
+      const annotations = optionalObject(object, "annotations", path) ?? {};
+      return {
+        descriptor: parseManifestDescriptor(object, path),
+        tag: optionalString(annotations, REF_NAME, path),
+        object,
+      };
+    }),
+  };
+}
+
+/** The bytes of a document. @returns undefined when it is not there @throws {CopyError} when it is damaged */
+export function findBytes(directory: string, digest: Digest): Uint8Array | undefined {
+  const bytes = readSmall(`${directory}/${blobPath(digest)}`);
+  if (bytes === undefined || digestOfBytes(bytes) === digest) return bytes;
+  throw new CopyError(`Cannot read "${digest}" of OCI layout "${directory}": it is damaged`);
+}
+
+/** Whether a blob is there, as a file of the right size. */
+export function hasBlob(
+  directory: string,
+  { digest, size }: { readonly digest: Digest; readonly size: number },
+): boolean {
+  const stat = statSync(`${directory}/${blobPath(digest)}`, { throwIfNoEntry: false });
+  return stat?.isFile() === true && stat.size === size;
+}
+
+/**
+ * What refers to a manifest: entries of `index.json` with that subject, as oras writes them, and those of an index under
+ * the tag that registries have for it.
+ */
+export function referrersIn(directory: string, { entries }: LayoutIndex, subject: Digest): Referrer[] {
+  const listed = entries.flatMap(({ descriptor, object }): Referrer[] => {
+    const bytes = findBytes(directory, descriptor.digest);
+    if (bytes === undefined || subjectOf(bytes) !== subject) return [];
+    return [{ ...descriptor, artifactType: optionalString(object, "artifactType", "index.json") }];
+  });
+  const tagged = entries.find(({ tag }) => tag === referrersTag(subject));
+  const bytes = tagged === undefined ? undefined : findBytes(directory, tagged.descriptor.digest);
+  const all = [...listed, ...(bytes === undefined ? [] : parseReferrers(bytes))];
+  return [...new Map(all.map((referrer) => [referrer.digest, referrer])).values()];
+}
+
+/** The subject of a manifest; undefined when it has none, or is none. */
+export function subjectOf(bytes: Uint8Array): Digest | undefined {
+  try {
+    return parseDocument(bytes).subject?.digest;
+  } catch {
+    // An entry of another kind refers to nothing.
+    return undefined;
+  }
+}
+
+/** A file that holds a document: what is larger is none, and a pipe would never end. */
+function readSmall(path: string): Uint8Array | undefined {
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) return undefined;
+  if (stat.isFile() && stat.size <= DOCUMENT_BYTES_MAX) return readFileSync(path);
+  throw new CopyError(`Cannot read "${path}": it is no file of at most ${DOCUMENT_BYTES_MAX} bytes`);
+}

@@ -1,0 +1,183 @@
+/**
+ * An OCI layout, to be copied to; a new one where none is. Blobs get their names when they are whole, index.json is
+ * replaced last, in one step, under a lock of the directory: whoever reads meanwhile sees the old state or the new one.
+ */
+import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { writeFileAtomic } from "../../fs/atomic.ts";
+import { Lock } from "../../fs/lock.ts";
+import { NamelessFile } from "../../fs/nameless_file.ts";
+import { AT_FDCWD, O_DIRECTORY, O_RDONLY } from "../../linux/abi/fcntl.ts";
+import { Fd, openat, syncfs } from "../../linux/file.ts";
+import { parseManifestDescriptor } from "../../oci/descriptor.ts";
+import { blobPath, type Digest } from "../../oci/digest.ts";
+import type { JsonObject } from "../../oci/json.ts";
+import { parseDocument } from "../../oci/manifest.ts";
+import { entryFor } from "../../oci/referrer.ts";
+import type { Document } from "../../registry/client.ts";
+import type { BlobOutcome } from "../../registry/writer.ts";
+import { isForeign } from "./blob_copies.ts";
+import type { BlobFeed } from "./blob_feed.ts";
+import { CopyError } from "./copy_error.ts";
+import {
+  EMPTY_INDEX,
+  findBytes,
+  findLayoutIndex,
+  hasBlob,
+  type LayoutIndex,
+  REF_NAME,
+  referrersIn,
+} from "./layout.ts";
+import { formatLayout, type LayoutName } from "./layout_source.ts";
+import type { BlobDelivery, CopyTarget, Role } from "./place.ts";
+
+/** Before the umask: layouts are made to be handed on. */
+const FILE_MODE = 0o666;
+/** Indices in one another that are looked through. */
+const INDEX_DEPTH_MAX = 5;
+
+/** Writes images into a layout. */
+export class LayoutTarget implements CopyTarget {
+  readonly name: string;
+  readonly repository = undefined;
+  readonly #directory: string;
+  readonly #tag: string | undefined;
+  readonly #signal: AbortSignal;
+  /** Entries for index.json. */
+  readonly #added: { readonly tag: string | undefined; readonly entry: JsonObject }[] = [];
+
+  private constructor(name: LayoutName, signal: AbortSignal) {
+    this.name = formatLayout(name);
+    this.#directory = name.directory;
+    this.#tag = name.tag;
+    this.#signal = signal;
+  }
+
+  /**
+   * Opens a layout, or begins one.
+   * @throws {CopyError} when the directory holds something else
+   */
+  static async open(name: LayoutName, signal: AbortSignal): Promise<LayoutTarget> {
+    const { directory } = name;
+    if (findLayoutIndex(directory) === undefined) await begin(directory, signal);
+    mkdirSync(`${directory}/blobs/sha256`, { recursive: true });
+    return new LayoutTarget(name, signal);
+  }
+
+  async findTop(): Promise<Digest | undefined> {
+    if (this.#tag === undefined) return undefined;
+    return this.#index().entries.find(({ tag }) => tag === this.#tag)?.descriptor.digest;
+  }
+
+  async hasDocument(digest: Digest): Promise<boolean> {
+    return isWhole(this.#directory, digest, 0);
+  }
+
+  async findReferrers(subject: Digest): Promise<ReadonlySet<Digest>> {
+    return new Set(referrersIn(this.#directory, this.#index(), subject).map(({ digest }) => digest));
+  }
+
+  async putBlob(feed: BlobFeed, { signal, onBytes }: BlobDelivery): Promise<BlobOutcome> {
+    const { digest, size } = feed.descriptor;
+    if (hasBlob(this.#directory, feed.descriptor)) return { kind: "exists" };
+    using file = NamelessFile.create(`${this.#directory}/blobs/sha256`);
+    let done = 0;
+    for await (const chunk of feed.open(0, size)) {
+      signal.throwIfAborted();
+      file.write(chunk);
+      done += chunk.length;
+      onBytes(done);
+    }
+    file.link(`${this.#directory}/${blobPath(digest)}`);
+    return { kind: "uploaded" };
+  }
+
+  async putDocument(document: Document, role: Role): Promise<void> {
+    const { digest, mediaType, bytes } = document;
+    if (findSound(this.#directory, digest) === undefined) {
+      using file = NamelessFile.create(`${this.#directory}/blobs/sha256`);
+      file.write(bytes);
+      file.link(`${this.#directory}/${blobPath(digest)}`);
+    }
+    if (role.kind === "part") return;
+    const isTop = role.kind === "top";
+    const descriptor = isTop ? { mediaType, digest, size: bytes.length } : entryFor(document);
+    const platform = isTop && role.platform !== undefined ? { platform: role.platform } : {};
+    this.#added.push({ tag: isTop ? this.#tag : undefined, entry: { ...descriptor, ...platform } });
+  }
+
+  async finish(): Promise<void> {
+    if (this.#added.length === 0) return;
+    using directory = new Fd(openat(AT_FDCWD, this.#directory, { flags: O_RDONLY | O_DIRECTORY }));
+    syncfs(directory.number);
+    using _ = await Lock.take(this.#directory, { signal: this.#signal });
+    const index = this.#added.reduce(withEntry, this.#index());
+    const manifests = index.entries.map(({ object }) => object);
+    writeFileAtomic(`${this.#directory}/index.json`, JSON.stringify({ ...index.top, manifests }), {
+      mode: FILE_MODE,
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // Nothing is held between two writes.
+  }
+
+  #index(): LayoutIndex {
+    return findLayoutIndex(this.#directory) ?? EMPTY_INDEX;
+  }
+}
+
+/** Under a lock: of two who begin, one finds what the other has made. */
+async function begin(directory: string, signal: AbortSignal): Promise<void> {
+  mkdirSync(directory, { recursive: true });
+  using _ = await Lock.take(directory, { signal });
+  if (existsSync(`${directory}/oci-layout`)) return;
+  const other = readdirSync(directory).find((name) => name !== "blobs" && !name.startsWith(".tmp-"));
+  if (other !== undefined) {
+    throw new CopyError(`Cannot write an OCI layout to "${directory}": it holds "${other}"`, {
+      hint: "Give a new directory, an empty one, or an OCI layout",
+    });
+  }
+  mkdirSync(`${directory}/blobs/sha256`, { recursive: true });
+  writeFileAtomic(`${directory}/index.json`, JSON.stringify({ ...EMPTY_INDEX.top, manifests: [] }), {
+    mode: FILE_MODE,
+  });
+  writeFileAtomic(`${directory}/oci-layout`, '{"imageLayoutVersion":"1.0.0"}', { mode: FILE_MODE });
+}
+
+/** Whether a document is there with all that it names. */
+function isWhole(directory: string, digest: Digest, depth: number): boolean {
+  const content = depth > INDEX_DEPTH_MAX ? undefined : findSound(directory, digest);
+  if (content === undefined) return false;
+  if (content.kind === "index")
+    return content.entries.every((entry) => isWhole(directory, entry.digest, depth + 1));
+  const blobs = content.layers.filter((layer) => !isForeign(layer));
+  return [content.config, ...blobs].every((blob) => hasBlob(directory, blob));
+}
+
+/** A document that can be read; what is damaged is as good as not there, and is written again. */
+function findSound(directory: string, digest: Digest): ReturnType<typeof parseDocument> | undefined {
+  try {
+    const bytes = findBytes(directory, digest);
+    return bytes === undefined ? undefined : parseDocument(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A tag names one image; what has no tag is there once. */
+function withEntry(
+  index: LayoutIndex,
+  { tag, entry }: { readonly tag: string | undefined; readonly entry: JsonObject },
+): LayoutIndex {
+  const isSame = (other: LayoutIndex["entries"][number]): boolean =>
+    tag === undefined ? other.descriptor.digest === entry["digest"] : other.tag === tag;
+  if (tag === undefined && index.entries.some(isSame)) return index;
+  const object = tag === undefined ? entry : { ...entry, annotations: { [REF_NAME]: tag } };
+  return {
+    ...index,
+    entries: [
+      ...index.entries.filter((other) => !isSame(other)),
+      { descriptor: parseManifestDescriptor(object, "entry"), tag, object },
+    ],
+  };
+}

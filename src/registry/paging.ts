@@ -1,0 +1,57 @@
+/** Lists that registries give in pages, each of which names the next in a Link header (RFC 8288). */
+import type { Exchange } from "./exchange.ts";
+import { RegistryError, urlForMessages } from "./registry_error.ts";
+import type { Session } from "./session.ts";
+
+/** Most pages of one list: a registry that names its first page as the next one must come to an end. */
+const PAGE_COUNT_MAX = 1000;
+
+/** What is listed. */
+export interface ListRequest {
+  readonly repository: string;
+  /** Path below `/v2/REPOSITORY/` with its query. */
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** For messages. */
+  readonly what: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * The pages of a list, one after the other; the reader of a page reads or discards its body.
+ * @throws {RegistryError} when the next page lies elsewhere, or there is no end to them
+ */
+export async function* pagesOf(session: Session, list: ListRequest): AsyncGenerator<Exchange, void, void> {
+  const { repository, headers, what, signal } = list;
+  let target: URL | undefined = new URL(`${session.endpoint.baseUrl}/v2/${repository}/${list.path}`);
+  const seen = new Set<string>();
+  while (target !== undefined) {
+    if (seen.has(target.href) || seen.size >= PAGE_COUNT_MAX) throw endless(target);
+    seen.add(target.href);
+    // Each page names the next.
+    const exchange = await session.request({
+      ...{ repository, kind: "manifests", name: "", target, what, signal },
+      ...(headers === undefined ? {} : { headers }),
+    });
+    yield exchange;
+    target = exchange.status === 200 ? nextPage(exchange, target) : undefined;
+  }
+}
+
+/** @returns undefined after the last page */
+function nextPage(exchange: Exchange, from: URL): URL | undefined {
+  const [, link] = /(?:^|,)\s*<([^<>]{1,4000})>\s*;\s*rel="?next"?/.exec(exchange.header("link") ?? "") ?? [];
+  if (link === undefined) return undefined;
+  const next = URL.parse(link, from.href);
+  // Tokens go along: never to another host.
+  if (next !== null && next.origin === from.origin && next.username === "") return next;
+  throw new RegistryError(`Cannot read "${urlForMessages(from)}": its next page lies elsewhere`, {
+    code: "REGISTRY_PROTOCOL",
+  });
+}
+
+function endless(url: URL): RegistryError {
+  return new RegistryError(`Cannot read "${urlForMessages(url)}": its pages have no end`, {
+    code: "REGISTRY_PROTOCOL",
+  });
+}
