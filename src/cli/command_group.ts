@@ -8,6 +8,8 @@ import { writeOut } from "./output.ts";
 /** One command of a group; `name` is its last word. */
 export interface GroupMember {
   readonly name: string;
+  /** Other names of the same. */
+  readonly aliases?: readonly string[];
   readonly spec: CommandSpec;
   readonly load: () => Promise<Execute>;
 }
@@ -28,7 +30,7 @@ export async function runGroup(
     writeOut(renderOverview(overview, stdoutColumns()));
     return 0;
   }
-  const member = members.find((each) => each.name === name);
+  const member = members.find((each) => each.name === name || each.aliases?.includes(name));
   if (member !== undefined) return await (await member.load())(rest, context);
   const { nearest } = await import("./suggest.ts");
   const near = nearest(

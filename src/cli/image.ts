@@ -11,12 +11,25 @@ import {
   saveSpec,
   tagSpec,
 } from "./image_specs.ts";
-import { imageLsSpec, imageTreeSpec, imageWhichSpec } from "./image_view_specs.ts";
+import {
+  imageLsSpec,
+  imageMountSpec,
+  imageTreeSpec,
+  imageUnmountSpec,
+  imageWhichSpec,
+} from "./image_view_specs.ts";
 import { pullSpec } from "./specs.ts";
 
 const members: readonly GroupMember[] = [
   { name: "ls", spec: imageLsSpec, load: async () => (await import("./image_ls.ts")).list },
   { name: "tree", spec: imageTreeSpec, load: async () => (await import("./image_tree.ts")).printTree },
+  { name: "mount", spec: imageMountSpec, load: async () => (await import("./image_mount.ts")).mount },
+  {
+    name: "unmount",
+    aliases: ["umount"],
+    spec: imageUnmountSpec,
+    load: async () => (await import("./image_mount.ts")).unmount,
+  },
   { name: "which", spec: imageWhichSpec, load: async () => (await import("./image_which.ts")).which },
   { name: "pull", spec: pullSpec, load: async () => (await import("./pull.ts")).pullImage },
   { name: "tag", spec: tagSpec, load: async () => (await import("./tag.ts")).tag },

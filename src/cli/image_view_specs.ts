@@ -75,3 +75,32 @@ export const imageTreeSpec: CommandSpec = {
     { line: "bunker image tree alpine", does: "Show the layers of one image, with their steps" },
   ],
 };
+
+/** `bunker image mount [OPTIONS] [IMAGE [DIRECTORY]]`. */
+export const imageMountSpec: CommandSpec = {
+  name: "image mount",
+  description: "Mount an image read-only, or list what is mounted",
+  usage: "[OPTIONS] [IMAGE [DIRECTORY]]",
+  interspersed: true,
+  operands: { min: 0, max: 2 },
+  options: [FORMAT, HELP, JSON_OUTPUT],
+  examples: [
+    { line: "bunker image mount alpine", does: "Mount an image, and print where" },
+    { line: "bunker image mount alpine /mnt", does: "Mount it at a directory" },
+    { line: "bunker image mount", does: "List the images that are mounted" },
+  ],
+};
+
+/** `bunker image unmount [OPTIONS] [IMAGE|DIRECTORY...]`. */
+export const imageUnmountSpec: CommandSpec = {
+  name: "image unmount",
+  description: "Unmount images",
+  usage: "[OPTIONS] [IMAGE|DIRECTORY...]",
+  interspersed: true,
+  operands: { min: 0, max: Number.POSITIVE_INFINITY },
+  options: [{ name: "all", alias: "a", kind: "boolean", help: "Unmount all images" }, HELP],
+  examples: [
+    { line: "bunker image unmount alpine", does: "Unmount an image wherever it is mounted" },
+    { line: "bunker image unmount /mnt", does: "Unmount what is mounted at a directory" },
+  ],
+};

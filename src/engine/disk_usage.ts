@@ -7,16 +7,16 @@ import { listImages } from "../store/images.ts";
 import { readLayerRecord } from "../store/layers.ts";
 import { markImages } from "../store/marks.ts";
 import { CONTAINERS } from "./container_directory.ts";
-import { holdContainers } from "./container_uses.ts";
 import type { EngineContext } from "./context.ts";
 import { COMPILED_PROGRAMS, dataRoot } from "./directories.ts";
+import { type ImageUser, lookAtUsers } from "./image_users.ts";
 import { hasStore } from "./store_presence.ts";
 
 /** One kind of thing. */
 export interface DiskUsage {
   readonly type: "Images" | "Compressed Layers" | "Containers" | "Compiled Programs";
   readonly total: number;
-  /** How many are needed: by a running container, or for compressed layers by an image. */
+  /** How many are needed: by a running container or a mount, or for compressed layers by an image. */
   readonly active: number;
   readonly sizeBytes: number;
   /** Bytes of what is not needed: `system prune -a` gives them back. */
@@ -26,24 +26,19 @@ export interface DiskUsage {
 /** Measures everything below the data root. */
 export async function diskUsage(context: EngineContext): Promise<DiskUsage[]> {
   const root = dataRoot(context);
-  const containers = hasStore(root) ? runningIn(root) : [];
+  const users = hasStore(root) ? lookAtUsers(root) : [];
   return [
-    usageOfImages(root, containers),
+    usageOfImages(root, users),
     usageOfBlobs(root),
-    usageOfContainers(root, containers.length),
+    usageOfContainers(root, users.filter(({ container }) => container !== undefined).length),
     usageOfPrograms(root),
   ];
 }
 
-function runningIn(root: string) {
-  using uses = holdContainers(root);
-  return uses.containers;
-}
-
-function usageOfImages(root: string, containers: ReturnType<typeof runningIn>): DiskUsage {
+function usageOfImages(root: string, users: readonly ImageUser[]): DiskUsage {
   const ids = new Set(listImages(root).map(({ imageId }) => String(imageId)));
-  const used = new Set(containers.map(({ imageId }) => imageId).filter((id) => ids.has(id)));
-  const needed = new Set(containers.flatMap(({ layers }) => layers));
+  const used = new Set(users.map(({ imageId }) => imageId as string).filter((id) => ids.has(id)));
+  const needed = new Set(users.flatMap(({ layers }) => layers));
   let [sizeBytes, reclaimableBytes] = [0, 0];
   for (const name of namesOf(`${root}/l`)) {
     const size = readLayerRecord(root, name)?.sizeBytes ?? 0;

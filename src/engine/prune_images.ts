@@ -1,6 +1,6 @@
 /**
- * `image prune`: removes content that no image refers to, images that lost their tag, and with `all` every image that no
- * container runs.
+ * `image prune`: removes content that no image refers to, images that lost their tag, and with `all` every image that nothing
+ * uses.
  */
 import { listRecords } from "../store/images.ts";
 import type { EngineContext } from "./context.ts";
@@ -25,8 +25,8 @@ export async function pruneImages(request: PruneRequest, context: EngineContext)
   if (!hasStore(root)) return { untagged: [], deleted: [], reclaimedBytes: 0 };
   // First what belongs to no image: it cannot be told apart from the content of those that go next.
   const first = request.all ? undefined : await collect(root, context);
-  const images = await remove(context, (containers) => {
-    const used = new Set(containers.map(({ imageId }) => imageId));
+  const images = await remove(context, (users) => {
+    const used = new Set(users.map(({ imageId }) => imageId));
     return listRecords(root).filter(
       ({ image }) =>
         !used.has(image.imageId) &&

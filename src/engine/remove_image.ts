@@ -6,15 +6,15 @@ import { BunkerError } from "../errors.ts";
 import { familiarName, familiarReference, parseReference } from "../oci/reference.ts";
 import type { StoredImage } from "../store/find_image.ts";
 import { type ImageRecord, listRecords, replaceRecords } from "../store/images.ts";
-import type { RunningContainer } from "./container_uses.ts";
 import type { EngineContext } from "./context.ts";
 import { dataRoot } from "./directories.ts";
 import { readChain } from "./image_documents.ts";
+import type { ImageUser } from "./image_users.ts";
 import { findLocalImage, type LocalImage, NoSuchImageError } from "./local_image.ts";
 import { hasStore } from "./store_presence.ts";
 import { takeUnderLock } from "./take_garbage.ts";
 
-/** An image cannot be removed: a container runs it, or it has more names than the one meant. */
+/** An image cannot be removed: a container runs it, it is mounted, or it has more names than the one meant. */
 export class ImageInUseError extends BunkerError {
   readonly code = "IMAGE_IN_USE";
 }
@@ -50,15 +50,15 @@ export async function removeImage(
 /** Removes what `choose` returns, which is called under the lock of the images. */
 export async function remove(
   context: EngineContext,
-  choose: (containers: readonly RunningContainer[]) => readonly ImageRecord[],
+  choose: (users: readonly ImageUser[]) => readonly ImageRecord[],
 ): Promise<RemovedImages> {
   const root = dataRoot(context);
   let told: Omit<RemovedImages, "reclaimedBytes"> = { untagged: [], deleted: [] };
-  const { garbage, finish } = await takeUnderLock(root, (containers) => {
-    const records = choose(containers);
+  const { garbage, finish } = await takeUnderLock(root, (users) => {
+    const records = choose(users);
     const remaining = listRecords(root).filter(({ path }) => records.every((record) => record.path !== path));
     const gone = lastOf(records, remaining);
-    refuseUsed(gone, containers);
+    refuseUsed(gone, users);
     told = { untagged: untaggedBy(records, remaining), deleted: deletedWith(root, gone, remaining) };
     replaceRecords(root, { written: [], removed: records.map(({ path }) => path) });
   });
@@ -73,14 +73,12 @@ function lastOf(records: readonly ImageRecord[], remaining: readonly ImageRecord
   return [...byId.values()].filter(({ imageId }) => !named.has(imageId));
 }
 
-function refuseUsed(gone: readonly StoredImage[], containers: readonly RunningContainer[]): void {
+function refuseUsed(gone: readonly StoredImage[], users: readonly ImageUser[]): void {
   for (const { imageId, reference } of gone) {
-    const user = containers.find((container) => container.imageId === imageId);
+    const user = users.find((each) => each.imageId === imageId);
     if (user === undefined) continue;
     const name = familiarReference(parseReference(reference));
-    throw new ImageInUseError(`Cannot remove image "${name}": the running container ${user.id} uses it`, {
-      hint: "Wait until that container has ended, or end it",
-    });
+    throw new ImageInUseError(`Cannot remove image "${name}": ${user.reason}`, { hint: user.hint });
   }
 }
 

@@ -6,8 +6,8 @@
 import { collectGarbage, type Garbage } from "../store/collect.ts";
 import { lockImages } from "../store/images.ts";
 import { hasWork, Staging } from "../store/staging.ts";
-import { type ContainerUses, holdContainers, type RunningContainer } from "./container_uses.ts";
 import type { EngineContext } from "./context.ts";
+import { holdUsers, type ImageUser } from "./image_users.ts";
 import { ownCommand } from "./own_command.ts";
 import { removeOwnedTree } from "./remove_owned_tree.ts";
 import { type IdMaps, idMapsOfUser } from "./rootless.ts";
@@ -32,29 +32,24 @@ export interface TakenGarbage {
 
 /**
  * Takes all garbage away, under the lock of the images.
- * @param decide called before, with the containers that run, to change records or to refuse by throwing
+ * @param decide called before, with those who use images, to change records or to refuse by throwing
  */
 export async function takeUnderLock(
   root: string,
-  decide: (containers: readonly RunningContainer[]) => void,
+  decide: (users: readonly ImageUser[]) => void,
 ): Promise<TakenGarbage> {
   using _ = await lockImages(root);
   return await take(root, decide);
 }
 
-async function take(
-  root: string,
-  decide: (containers: readonly RunningContainer[]) => void,
-): Promise<TakenGarbage> {
+async function take(root: string, decide: (users: readonly ImageUser[]) => void): Promise<TakenGarbage> {
   using stack = new DisposableStack();
   // Nobody can start to use what is about to go.
-  const uses: ContainerUses = stack.use(holdContainers(root));
-  decide(uses.containers);
-  const used = new Set(uses.containers.flatMap(({ layers }) => layers));
+  const { users } = stack.use(holdUsers(root));
+  decide(users);
+  const used = new Set(users.flatMap(({ layers }) => layers));
   // Their documents: an image may be made of a container whose own image has lost its name.
-  const documents = new Set(
-    uses.containers.flatMap(({ imageId, manifestDigest }) => [imageId, manifestDigest]),
-  );
+  const documents = new Set(users.flatMap(({ imageId, manifestDigest }) => [imageId, manifestDigest]));
   const staging = Staging.create(root);
   try {
     const garbage = collectGarbage(root, { used, documents, staging: staging.path });

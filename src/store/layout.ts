@@ -7,6 +7,7 @@
  *   ROOT/layers/NAME.json                           what that layer is (see layer_record.ts)
  *   ROOT/refs/REGISTRY/REPOSITORY/:TAG.json         one image record (see find_image.ts)
  *   ROOT/locks/KEY                                  files for flock(2); a layer's goes with the layer
+ *   ROOT/mounts/KEY.json, ROOT/mounts/KEY           an image that is mounted (engine/image_mounts.ts)
  *   ROOT/tmp/ID, ROOT/tmp/ID.lock                   work in progress; garbage once its lock is free
  *
  * The layers' directory and names are short because all of an image's layers must fit into one page of

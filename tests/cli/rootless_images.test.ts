@@ -64,8 +64,10 @@ describe("bunker image ls and which as an ordinary user", () => {
     const files = await user.bunker(["image", "ls", "-l", place.reference, "/srv"]);
     const trace = await user.bunker(["image", "which", "--json", place.reference, "/srv/secret"]);
     const missing = await user.bunker(["image", "ls", place.reference, "/nothing"]);
+    const mount = await user.bunker(["image", "mount", place.reference]);
     await user.bunker(["rmi", place.reference]);
 
+    expect(mount.stderr).toContain("only root mounts where other programs see it\nhint: Look at it with ");
     expect(files.stderr).toBe("");
     expect(files.stdout).toMatch(/^-rw-r--r-- 1000 1000 1 \S+ \S+ owned$/m);
     expect(JSON.parse(trace.stdout)).toMatchObject([{ state: "shown", uid: 1000, mode: 0o600, layer: 2 }]);
