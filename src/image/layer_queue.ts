@@ -18,6 +18,8 @@ const LANES_MAX = 2;
 export interface QueuedLayer {
   readonly sizeBytes: number;
   open(): Promise<LayerJob>;
+  /** Another try after a failure, with nothing left of the first; undefined when there is none to be made. */
+  again(job: LayerJob, error: unknown): LayerJob | undefined;
   onBytes(count: number): void;
   onDone(result: LayerResult): void;
 }
@@ -55,7 +57,7 @@ async function runLane(queue: QueuedLayer[], watch: { readonly signal: AbortSign
   using lane = new Lane();
   for (let layer = queue.shift(); layer !== undefined; layer = queue.shift()) {
     // One after the other is what a lane is.
-    layer.onDone(await lane.unpack(await layer.open(), watchOf(layer, watch)));
+    layer.onDone(await unpackFrom(layer, (job) => lane.unpack(job, watchOf(layer, watch))));
   }
 }
 
@@ -63,7 +65,22 @@ async function runInline(queue: QueuedLayer[], watch: { readonly signal: AbortSi
   for (const layer of queue) {
     watch.signal.throwIfAborted();
     // One after the other: they share this thread anyway.
-    layer.onDone(await unpackInline(await layer.open(), watchOf(layer, watch)));
+    layer.onDone(await unpackFrom(layer, (job) => unpackInline(job, watchOf(layer, watch))));
+  }
+}
+
+async function unpackFrom(
+  layer: QueuedLayer,
+  unpack: (job: LayerJob) => Promise<LayerResult>,
+): Promise<LayerResult> {
+  for (let job = await layer.open(); ; ) {
+    try {
+      return await unpack(job);
+    } catch (error) {
+      const next = layer.again(job, error);
+      if (next === undefined) throw error;
+      job = next;
+    }
   }
 }
 

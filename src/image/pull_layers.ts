@@ -3,9 +3,11 @@
  * common only one of them fetches: each holds the locks of its layers, taken in the order of their names, until it has
  * committed.
  */
-import { existsSync, linkSync, statSync } from "node:fs";
+import { existsSync, linkSync, rmSync, statSync } from "node:fs";
 import type { Lock } from "../fs/lock.ts";
 import { Lock as FileLock } from "../fs/lock.ts";
+import { removeTree } from "../fs/remove_tree.ts";
+import { AT_FDCWD } from "../linux/abi/fcntl.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import { blobPath, type Digest } from "../oci/digest.ts";
 import type { RegistryClient, ResolvedImage } from "../registry/client.ts";
@@ -22,6 +24,7 @@ import { keepBlob } from "./keep_blob.ts";
 import type { LayerJob, LayerSource } from "./lane/job.ts";
 import { layerChunks } from "./lane/layer_chunks.ts";
 import { type QueuedLayer, unpackAll } from "./layer_queue.ts";
+import { fromNextSource, nextRequest } from "./next_source.ts";
 import type { PullProgress } from "./pull_progress.ts";
 import type { LayerResult } from "./unpack/applier.ts";
 import type { Skipped } from "./unpack/attributes.ts";
@@ -129,6 +132,11 @@ async function unpackMissing(
     return {
       sizeBytes: descriptor.size,
       open: () => openJob(image, position, context),
+      again: (job, error) => {
+        const next = nextJob(job, error);
+        if (next !== undefined) done = 0;
+        return next;
+      },
       onBytes: (count) => {
         done += count;
         report(context, descriptor, "fetching", done);
@@ -161,6 +169,16 @@ async function openJob(image: ResolvedImage, position: Position, context: LayerC
   };
 }
 
+/** The job with the sources that are left, when what came was not the layer. */
+function nextJob(job: LayerJob, error: unknown): LayerJob | undefined {
+  if (job.source.kind !== "registry") return undefined;
+  const request = nextRequest(job.source.request, error);
+  if (request === undefined) return undefined;
+  removeTree({ dirfd: AT_FDCWD, path: job.directory });
+  if (job.blobPath !== undefined) rmSync(job.blobPath, { force: true });
+  return { ...job, source: { kind: "registry", request } };
+}
+
 /**
  * Brings the compressed layers that nothing was unpacked from: those of layers that are here in another compression, or
  * have lost theirs. Without them the image could not be saved or pushed. The caller holds the locks of the layers.
@@ -179,13 +197,21 @@ async function fetchBlobs(
     const { descriptor } = position;
     let done = 0;
     const request = await context.client.blobRequest(image.reference, descriptor);
-    await keepBlob(layerChunks({ kind: "registry", request }, signal), stagedBlob(position, context), {
-      descriptor,
-      onBytes: (count) => {
-        done += count;
-        report(context, descriptor, "fetching", done);
-      },
-    });
+    const path = stagedBlob(position, context);
+    const onBytes = (count: number): void => {
+      done += count;
+      report(context, descriptor, "fetching", done);
+    };
+    const forget = (): void => {
+      rmSync(path, { force: true });
+      done = 0;
+    };
+    await fromNextSource(
+      request,
+      (current) =>
+        keepBlob(layerChunks({ kind: "registry", request: current }, signal), path, { descriptor, onBytes }),
+      forget,
+    );
     report(context, descriptor, "unpacked", descriptor.size);
   });
 }

@@ -8,6 +8,7 @@ import { readSmallFile } from "../linux/small_file.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import { blobPath, type Digest, digestOfBytes } from "../oci/digest.ts";
 import { type ImageManifest, parseManifest } from "../oci/manifest.ts";
+import { isForeignLayer } from "../oci/media_type.ts";
 import { formatReference, parseReference, type Reference } from "../oci/reference.ts";
 import type { BlobContent } from "../registry/upload.ts";
 import { type BlobOutcome, RepositoryWriter, type WriterOptions } from "../registry/writer.ts";
@@ -43,8 +44,6 @@ export class PushError extends BunkerError {
 
 /** Layers that are on their way at one time, as with docker. */
 const PARALLEL_COUNT = 5;
-/** Layers whose licence forbids to hand them on: their registry alone has them. */
-const FOREIGN = /nondistributable|\.foreign\./;
 
 /**
  * Pushes an image.
@@ -59,7 +58,7 @@ export async function pushImage(options: PushOptions): Promise<PushedImage> {
   const manifest = parseManifest(bytes, image.manifestMediaType);
   if (manifest.kind !== "manifest") throw lacking(options, "its manifest is an index");
   const writer = new RepositoryWriter(reference, { ...options.client, signal });
-  const layers = distinct(manifest.layers).filter(({ mediaType }) => !FOREIGN.test(mediaType));
+  const layers = distinct(manifest.layers).filter(({ mediaType }) => !isForeignLayer(mediaType));
   options.onProgress?.({
     kind: "layers",
     layers: layers.map(({ digest, size }) => ({ digest, sizeBytes: size })),

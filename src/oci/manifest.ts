@@ -21,6 +21,7 @@ import {
 } from "./media_type.ts";
 import { choosePlatform, formatPlatform, type Platform } from "./platform.ts";
 
+const SCHEMA_1_TYPE = "application/vnd.docker.distribution.manifest.v1+json";
 /** Most layers in an image: overlayfs takes 500. */
 export const LAYER_COUNT_MAX = 500;
 /** Most entries in an index. */
@@ -34,6 +35,8 @@ export interface ImageManifest {
   /** Bottom first. */
   readonly layers: readonly Descriptor[];
   readonly subject?: Descriptor;
+  /** What it is, when it is no image (image-spec 1.1, manifest.md). */
+  readonly artifactType?: string;
 }
 
 /** Manifests, or further indices, to choose from. */
@@ -118,12 +121,14 @@ function parseIndex(document: JsonObject, mediaType: string): ImageIndex {
 
 function parseImage(document: JsonObject, mediaType: string): ImageManifest {
   const layers = arrayAt(document["layers"], "layers", LAYER_COUNT_MAX);
+  const artifactType = optionalString(document, "artifactType", "manifest");
   return {
     kind: "manifest",
     mediaType,
     config: parseDescriptor(document["config"], "config"),
     layers: layers.map((layer, index) => parseDescriptor(layer, `layers[${index}]`)),
     ...subjectOf(document),
+    ...(artifactType === undefined ? {} : { artifactType }),
   };
 }
 
@@ -132,10 +137,10 @@ function subjectOf(document: JsonObject): { readonly subject?: Descriptor } {
   return subject === undefined ? {} : { subject: parseDescriptor(subject, "subject") };
 }
 
-function refuseArtifact({ config, layers }: ImageManifest): void {
+function refuseArtifact({ config, layers, artifactType = config.mediaType }: ImageManifest): void {
   if (!isImageConfig(config.mediaType)) {
     throw new SyntaxError(
-      `Cannot read manifest: ${show(config.mediaType)} is an artifact, not an image that can run`,
+      `Cannot read manifest: ${show(artifactType)} is an artifact, not an image that can run`,
     );
   }
   const odd = layers.find((layer) => !isLayer(layer.mediaType));
@@ -153,7 +158,7 @@ function documentMediaType(document: JsonObject, contentType: string | undefined
   const mediaType = own ?? served ?? inferredType(document);
   if (document["schemaVersion"] === 1 || manifestKind(mediaType) === "schema1") {
     throw new SyntaxError(
-      "Cannot read manifest: it is of Docker's schema 1, which registries stopped serving in 2024",
+      `Cannot read manifest: it is of Docker's schema 1 (${show(schema1Type(mediaType))}), which registries stopped serving in 2024`,
     );
   }
   if (manifestKind(mediaType) === undefined) {
@@ -162,6 +167,11 @@ function documentMediaType(document: JsonObject, contentType: string | undefined
     );
   }
   return mediaType;
+}
+
+/** The document may not say it itself. */
+function schema1Type(mediaType: string): string {
+  return manifestKind(mediaType) === "schema1" ? mediaType : SCHEMA_1_TYPE;
 }
 
 /** A server that has no idea says `application/json` or the like: that contradicts nothing. */

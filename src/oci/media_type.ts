@@ -22,6 +22,9 @@ const SCHEMA_1: readonly string[] = [
 const LAYER =
   /^application\/vnd\.(?:oci\.image\.layer\.|docker\.image\.rootfs\.)[a-z.0-9]*tar(?:[.+](?:gzip|zstd))?$/;
 
+const FOREIGN_LAYER =
+  /^application\/vnd\.(?:oci\.image\.layer\.nondistributable|docker\.image\.rootfs\.foreign)\./;
+
 /** What a media type says about a document with manifests in it. */
 export type ManifestKind = "index" | "manifest" | "schema1";
 
@@ -41,6 +44,11 @@ export function isImageConfig(mediaType: string): boolean {
 /** True for a tar archive, compressed or not; false for encrypted layers and attestations. */
 export function isLayer(mediaType: string): boolean {
   return LAYER.test(mediaType);
+}
+
+/** True for a layer whose licence forbids to hand it on: it may lie with its publisher alone. */
+export function isForeignLayer(mediaType: string): boolean {
+  return FOREIGN_LAYER.test(mediaType);
 }
 
 /** The media type in lower case without parameters. */

@@ -1,10 +1,12 @@
 /**
  * Fetches one blob as a stream of its raw bytes. Needs nothing but a {@link BlobRequest}, which is plain data, so that a
  * Worker can fetch by itself; tokens that expire meanwhile are renewed. A broken connection is taken up where it broke
- * (Range). Size is enforced here; the digest is for the consumer to check, who reads every byte anyway.
+ * (Range), at the next source when this one stays broken. Size is enforced here; the digest is for the consumer to check,
+ * who reads every byte anyway.
  */
 import type { Descriptor } from "../oci/descriptor.ts";
 import type { Exchange } from "./exchange.ts";
+import { parsePart, startOf } from "./part.ts";
 import { mostTelling, RegistryError } from "./registry_error.ts";
 import { delay, RetryBudget } from "./retry.ts";
 import { Session } from "./session.ts";
@@ -15,6 +17,8 @@ export interface BlobSource {
   readonly settings: AccessSettings;
   /** Authorization that worked a moment ago. */
   readonly authorization?: string | undefined;
+  /** Where a foreign layer lies: asked as it is, without credentials and without answering a challenge (CVE-2020-15157). */
+  readonly url?: string;
 }
 
 /** Everything that fetching a blob takes; can be posted to a Worker. Holds secrets: never print it. */
@@ -43,8 +47,11 @@ export async function openBlob(
 ): Promise<ReadableStream<Uint8Array>> {
   const cancelled = new AbortController();
   const either = signal === undefined ? cancelled.signal : AbortSignal.any([signal, cancelled.signal]);
-  const { session, exchange } = await openSource(request, either, start);
-  const chunks = blobChunks({ request, session, signal: either, start }, exchange);
+  const { data } = request.descriptor;
+  if (data !== undefined) return new Blob([new Uint8Array(data.subarray(start))]).stream();
+  const reader = new BlobReader(request, { signal: either, start });
+  await reader.open();
+  const chunks = reader.chunks();
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
@@ -63,82 +70,131 @@ export async function openBlob(
   );
 }
 
-interface Fetching {
-  readonly request: BlobRequest;
-  readonly session: Session;
-  readonly signal: AbortSignal | undefined;
-  readonly start: number;
-}
+/** A request with its place among the sources and in the blob. */
+class BlobReader {
+  readonly #request: BlobRequest;
+  readonly #signal: AbortSignal;
+  /** Sources that have not been asked yet. */
+  readonly #sources: BlobSource[];
+  readonly #errors: RegistryError[] = [];
+  readonly #progress: { offset: number };
+  #place: Place | undefined;
 
-async function openSource(
-  request: BlobRequest,
-  signal: AbortSignal | undefined,
-  start: number,
-): Promise<{ session: Session; exchange: Exchange }> {
-  const errors: RegistryError[] = [];
-  // One after the other: a mirror is asked so that the next need not be.
-  for (const source of request.sources) {
-    const session = new Session(source.settings);
-    if (source.authorization !== undefined) session.seed(request.repository, source.authorization);
-    try {
-      return { session, exchange: await openAt({ request, session, signal, start }, start) };
-    } catch (error) {
-      if (!(error instanceof RegistryError)) throw error;
-      errors.push(error);
-    }
+  constructor(request: BlobRequest, { signal, start }: { signal: AbortSignal; start: number }) {
+    this.#request = request;
+    this.#signal = signal;
+    this.#progress = { offset: start };
+    this.#sources = [...request.sources];
   }
-  throw mostTelling(errors);
-}
 
-/** The reply that begins at byte `offset`, or earlier when the server ignores Range. */
-async function openAt({ request, session, signal }: Fetching, offset: number): Promise<Exchange> {
-  const { digest, size } = request.descriptor;
-  const what = `blob "${digest}"`;
-  const headers = offset === 0 ? {} : { Range: `bytes=${offset}-` };
-  const exchange = await session.request({
-    repository: request.repository,
-    kind: "blobs",
-    name: digest,
-    headers,
-    what,
-    signal,
-  });
-  if (exchange.status !== 200 && exchange.status !== 206) throw await session.errorOf(exchange, what);
-  const announced = announcedSize(exchange, offset);
-  if (announced !== undefined && announced !== size) {
-    await exchange.discard();
-    throw wrongSize(request.descriptor, announced);
-  }
-  return exchange;
-}
-
-/** All bytes in order; after a break it goes on from another reply, as long as there is some progress. */
-async function* blobChunks(
-  fetching: Fetching,
-  first: Exchange,
-): AsyncGenerator<Uint8Array<ArrayBuffer>, void, void> {
-  const { descriptor, sources } = fetching.request;
-  const retry = sources[0]?.settings.retry;
-  const progress = { offset: fetching.start };
-  let budget = new RetryBudget(retry);
-  let paidOffset = fetching.start;
-  let exchange = first;
-  for (;;) {
-    try {
-      yield* remainingChunks(exchange, descriptor, progress);
-      return;
-    } catch (error) {
-      if (!(error instanceof RegistryError) || !error.retryable) throw error;
-      if (progress.offset - paidOffset >= PROGRESS_BYTES) {
-        budget = new RetryBudget(retry);
-        paidOffset = progress.offset;
+  /**
+   * Opens the first of the remaining sources that has the blob, at the byte where the last one ended.
+   * @throws {RegistryError} when none has it
+   */
+  async open(): Promise<void> {
+    for (let source = this.#sources.shift(); source !== undefined; source = this.#sources.shift()) {
+      const session = new Session(source.settings);
+      if (source.authorization !== undefined) session.seed(this.#request.repository, source.authorization);
+      const asked = { session, url: source.url === undefined ? undefined : new URL(source.url) };
+      try {
+        // One after the other: a mirror is asked so that the next need not be.
+        this.#place = { ...asked, exchange: await this.#ask(asked), retry: source.settings.retry };
+        return;
+      } catch (error) {
+        if (!(error instanceof RegistryError)) throw error;
+        this.#errors.push(error);
       }
-      const delayMs = budget.take();
-      if (delayMs === undefined) throw error;
-      await delay(delayMs, fetching.signal);
-      exchange = await openAt(fetching, progress.offset);
+    }
+    throw mostTelling(this.#errors);
+  }
+
+  /** All bytes in order; after a break it goes on from another reply, as long as there is some progress. */
+  async *chunks(): AsyncGenerator<Uint8Array<ArrayBuffer>, void, void> {
+    const { descriptor } = this.#request;
+    while (this.#place !== undefined) {
+      const place = this.#place;
+      let budget = new RetryBudget(place.retry);
+      let paidOffset = this.#progress.offset;
+      while (this.#place === place) {
+        try {
+          yield* remainingChunks(place.exchange, descriptor, this.#progress);
+          return;
+        } catch (error) {
+          if (!(error instanceof RegistryError) || !error.retryable) throw error;
+          if (this.#progress.offset - paidOffset >= PROGRESS_BYTES) {
+            budget = new RetryBudget(place.retry);
+            paidOffset = this.#progress.offset;
+          }
+          await this.#resume(place, error, budget.take(error.retryAfterMs));
+        }
+      }
     }
   }
+
+  /** Goes on at the same source, or when its budget is spent at the next. */
+  async #resume(place: Place, error: RegistryError, delayMs: number | undefined): Promise<void> {
+    if (delayMs !== undefined) {
+      await delay(delayMs, this.#signal);
+      try {
+        place.exchange = await this.#ask(place);
+        return;
+      } catch (failure) {
+        if (!(failure instanceof RegistryError)) throw failure;
+        this.#errors.push(failure);
+      }
+    } else this.#errors.push(error);
+    await this.open();
+  }
+
+  /** The reply that holds the next byte, from there on or, when the server knows no Range, from the beginning. */
+  async #ask(asked: Asked): Promise<Exchange> {
+    const { offset } = this.#progress;
+    const exchange = await this.#send(asked, offset);
+    const part = parsePart(exchange, { offset, size: this.#request.descriptor.size });
+    if (part === "usable") return exchange;
+    if (part === "useless" && offset > 0) {
+      await exchange.discard();
+      const whole = await this.#send(asked, 0);
+      const state = parsePart(whole, { offset: 0, size: this.#request.descriptor.size });
+      if (state === "usable") return whole;
+      return this.#refuse(asked.session, whole, state);
+    }
+    return this.#refuse(asked.session, exchange, part);
+  }
+
+  async #refuse(session: Session, exchange: Exchange, part: ReturnType<typeof parsePart>): Promise<never> {
+    const { descriptor } = this.#request;
+    if (part === "failed") throw await session.errorOf(exchange, `blob "${descriptor.digest}"`);
+    await exchange.discard();
+    if (typeof part !== "object")
+      throw protocolError(descriptor, "the reply is a part that nobody has asked for");
+    throw wrongSize(descriptor, part.size);
+  }
+
+  #send({ session, url }: Asked, offset: number): Promise<Exchange> {
+    const { repository, descriptor } = this.#request;
+    return session.request({
+      repository,
+      kind: "blobs",
+      name: descriptor.digest,
+      headers: offset === 0 ? {} : { Range: `bytes=${offset}-` },
+      what: `blob "${descriptor.digest}"`,
+      signal: this.#signal,
+      ...(url === undefined ? {} : { target: url, isAnonymous: true }),
+    });
+  }
+}
+
+/** Who is asked. */
+interface Asked {
+  readonly session: Session;
+  readonly url: URL | undefined;
+}
+
+/** A source that is being read. */
+interface Place extends Asked {
+  readonly retry: AccessSettings["retry"];
+  exchange: Exchange;
 }
 
 async function* remainingChunks(
@@ -147,7 +203,6 @@ async function* remainingChunks(
   progress: { offset: number },
 ): AsyncGenerator<Uint8Array<ArrayBuffer>, void, void> {
   let position = startOf(exchange);
-  if (position > progress.offset) throw protocolError(descriptor, "the reply to a Range begins too late");
   for await (const chunk of exchange.chunks()) {
     const known = Math.min(progress.offset - position, chunk.length);
     position += chunk.length;
@@ -157,20 +212,6 @@ async function* remainingChunks(
     yield known === 0 ? chunk : chunk.subarray(known);
   }
   if (progress.offset < descriptor.size) throw cutShort(descriptor, progress.offset);
-}
-
-/** First byte of the reply: 0 unless it is a part. */
-function startOf(exchange: Exchange): number {
-  if (exchange.status !== 206) return 0;
-  const match = /^bytes ([0-9]{1,15})-/.exec(exchange.header("content-range") ?? "");
-  return match === null ? Number.POSITIVE_INFINITY : Number(match[1]);
-}
-
-/** Size of the whole blob as the head of the reply has it; undefined when it does not say. */
-function announcedSize(exchange: Exchange, offset: number): number | undefined {
-  const length = exchange.header("content-length");
-  if (length === null || exchange.header("content-encoding") !== null) return undefined;
-  return Number(length) + (exchange.status === 206 ? offset : 0);
 }
 
 function wrongSize({ digest, size }: Descriptor, found: number): RegistryError {

@@ -10,6 +10,7 @@ import { chooseManifest, type ImageIndex, type ImageManifest, parseManifest } fr
 import { ACCEPTED_MANIFESTS, bareMediaType } from "../oci/media_type.ts";
 import { choosePlatform, formatPlatform, hostPlatform, type Platform } from "../oci/platform.ts";
 import { DEFAULT_TAG, formatReference, type Reference } from "../oci/reference.ts";
+import { mayFollow } from "./address.ts";
 import { type BlobRequest, type BlobSource, openBlob } from "./blob.ts";
 import type { CredentialStore } from "./credentials.ts";
 import { type Endpoint, endpointsOf } from "./endpoint.ts";
@@ -73,7 +74,7 @@ export interface ResolveOptions {
 const NO_CERTIFICATES: CertificateStore = { hosts: {}, system: [] };
 /** Most indices on the way to a manifest. */
 const INDEX_DEPTH_MAX = 4;
-/** Statuses of HEAD that say something about the image; others mean that HEAD is not supported. */
+/** Statuses of HEAD that end the matter; others may mean that HEAD is not supported. */
 const TELLING_STATUSES: readonly number[] = [401, 403, 404, 429];
 
 interface FoundManifest {
@@ -102,11 +103,12 @@ export class RegistryClient {
 
   /**
    * What a reference names at present, by HEAD: Docker Hub does not count it as a pull.
-   * @returns undefined when the registry does not answer HEAD, or not with a digest: {@link resolve} finds out
-   * @throws {RegistryError} when there is no such image
+   * @returns undefined when nobody answers HEAD with a digest, be it that there is no such image, be it that HEAD is not
+   * supported, which some registries say with 404, too: {@link resolve} finds out
+   * @throws {RegistryError} when access is denied
    */
   async findTarget(reference: Reference, signal?: AbortSignal): Promise<Target | undefined> {
-    return this.ask(reference, async (session) => {
+    const find = async (session: Session): Promise<Target | undefined> => {
       const what = describeImage(reference);
       const exchange = await session.request({ ...manifestRequest(reference), method: "HEAD", what, signal });
       if (TELLING_STATUSES.includes(exchange.status)) throw await session.errorOf(exchange, what);
@@ -115,6 +117,10 @@ export class RegistryClient {
       const isPinned = reference.digest === undefined || reference.digest === digest;
       if (exchange.status !== 200 || !isDigest(digest) || !isPinned) return undefined;
       return { digest, mediaType: bareMediaType(exchange.header("content-type") ?? "") };
+    };
+    return this.ask(reference, find).catch((error: unknown) => {
+      if (error instanceof RegistryError && error.status === 404) return undefined;
+      throw error;
     });
   }
 
@@ -150,8 +156,10 @@ export class RegistryClient {
       (one, other) => Number(other === preferred) - Number(one === preferred),
     );
     const authorization = await first?.authorization(reference.repository);
-    const sources =
-      first === undefined ? [] : [{ settings: first.settings, authorization }, ...rest.map(unseeded)];
+    if (first === undefined) throw new RangeError("Cannot ask a registry: there is no endpoint");
+    const own = { settings: first.settings, authorization };
+    const foreign = foreignSources(this.#sessionsOf(reference.registry).at(-1) ?? first, descriptor);
+    const sources = [own, ...rest.map(unseeded), ...foreign];
     return { repository: reference.repository, descriptor, sources };
   }
 
@@ -168,10 +176,21 @@ export class RegistryClient {
     if (descriptor.size > DOCUMENT_BYTES_MAX) {
       throw invalid(reference, new RangeError(`Cannot read image config: it has ${descriptor.size} bytes`));
     }
-    const stream = await this.openBlob(reference, descriptor, signal);
-    const bytes = await new Response(stream).bytes();
-    checkDigest(bytes, descriptor.digest, "image config");
-    return bytes;
+    const { sources, ...request } = await this.blobRequest(reference, descriptor);
+    const errors: RegistryError[] = [];
+    for (let index = 0; index < sources.length; index++) {
+      try {
+        // One after the other: the next is asked when what this one has is not the config.
+        const stream = await openBlob({ ...request, sources: sources.slice(index) }, signal);
+        const bytes = await new Response(stream).bytes();
+        checkDigest(bytes, descriptor.digest, "image config");
+        return bytes;
+      } catch (error) {
+        if (!(error instanceof RegistryError) || error.code !== "CONTENT_MISMATCH") throw error;
+        errors.push(error);
+      }
+    }
+    throw mostTelling(errors);
   }
 
   /** Asks the endpoints of a registry one after the other until one succeeds. @throws {RegistryError} */
@@ -271,10 +290,15 @@ export async function fetchManifest(
     expected,
     signal,
   }: {
-    readonly expected?: Pick<Descriptor, "digest"> | undefined;
+    readonly expected?: (Pick<Descriptor, "digest"> & Partial<Descriptor>) | undefined;
     readonly signal?: AbortSignal | undefined;
   },
 ): Promise<Document> {
+  // An index may have the manifest inline: then it costs no pull.
+  if (expected?.data !== undefined) {
+    const { digest, mediaType = "", data } = expected;
+    return { digest, mediaType, bytes: data };
+  }
   const what = describeImage(reference);
   const request = manifestRequest(reference);
   const exchange = await session.request({
@@ -327,6 +351,19 @@ function invalid(reference: Reference, cause: unknown): RegistryError {
 
 function unseeded({ settings }: Session): BlobSource {
   return { settings };
+}
+
+/** The other places of a foreign layer, which get nothing but the request (CVE-2020-15157). */
+function foreignSources({ settings }: Session, { urls = [] }: Descriptor): BlobSource[] {
+  const registry = new URL(settings.endpoint.baseUrl);
+  return urls.flatMap((text) => {
+    const url = URL.parse(text);
+    if (url === null || !mayFollow(registry, url)) return [];
+    url.username = "";
+    url.password = "";
+    const endpoint = { name: url.host, baseUrl: url.origin };
+    return [{ settings: { ...settings, endpoint, credentials: undefined }, url: url.href }];
+  });
 }
 
 function repositoryKey({ registry, repository }: Pick<Reference, "registry" | "repository">): string {

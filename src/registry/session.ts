@@ -24,6 +24,8 @@ export interface ContentRequest {
   readonly body?: HttpRequest["body"];
   /** [to pull from the repository] */
   readonly scope?: string;
+  /** Neither send nor ask for any authorisation [false]. */
+  readonly isAnonymous?: boolean;
   /** Leave a failure to the caller, who knows how to go on [false]. */
   readonly once?: boolean;
   readonly headers?: Readonly<Record<string, string>>;
@@ -83,6 +85,7 @@ export class Session {
   }
 
   async #authorised(request: ContentRequest): Promise<Exchange> {
+    if (request.isAnonymous === true) return this.#send(request, undefined);
     const scope = request.scope ?? pullScope(request.repository);
     const header = await this.#access.header(scope, request.signal);
     const exchange = await this.#sendSettling(request, header);

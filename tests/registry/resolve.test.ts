@@ -133,6 +133,83 @@ describe("RegistryClient.resolve()", () => {
     expect(error.code).toBe("CONTENT_MISMATCH");
   });
 
+  test("asks for neither manifest nor config when the index has them inline", async () => {
+    const built = noisyImage();
+    const config = built.blobs.get(built.configDigest) as Uint8Array;
+    const descriptor = { mediaType: CONFIG_TYPE, digest: built.configDigest, size: config.length };
+    const image = buildImage({
+      layers: [{ entries: [{ name: "a" }] }],
+      manifestDocument: {
+        config: { ...descriptor, data: base64(config) },
+        layers: [built.layers[0]?.descriptor],
+      },
+    });
+    const entry = { ...descriptorOf(image), data: base64(image.bytes), platform: image.platform };
+    const index = buildIndex({ images: [image], document: { manifests: [entry] } });
+    await using registry = serveRegistry({ images: { app: index } });
+
+    const resolved = await impatientClient().resolve(appOf(registry));
+
+    expect(`${resolved.manifestDigest}`).toBe(image.digest);
+    expect(registry.requests.map(({ path }) => path)).toEqual(["/v2/app/manifests/latest"]);
+  });
+
+  test("refuses inline data that is not what its digest says", async () => {
+    const image = noisyImage();
+    const entry = {
+      ...descriptorOf(image),
+      data: base64(image.bytes.toReversed()),
+      platform: image.platform,
+    };
+    await using registry = serveRegistry({
+      images: { app: buildIndex({ images: [image], document: { manifests: [entry] } }) },
+    });
+
+    const error = await registryErrorOf(impatientClient().resolve(appOf(registry)));
+
+    expect(error.code).toBe("MANIFEST_INVALID");
+    expect(String(error.cause)).toContain("manifests[0].data");
+  });
+
+  test.each<[string, object, string]>([
+    ["a chart", { config: ARTIFACT }, "application/vnd.cncf.helm.config.v1+json"],
+    [
+      "an artifact without a config",
+      { config: EMPTY, artifactType: "application/vnd.example.sbom" },
+      "application/vnd.example.sbom",
+    ],
+    [
+      "a layer that is no file system",
+      { layers: [{ ...ARTIFACT, mediaType: "application/x.model" }] },
+      "application/x.model",
+    ],
+  ])("names the media type of %s", async (_, manifestDocument, mediaType) => {
+    const image = buildImage({
+      layers: [{ entries: [{ name: "a" }] }],
+      manifestDocument: { ...manifestDocument },
+    });
+    await using registry = serveRegistry({ images: { app: image } });
+
+    const error = await registryErrorOf(impatientClient().resolve(appOf(registry)));
+
+    expect(error.code).toBe("MANIFEST_INVALID");
+    expect(String(error.cause)).toContain(mediaType);
+  });
+
+  test.each(["application/vnd.docker.distribution.manifest.v1+prettyjws", "application/json"])(
+    "names schema 1 that is served as %s",
+    async (mediaType) => {
+      await using registry = serveRegistry({ images: { app: noisyImage() } });
+      const body = JSON.stringify({ schemaVersion: 1, fsLayers: [] });
+      registry.break(status(200, { on: MANIFESTS, body, headers: { "Content-Type": mediaType } }));
+
+      const error = await registryErrorOf(impatientClient().resolve(appOf(registry)));
+
+      expect(error.code).toBe("MANIFEST_INVALID");
+      expect(String(error.cause)).toMatch(/schema 1 \("application\/vnd\.docker\.distribution\.manifest\.v1/);
+    },
+  );
+
   test("refuses a config that is not what its digest says", async () => {
     await using registry = serveRegistry({ images: { app: noisyImage() } });
     registry.break(corrupt());
@@ -242,6 +319,7 @@ describe("RegistryClient.findTarget()", () => {
 
   test.each([
     ["HEAD is not supported", status(405, { on: /^HEAD/ })],
+    ["HEAD is not supported, which is said with 404", status(404, { on: /^HEAD/ })],
     ["there is no digest in the reply", headers({ on: /^HEAD/ }, { "Docker-Content-Digest": undefined })],
     ["the digest is a path", headers({ on: /^HEAD/ }, { "Docker-Content-Digest": "sha256:../../etc" })],
   ])("knows nothing when %s", async (_, fault) => {
@@ -251,12 +329,16 @@ describe("RegistryClient.findTarget()", () => {
     expect(await impatientClient().findTarget(appOf(registry))).toBeUndefined();
   });
 
-  test("says that a tag does not exist", async () => {
+  test.each([
+    ["403", 403, "REGISTRY_DENIED"],
+    ["429", 429, "REGISTRY_RATE_LIMITED"],
+  ] as const)("fails with %s, which GET would get too", async (_, code, expected) => {
     await using registry = serveRegistry({ images: { app: noisyImage() } });
+    registry.break(status(code, { headers: { "Retry-After": "3600" } }));
 
-    const error = await registryErrorOf(impatientClient().findTarget(appOf(registry, "app:nosuch")));
+    const error = await registryErrorOf(impatientClient().findTarget(appOf(registry)));
 
-    expect(error.code).toBe("IMAGE_NOT_FOUND");
+    expect(error.code).toBe(expected);
   });
 });
 
@@ -316,11 +398,19 @@ describe("mirrors", () => {
 });
 
 const DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json";
+const CONFIG_TYPE = "application/vnd.oci.image.config.v1+json";
+const EMPTY = {
+  mediaType: "application/vnd.oci.empty.v1+json",
+  digest: "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a",
+  size: 2,
+};
 const ARTIFACT = {
   mediaType: "application/vnd.cncf.helm.config.v1+json",
   digest: `sha256:${"0".repeat(64)}`,
   size: 2,
 };
+
+const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");
 
 function imageFor(platform: string) {
   return buildImage({ platform: parsePlatform(platform), layers: [{ entries: [{ name: platform }] }] });
