@@ -8,6 +8,7 @@ import { readCommandLine } from "./command_line.ts";
 import { interruptible } from "./interruption.ts";
 import { harmless, writeOut } from "./output.ts";
 import { copySpec } from "./registry_specs.ts";
+import { tlsVerifyOf } from "./tls_verify.ts";
 
 /** Copies the image that the words name. @returns the exit code. */
 export async function copy(words: readonly string[], context: EngineContext): Promise<number> {
@@ -26,6 +27,7 @@ export async function copy(words: readonly string[], context: EngineContext): Pr
       referrers: parsed.flag("referrers"),
       artifactTypes: parsed.list("artifact-type"),
       observer,
+      tlsVerify: tlsVerifyOf(parsed),
     },
     { ...context, interruptible },
   );

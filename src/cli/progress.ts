@@ -39,10 +39,7 @@ export function openProgress({ implicit, screen = stderrScreen() }: ProgressOpti
       screen.write(`${describeBegin(harmless(reference))}\n`);
     },
     layer: layers.show,
-    note(text) {
-      layers.draw();
-      screen.write(`bunker: ${harmless(text)}\n`);
-    },
+    note: (text) => note(screen, layers, text),
     end(result) {
       layers.draw();
       if (result !== undefined) screen.write(describeEnd(result));
@@ -56,10 +53,7 @@ export function openPushProgress(screen: Screen = stderrScreen()): PushObserver 
   return {
     begin: (repository) => screen.write(`The push refers to repository [${harmless(repository)}]\n`),
     layer: layers.show,
-    note(text) {
-      layers.draw();
-      screen.write(`bunker: ${harmless(text)}\n`);
-    },
+    note: (text) => note(screen, layers, text),
     end(results) {
       layers.draw();
       for (const { tag, digest, sizeBytes } of results)
@@ -78,6 +72,7 @@ export function openCopyProgress(screen: Screen = stderrScreen()): CopyObserver 
       screen.write(`Copying ${names}\n`);
     },
     layer: layers.show,
+    note: (text) => note(screen, layers, text),
     end(result) {
       layers.draw();
       if (result === undefined) return;
@@ -86,6 +81,11 @@ export function openCopyProgress(screen: Screen = stderrScreen()): CopyObserver 
       screen.write(`Digest: ${harmless(result.digest)}\nStatus: ${state}\n`);
     },
   };
+}
+
+function note(screen: Screen, layers: LayerDisplay, text: string): void {
+  layers.draw();
+  screen.write(`bunker: ${harmless(text)}\n`);
 }
 
 interface LayerDisplay {

@@ -51,6 +51,7 @@ export const copySpec: CommandSpec = {
       kind: "boolean",
       help: "Copy what refers to the image too: signatures, lists of its parts",
     },
+    TLS_VERIFY,
   ],
   examples: [
     { line: "bunker copy alpine localhost:5000/alpine", does: "Copy the image for this machine's platform" },

@@ -12,14 +12,14 @@ import type { PushProgress } from "../image/push_progress.ts";
 import { digestHex } from "../oci/digest.ts";
 import { hostPlatform, parsePlatform } from "../oci/platform.ts";
 import type { RegistryClientOptions } from "../registry/client.ts";
-import { readConfiguration } from "./configuration.ts";
 import type { EngineContext } from "./context.ts";
-import { explainedBy, findCredentials } from "./credentials.ts";
+import { explainedBy } from "./credentials.ts";
 import type { CopyObserver, LayerState } from "./progress.ts";
+import { type AccessRequest, findAccess, joinAccess } from "./registry_access.ts";
 import type { CopyResult } from "./summary.ts";
 
 /** What to copy, and how. */
-export interface CopyRequest {
+export interface CopyRequest extends AccessRequest {
   /** An index with everything beneath it, instead of the image for one platform. */
   readonly all: boolean;
   /** `os/arch[/variant]`; undefined: this machine's. */
@@ -45,7 +45,7 @@ export async function copyImage(
 ): Promise<CopyResult> {
   const names = [from, to].map((text) => parsePlaceName(text, process.cwd())) as [PlaceName, PlaceName];
   refusePinned(to, names[1]);
-  const { options, failures } = await clientOptions(names, context);
+  const { options, failures } = await clientOptions(names, request, context);
   let result: CopyResult | undefined;
   const work = async (signal: AbortSignal = new AbortController().signal): Promise<CopyResult> => {
     await using source = sourceOf(names[0], options, signal);
@@ -92,13 +92,14 @@ function extentOf({ all, platform, referrers, artifactTypes, observer }: CopyReq
 
 async function clientOptions(
   names: readonly PlaceName[],
+  request: CopyRequest,
   context: EngineContext,
 ): Promise<{ readonly options: RegistryClientOptions; readonly failures: readonly Error[] }> {
-  const { registries } = readConfiguration(context);
   const places = names.flatMap((name) => (name.kind === "registry" ? [name.reference] : []));
-  const found = await Promise.all(places.map((place) => findCredentials(place, registries)));
-  const credentials = Object.assign({}, ...found.map(({ store }) => store));
-  return { options: { registries, credentials }, failures: found.flatMap(({ failures }) => failures) };
+  const found = await Promise.all(places.map((place) => findAccess(place, request, context)));
+  const { client, failures } = joinAccess(found);
+  const onWarning = (text: string): void => request.observer?.note?.(text);
+  return { options: { ...client, onWarning }, failures };
 }
 
 function sourceOf(name: PlaceName, options: RegistryClientOptions, signal: AbortSignal): CopySource {

@@ -60,6 +60,8 @@ export interface CopyObserver {
   begin(source: string, target: string): void;
   /** A layer went on. */
   layer(progress: LayerProgress): void;
+  /** Something that the user should know about; one line of text. */
+  note?(text: string): void;
   /** The copy is over; `result` is undefined when it failed. */
   end(result: CopyResult | undefined): void;
 }

@@ -1,11 +1,12 @@
 /** Mirrors that fail, lie, or break off: the next is asked, and the image is right or nothing is stored. */
 import { describe, expect, test } from "bun:test";
+import { parseReference } from "../../src/oci/reference.ts";
 import { parseRegistriesConfig } from "../../src/registry/registries_config.ts";
 import { type FakeRegistry, serveRegistry } from "../helpers/fake_registry.ts";
 import { buildImage, sha256Digest } from "../helpers/image_builder.ts";
 import { PullSandbox } from "../helpers/pull_sandbox.ts";
 import { BLOBS, corrupt, cut, type Fault, MANIFESTS, mapBody, status } from "../helpers/registry_faults.ts";
-import { appOf, impatientClient, noise, noisyImage } from "../helpers/registry_fixture.ts";
+import { appOf, impatientClient, noise, noisyImage, registryErrorOf } from "../helpers/registry_fixture.ts";
 import { whyMissing } from "../helpers/requires.ts";
 
 const small = noisyImage(10_000);
@@ -88,6 +89,72 @@ describe.skipIf(reason !== undefined)(`a pull by way of a mirror (${reason ?? "r
     expect(sandbox.content()).toEqual([]);
   });
 });
+
+describe("mirrors", () => {
+  test("serve an image of Docker Hub that is asked for by its short name", async () => {
+    const image = noisyImage();
+    await using mirror = serveRegistry({
+      images: { "library/alpine:latest": image },
+      auth: { type: "token" },
+    });
+    const client = impatientClient({ registries: mirrorsOf("docker.io", mirror.url) });
+
+    const resolved = await client.resolve(parseReference("alpine"));
+
+    expect(`${resolved.manifestDigest}`).toBe(image.digest);
+  });
+
+  test("are passed over when they lack the image or are down, and the blobs come from where the manifest came from", async () => {
+    const image = noisyImage();
+    await using empty = serveRegistry();
+    await using broken = serveRegistry({ images: { app: image } });
+    await using itself = serveRegistry({ images: { app: image } });
+    broken.break(status(500));
+    const gone = `http://127.0.0.1:${await closedPort()}`;
+    const client = impatientClient({ registries: mirrorsOf(itself.host, gone, empty.url, broken.url) });
+
+    const resolved = await client.resolve(appOf(itself));
+    const [layer] = resolved.manifest.layers;
+    const stream = await client.openBlob(appOf(itself), layer as NonNullable<typeof layer>);
+
+    expect(sha256Digest(await new Response(stream).bytes())).toBe(image.layers[0]?.descriptor.digest ?? "");
+    expect([empty.count(/blobs/), broken.count(/blobs/)]).toEqual([0, 0]);
+  });
+
+  test("that lack a blob are passed over, too", async () => {
+    const image = noisyImage();
+    await using mirror = serveRegistry({ images: { app: image } });
+    await using itself = serveRegistry({ images: { app: image } });
+    mirror.break(status(404, { on: /blobs/ }));
+    const client = impatientClient({ registries: mirrorsOf(itself.host, mirror.url) });
+
+    await client.resolve(appOf(itself));
+
+    expect([mirror.count(/manifests/), itself.count(/manifests/), itself.count(/blobs/)]).toEqual([1, 0, 1]);
+  });
+
+  test("tell what is missing when the registry itself cannot be reached", async () => {
+    await using mirror = serveRegistry();
+    const host = `127.0.0.1:${await closedPort()}`;
+    const client = impatientClient({ registries: mirrorsOf(host, mirror.url) });
+
+    const error = await registryErrorOf(client.resolve(parseReference(`${host}/app`)));
+
+    expect(error.code).toBe("IMAGE_NOT_FOUND");
+    expect(String(error.cause)).toContain(`Cannot reach "${host}": nothing listens there`);
+  });
+});
+
+function mirrorsOf(registry: string, ...mirrors: string[]) {
+  return parseRegistriesConfig({ [registry]: { mirrors } });
+}
+
+async function closedPort(): Promise<number> {
+  const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() });
+  const { port = 1 } = server;
+  await server.stop(true);
+  return port;
+}
 
 function mirroring(registry: FakeRegistry, mirror: FakeRegistry) {
   return parseRegistriesConfig({ [registry.host]: { mirrors: [mirror.url] } });

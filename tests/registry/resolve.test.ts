@@ -1,15 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { formatPlatform, parsePlatform } from "../../src/oci/platform.ts";
-import { parseReference } from "../../src/oci/reference.ts";
-import { parseRegistriesConfig } from "../../src/registry/registries_config.ts";
 import { serveRegistry } from "../helpers/fake_registry.ts";
-import {
-  type BuiltDocument,
-  buildImage,
-  buildIndex,
-  descriptorOf,
-  sha256Digest,
-} from "../helpers/image_builder.ts";
+import { type BuiltDocument, buildImage, buildIndex, descriptorOf } from "../helpers/image_builder.ts";
 import { corrupt, hang, headers, MANIFESTS, mapBody, replace, status } from "../helpers/registry_faults.ts";
 import { appOf, impatientClient, noisyImage, registryErrorOf } from "../helpers/registry_fixture.ts";
 
@@ -342,61 +334,6 @@ describe("RegistryClient.findTarget()", () => {
   });
 });
 
-describe("mirrors", () => {
-  test("serve an image of Docker Hub that is asked for by its short name", async () => {
-    const image = noisyImage();
-    await using mirror = serveRegistry({
-      images: { "library/alpine:latest": image },
-      auth: { type: "token" },
-    });
-    const client = impatientClient({ registries: mirrorsOf("docker.io", mirror.url) });
-
-    const resolved = await client.resolve(parseReference("alpine"));
-
-    expect(`${resolved.manifestDigest}`).toBe(image.digest);
-  });
-
-  test("are passed over when they lack the image or are down, and the blobs come from where the manifest came from", async () => {
-    const image = noisyImage();
-    await using empty = serveRegistry();
-    await using broken = serveRegistry({ images: { app: image } });
-    await using itself = serveRegistry({ images: { app: image } });
-    broken.break(status(500));
-    const gone = `http://127.0.0.1:${await closedPort()}`;
-    const client = impatientClient({ registries: mirrorsOf(itself.host, gone, empty.url, broken.url) });
-
-    const resolved = await client.resolve(appOf(itself));
-    const [layer] = resolved.manifest.layers;
-    const stream = await client.openBlob(appOf(itself), layer as NonNullable<typeof layer>);
-
-    expect(sha256Digest(await new Response(stream).bytes())).toBe(image.layers[0]?.descriptor.digest ?? "");
-    expect([empty.count(/blobs/), broken.count(/blobs/)]).toEqual([0, 0]);
-  });
-
-  test("that lack a blob are passed over, too", async () => {
-    const image = noisyImage();
-    await using mirror = serveRegistry({ images: { app: image } });
-    await using itself = serveRegistry({ images: { app: image } });
-    mirror.break(status(404, { on: /blobs/ }));
-    const client = impatientClient({ registries: mirrorsOf(itself.host, mirror.url) });
-
-    await client.resolve(appOf(itself));
-
-    expect([mirror.count(/manifests/), itself.count(/manifests/), itself.count(/blobs/)]).toEqual([1, 0, 1]);
-  });
-
-  test("tell what is missing when the registry itself cannot be reached", async () => {
-    await using mirror = serveRegistry();
-    const host = `127.0.0.1:${await closedPort()}`;
-    const client = impatientClient({ registries: mirrorsOf(host, mirror.url) });
-
-    const error = await registryErrorOf(client.resolve(parseReference(`${host}/app`)));
-
-    expect(error.code).toBe("IMAGE_NOT_FOUND");
-    expect(String(error.cause)).toContain(`Cannot reach "${host}": nothing listens there`);
-  });
-});
-
 const DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json";
 const CONFIG_TYPE = "application/vnd.oci.image.config.v1+json";
 const EMPTY = {
@@ -418,15 +355,4 @@ function imageFor(platform: string) {
 
 function nested(document: BuiltDocument, depth: number): BuiltDocument {
   return depth === 0 ? document : nested(buildIndex({ images: [document] }), depth - 1);
-}
-
-function mirrorsOf(registry: string, ...mirrors: string[]) {
-  return parseRegistriesConfig({ [registry]: { mirrors } });
-}
-
-async function closedPort(): Promise<number> {
-  const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() });
-  const { port = 1 } = server;
-  await server.stop(true);
-  return port;
 }
