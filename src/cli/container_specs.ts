@@ -1,5 +1,14 @@
 /** What the commands that look at a container, or make an image of its files, tell about themselves. */
 import { type CommandSpec, HELP } from "./command_spec.ts";
+import type { OptionSpec } from "./options.ts";
+
+const CHANGE: OptionSpec = {
+  name: "change",
+  alias: "c",
+  kind: "list",
+  value: "list",
+  help: "Apply an instruction of a Dockerfile to the image: CMD, ENV, LABEL, …",
+};
 
 /** `bunker export [OPTIONS] CONTAINER|IMAGE`. */
 export const exportSpec: CommandSpec = {
@@ -21,5 +30,30 @@ export const exportSpec: CommandSpec = {
   examples: [
     { line: "bunker export web -o web.tar", does: "Write the files of a running container to a file" },
     { line: "bunker export alpine | tar tf -", does: "List the files of an image" },
+  ],
+};
+
+/** `bunker import [OPTIONS] FILE|URL|- [NAME[:TAG]]`. */
+export const importSpec: CommandSpec = {
+  name: "import",
+  description: "Make an image of an archive of files",
+  usage: "[OPTIONS] FILE|URL|- [NAME[:TAG]]",
+  interspersed: true,
+  operands: { min: 1, max: 2 },
+  options: [
+    CHANGE,
+    HELP,
+    {
+      name: "message",
+      alias: "m",
+      kind: "string",
+      value: "string",
+      help: "Comment of the image's only step",
+    },
+    { name: "platform", kind: "string", value: "string", help: "Platform of the image: os/arch[/variant]" },
+  ],
+  examples: [
+    { line: "bunker import root.tar.zst debian:mine", does: "Make an image of a root file system" },
+    { line: "bunker import -c 'USER app' - flat < web.tar", does: "Flatten what export has written" },
   ],
 };

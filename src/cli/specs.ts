@@ -1,6 +1,6 @@
 /** What the commands tell about themselves: the texts of their help, and their options. */
 import { type CommandSpec, HELP } from "./command_spec.ts";
-import { exportSpec } from "./container_specs.ts";
+import { exportSpec, importSpec } from "./container_specs.ts";
 import {
   FILTER,
   historySpec,
@@ -135,6 +135,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   saveSpec,
   loadSpec,
   exportSpec,
+  importSpec,
   imageSpec,
   systemSpec,
   infoSpec,

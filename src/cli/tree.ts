@@ -81,6 +81,8 @@ async function loadExecute({ name }: CommandSpec): Promise<Execute> {
       return (await import("./load.ts")).load;
     case "export":
       return (await import("./export.ts")).exportContainer;
+    case "import":
+      return (await import("./import.ts")).importArchive;
     case "image":
       return (await import("./image.ts")).runImageCommand;
     case "system":

@@ -12,7 +12,7 @@ import { type ImageFile, listFiles } from "./list_files.ts";
 import { getLocalImage } from "./local_image.ts";
 import { idMapsOfUser } from "./rootless.ts";
 import { type FileTrace, traceFile } from "./trace_file.ts";
-import { runTask } from "./user_namespace_task.ts";
+import { askTask } from "./user_namespace_task.ts";
 import type { ViewQuestion } from "./view_layers.ts";
 
 /** What to list. */
@@ -50,13 +50,7 @@ async function askImage(question: ViewQuestion, context: EngineContext): Promise
   if (process.getuid?.() === 0) return answerHere(root, question);
   // Here too: an error about a name is then one of the caller's own.
   getLocalImage(root, question.image);
-  const answers: unknown[] = [];
-  await runTask({ kind: "view", root, question }, idMapsOfUser(), {
-    onMessage: (message) => {
-      if (message.kind === "answer") answers.push(...message.values);
-    },
-  });
-  return answers;
+  return await askTask({ kind: "view", root, question }, idMapsOfUser());
 }
 
 /** Answers as the user that this process is, root of some namespace. */

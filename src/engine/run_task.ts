@@ -36,6 +36,9 @@ async function workAt(text: string): Promise<void> {
   } else if (task.kind === "export") {
     const { exportHere } = await import("./export.ts");
     await exportHere(task, FIRST_GIVEN_FD);
+  } else if (task.kind === "import") {
+    const { importHere } = await import("./import.ts");
+    sendMessage({ kind: "answer", values: [await importHere(task.request, placeOf(task))] });
   } else if (task.kind === "remove") {
     const { removeTree } = await import("../fs/remove_tree.ts");
     removeTree({ dirfd: AT_FDCWD, path: task.path });
@@ -49,6 +52,11 @@ async function workAt(text: string): Promise<void> {
     const { copyLayers } = await import("./copied_root.ts");
     copyLayers(task, task.target);
   }
+}
+
+/** Where a task puts an image. */
+function placeOf({ root, single }: { readonly root: string; readonly single: boolean }) {
+  return { root, rootless: { owners: single ? ("single" as const) : ("exact" as const) } };
 }
 
 /** From memory that is gone with this process. */

@@ -12,6 +12,7 @@ import { runInUserNamespace } from "../runtime/user_namespace.ts";
 import type { EngineContext } from "./context.ts";
 import { stateRoot } from "./directories.ts";
 import type { ExportHere } from "./export.ts";
+import type { ImportRequest } from "./import.ts";
 import { ownCommand } from "./own_command.ts";
 import type { RegistryAccess } from "./registry_access.ts";
 import type { IdMaps } from "./rootless.ts";
@@ -46,7 +47,13 @@ export type Task =
       readonly lower: readonly string[];
       readonly target: string;
     }
-  | (ExportHere & { readonly kind: "export" });
+  | (ExportHere & { readonly kind: "export" })
+  | {
+      readonly kind: "import";
+      readonly root: string;
+      readonly single: boolean;
+      readonly request: ImportRequest;
+    };
 
 /** Variables of the caller that a pull may need; everything else stays behind. */
 const passedOn = [
@@ -117,6 +124,22 @@ export async function runTask(task: Task, idMaps: IdMaps, options: TaskOptions =
   if (failure !== undefined) throw failure;
   const exitCode = "code" in exit ? exit.code : 128 + exit.signal;
   if (exitCode !== 0) throw new TaskError(exitCode);
+}
+
+/** Runs a task that answers. @returns its answers, whose shape the task knows @throws as {@link runTask} */
+export async function askTask(
+  task: Task,
+  idMaps: IdMaps,
+  options: Pick<TaskOptions, "inherit" | "signal"> = {},
+): Promise<unknown[]> {
+  const answers: unknown[] = [];
+  await runTask(task, idMaps, {
+    ...options,
+    onMessage: (message) => {
+      if (message.kind === "answer") answers.push(...message.values);
+    },
+  });
+  return answers;
 }
 
 function memoryWith(text: string): Fd {

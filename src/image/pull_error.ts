@@ -19,7 +19,8 @@ export class PullError extends BunkerError {
   }
 }
 
-const DISK_FULL: readonly string[] = ["ENOSPC", "EDQUOT"];
+/** The kernel has no room left. */
+export const DISK_FULL: readonly string[] = ["ENOSPC", "EDQUOT"];
 
 /** Explains what a pull met; errors that already name the image, and cancellation, are passed through. */
 export function pullError(reference: Reference, cause: unknown, signal: AbortSignal): unknown {
@@ -47,7 +48,8 @@ export function otherPlatformError({ reference, config }: ResolvedImage, wanted:
   );
 }
 
-function codesOf(error: Error): string[] {
+/** Codes of an error and of its causes, as far as they have one. */
+export function codesOf(error: Error): string[] {
   const codes: string[] = [];
   for (let at: unknown = error; at instanceof Error; at = at.cause) {
     const { code } = at as { code?: unknown };

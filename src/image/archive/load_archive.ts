@@ -8,6 +8,7 @@ import { recordPath, type StoredImage } from "../../store/find_image.ts";
 import { type ImageRecord, listRecords, lockImages, moveNames } from "../../store/images.ts";
 import { openStore } from "../../store/open_store.ts";
 import { removeAbandoned, Staging } from "../../store/staging.ts";
+import { UNNAMED } from "../new_image.ts";
 import type { StoreOptions } from "../store_image.ts";
 import { storeImage } from "../store_image.ts";
 import { findImages, type LoadableImage } from "./archive_images.ts";
@@ -17,9 +18,6 @@ import { archiveError, readArchive } from "./read_archive.ts";
 export interface LoadOptions extends Pick<StoreOptions, "root" | "rootless"> {
   readonly signal: AbortSignal;
 }
-
-/** Repository of images that have no name; their digest is their name there. */
-const UNNAMED = { registry: "localhost", repository: "unnamed" };
 
 /**
  * Loads an archive, which comes in chunks.
