@@ -43,6 +43,7 @@ export async function copyImage(
   request: CopyRequest,
   context: EngineContext,
 ): Promise<CopyResult> {
+  const extent = extentOf(request);
   const names = [from, to].map((text) => parsePlaceName(text, process.cwd())) as [PlaceName, PlaceName];
   refusePinned(to, names[1]);
   const { options, failures } = await clientOptions(names, request, context);
@@ -51,7 +52,7 @@ export async function copyImage(
     await using source = sourceOf(names[0], options, signal);
     await using target = await targetOf(names[1], options, signal);
     request.observer?.begin(source.name, target.name);
-    const copied = await copyBetween({ source, target, signal, ...extentOf(request) });
+    const copied = await copyBetween({ source, target, signal, ...extent });
     return { source: source.name, target: target.name, ...copied };
   };
   try {

@@ -39,6 +39,11 @@ export interface ImageManifest {
   readonly artifactType?: string;
 }
 
+/** A manifest is valid, but nothing that could run: a chart, a signature, an encrypted image. */
+export class ArtifactError extends SyntaxError {
+  override readonly name = "ArtifactError";
+}
+
 /** Manifests, or further indices, to choose from. */
 export interface ImageIndex {
   readonly kind: "index";
@@ -51,7 +56,8 @@ export interface ImageIndex {
  * Parses what a registry serves under a tag or a manifest's digest.
  * @param bytes as served: they are what the digest is of
  * @param contentType the type it was served or described with; absent when there is none
- * @throws {SyntaxError} when the document is ambiguous, of an old schema, or no image
+ * @throws {SyntaxError} when the document is ambiguous or of an old schema
+ * @throws {ArtifactError} when it is no image
  * @throws {RangeError} when it exceeds a limit
  */
 export function parseManifest(bytes: Uint8Array, contentType?: string): ImageManifest | ImageIndex {
@@ -62,7 +68,7 @@ export function parseManifest(bytes: Uint8Array, contentType?: string): ImageMan
 
 /**
  * Parses a document whose parts are to be kept or handed on, not run: an artifact such as a signature or a chart too.
- * @throws as {@link parseManifest}
+ * @throws {SyntaxError} {RangeError} as {@link parseManifest}
  */
 export function parseDocument(bytes: Uint8Array, contentType?: string): ImageManifest | ImageIndex {
   const document = parseJsonObject(bytes, "manifest");
@@ -139,13 +145,15 @@ function subjectOf(document: JsonObject): { readonly subject?: Descriptor } {
 
 function refuseArtifact({ config, layers, artifactType = config.mediaType }: ImageManifest): void {
   if (!isImageConfig(config.mediaType)) {
-    throw new SyntaxError(
+    throw new ArtifactError(
       `Cannot read manifest: ${show(artifactType)} is an artifact, not an image that can run`,
     );
   }
   const odd = layers.find((layer) => !isLayer(layer.mediaType));
   if (odd === undefined) return;
-  throw new SyntaxError(`Cannot read manifest: a layer of type ${show(odd.mediaType)} is not a file system`);
+  throw new ArtifactError(
+    `Cannot read manifest: a layer of type ${show(odd.mediaType)} is not a file system`,
+  );
 }
 
 /** The one type that the document's own word, the server's word and its fields agree on. */

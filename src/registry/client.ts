@@ -6,7 +6,13 @@ import type { Descriptor } from "../oci/descriptor.ts";
 import { type Digest, digestOfBytes, isDigest } from "../oci/digest.ts";
 import { type ImageConfig, parseImageConfig } from "../oci/image_config.ts";
 import { DOCUMENT_BYTES_MAX } from "../oci/json.ts";
-import { chooseManifest, type ImageIndex, type ImageManifest, parseManifest } from "../oci/manifest.ts";
+import {
+  ArtifactError,
+  chooseManifest,
+  type ImageIndex,
+  type ImageManifest,
+  parseManifest,
+} from "../oci/manifest.ts";
 import { ACCEPTED_MANIFESTS, bareMediaType } from "../oci/media_type.ts";
 import { choosePlatform, formatPlatform, hostPlatform, type Platform } from "../oci/platform.ts";
 import { DEFAULT_TAG, formatReference, type Reference } from "../oci/reference.ts";
@@ -346,6 +352,13 @@ function parsed<Value>(reference: Reference, parse: () => Value): Value {
 }
 
 function invalid(reference: Reference, cause: unknown): RegistryError {
+  if (cause instanceof ArtifactError) {
+    return new RegistryError(`Cannot pull ${describeImage(reference)}: it is no image that can run`, {
+      code: "NOT_AN_IMAGE",
+      cause,
+      hint: "Copy it with bunker copy",
+    });
+  }
   return new RegistryError(`Cannot use ${describeImage(reference)}`, { code: "MANIFEST_INVALID", cause });
 }
 

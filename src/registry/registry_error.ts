@@ -21,6 +21,8 @@ export type RegistryErrorCode =
   /** Any other status. */
   | "REGISTRY_FAILED"
   | "MANIFEST_INVALID"
+  /** A valid manifest of something else: a chart, a signature. */
+  | "NOT_AN_IMAGE"
   /** Bytes that are not what their digest or size says. */
   | "CONTENT_MISMATCH";
 

@@ -2,6 +2,7 @@
 import type { Descriptor } from "../../oci/descriptor.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { ImageManifest } from "../../oci/manifest.ts";
+import { isForeignLayer } from "../../oci/media_type.ts";
 import type { BlobOutcome } from "../../registry/writer.ts";
 import type { PushProgress } from "../push_progress.ts";
 import { BlobFeed } from "./blob_feed.ts";
@@ -9,11 +10,6 @@ import type { CopySource, CopyTarget } from "./place.ts";
 
 /** Blobs that are on their way at one time, as with a push. */
 const BLOBS_AT_ONCE = 5;
-/** Layers whose licence forbids to hand them on: their registry alone has them. */
-const FOREIGN = /nondistributable|\.foreign\./;
-
-/** True for a layer that is not copied. */
-export const isForeign = ({ mediaType }: Descriptor): boolean => FOREIGN.test(mediaType);
 
 /** From where to where, and who hears of it. */
 export interface BlobRoute {
@@ -42,7 +38,7 @@ export class BlobCopies {
 
   /** Ends when all that a manifest names is there. @throws what the first that failed did */
   async copyAll({ layers, config }: Pick<ImageManifest, "layers" | "config">): Promise<void> {
-    const wanted = layers.filter((layer) => !isForeign(layer));
+    const wanted = layers.filter(({ mediaType }) => !isForeignLayer(mediaType));
     const fresh = distinct(wanted).filter(({ digest }) => !this.#begun.has(digest));
     this.#route.onProgress({
       kind: "layers",

@@ -1,6 +1,7 @@
 /**
  * An OCI layout, to be copied to; a new one where none is. Blobs get their names when they are whole, index.json is
  * replaced last, in one step, under a lock of the directory: whoever reads meanwhile sees the old state or the new one.
+ * Manifests of Docker's types stay what they are, since another type would be another digest; skopeo overlooks them there.
  */
 import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { writeFileAtomic } from "../../fs/atomic.ts";
@@ -12,10 +13,10 @@ import { parseManifestDescriptor } from "../../oci/descriptor.ts";
 import { blobPath, type Digest } from "../../oci/digest.ts";
 import type { JsonObject } from "../../oci/json.ts";
 import { parseDocument } from "../../oci/manifest.ts";
+import { isForeignLayer } from "../../oci/media_type.ts";
 import { entryFor } from "../../oci/referrer.ts";
 import type { Document } from "../../registry/client.ts";
 import type { BlobOutcome } from "../../registry/writer.ts";
-import { isForeign } from "./blob_copies.ts";
 import type { BlobFeed } from "./blob_feed.ts";
 import { CopyError } from "./copy_error.ts";
 import {
@@ -150,7 +151,7 @@ function isWhole(directory: string, digest: Digest, depth: number): boolean {
   if (content === undefined) return false;
   if (content.kind === "index")
     return content.entries.every((entry) => isWhole(directory, entry.digest, depth + 1));
-  const blobs = content.layers.filter((layer) => !isForeign(layer));
+  const blobs = content.layers.filter(({ mediaType }) => !isForeignLayer(mediaType));
   return [content.config, ...blobs].every((blob) => hasBlob(directory, blob));
 }
 

@@ -1,0 +1,68 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { NamelessFile } from "../../../src/fs/nameless_file.ts";
+import { testIf } from "../../helpers/requires.ts";
+
+let directory = "";
+beforeEach(() => {
+  directory = mkdtempSync(`${tmpdir()}/bunker-nameless-`);
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+describe("NamelessFile", () => {
+  test("is nowhere until it gets its name, in place of what is there", () => {
+    writeFileSync(`${directory}/name`, "old");
+
+    using file = NamelessFile.create(directory);
+    file.write(Buffer.from("new"));
+    const before = readdirSync(directory);
+    file.link(`${directory}/name`);
+
+    expect(before).toEqual(["name"]);
+    expect(readFileSync(`${directory}/name`, "utf8")).toBe("new");
+  });
+
+  test("is gone when it got none", () => {
+    {
+      using file = NamelessFile.create(directory);
+      file.write(Buffer.from("new"));
+    }
+
+    expect(readdirSync(directory)).toEqual([]);
+  });
+
+  testIf(
+    ["root", "program strace"],
+    "has a name of its own where the file system wants one, and removes what a dead writer left",
+    async () => {
+      writeFileSync(`${directory}/.tmp-dead`, "dead");
+      const module = new URL("../../../src/fs/nameless_file.ts", import.meta.url).pathname;
+      const script = `
+        import { NamelessFile } from ${JSON.stringify(module)};
+        import { readdirSync } from "node:fs";
+        using file = NamelessFile.create(${JSON.stringify(directory)});
+        file.write(Buffer.from("new"));
+        console.log(readdirSync(${JSON.stringify(directory)}).length);
+        file.link(${JSON.stringify(`${directory}/name`)});`;
+
+      // EOPNOTSUPP for the first open of the directory itself.
+      const inject = [
+        "-f",
+        "-qq",
+        "-o",
+        "/dev/null",
+        "-P",
+        directory,
+        "-e",
+        "inject=openat:error=EOPNOTSUPP:when=1",
+      ];
+      const run = await Bun.$`strace ${inject} ${process.execPath} -e ${script}`.quiet();
+
+      expect(run.stdout.toString()).toBe("1\n");
+      expect(readdirSync(directory)).toEqual(["name"]);
+      expect(readFileSync(`${directory}/name`, "utf8")).toBe("new");
+    },
+    20_000,
+  );
+});
