@@ -2,7 +2,7 @@
  * `image prune`: removes content that no image refers to, images that lost their tag, and with `all` every image that nothing
  * uses.
  */
-import { listRecords } from "../store/images.ts";
+import { listRecords, mendRecords } from "../store/images.ts";
 import type { EngineContext } from "./context.ts";
 import { dataRoot } from "./directories.ts";
 import type { ImageFilter } from "./image_filter.ts";
@@ -43,7 +43,7 @@ export async function pruneImages(request: PruneRequest, context: EngineContext)
 }
 
 async function collect(root: string, context: EngineContext): Promise<RemovedImages> {
-  const { garbage, finish } = await takeUnderLock(root, () => undefined);
+  const { garbage, finish } = await takeUnderLock(root, () => mendRecords(root));
   await finish(context);
   const layers = garbage.layers.map(({ diffId, chainId }) => chainId ?? diffId);
   return { untagged: [], deleted: [...garbage.blobs, ...layers], reclaimedBytes: garbage.sizeBytes };

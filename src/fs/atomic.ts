@@ -5,6 +5,11 @@
 import { randomBytes } from "node:crypto";
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 
+const TEMPORARY = ".tmp-";
+
+/** Whether a file has a name of {@link writeFileAtomic}'s: it was not renamed, or not yet. */
+export const isTemporary = (name: string): boolean => name.startsWith(TEMPORARY);
+
 /** How {@link writeFileAtomic} writes; defaults in brackets. */
 export interface AtomicOptions {
   /** [0o600] */
@@ -24,7 +29,7 @@ export function writeFileAtomic(
   options: AtomicOptions = {},
 ): void {
   const slash = path.lastIndexOf("/");
-  const temporary = `${path.slice(0, slash + 1)}.tmp-${randomBytes(8).toString("hex")}`;
+  const temporary = `${path.slice(0, slash + 1)}${TEMPORARY}${randomBytes(8).toString("hex")}`;
   try {
     const fd = openSync(temporary, "wx", options.mode ?? 0o600);
     try {

@@ -18,6 +18,7 @@ import {
   utimensat,
 } from "../linux/file.ts";
 import { getxattr } from "../linux/xattr.ts";
+import { presentOrThrow } from "./absent.ts";
 import { type ByteString, cBytes } from "./byte_string.ts";
 import { type CopyOptions, copyAttributes, copyDirectory, copyNode, isDirectory } from "./copy_node.ts";
 import { removeTree } from "./remove_tree.ts";
@@ -130,10 +131,10 @@ class TreeCopier {
   }
 
   #copyChild(from: number, to: number, { name, path, stat = statOf(from, name) }: Child): void {
-    const present = tryStatx(to, cBytes(name));
-    const isMerged = typeof present !== "number" && isDirectory(present);
+    const present = presentOrThrow(tryStatx(to, cBytes(name)), { name: "statx", path: name });
+    const isMerged = present !== undefined && isDirectory(present);
     if (!isMerged) {
-      if (typeof present !== "number") remove(to, name);
+      if (present !== undefined) remove(to, name);
       copyDirectory({ dirfd: from, name }, { dirfd: to, name }, this.#with(stat));
     }
     using source = new Fd(openat(from, cBytes(name), READ));
@@ -155,7 +156,8 @@ class TreeCopier {
   #isOpaque(fd: number): boolean {
     const { whiteouts } = this.#options;
     if (whiteouts === undefined) return false;
-    if (whiteouts === "files") return typeof tryStatx(fd, OPAQUE_FILE) !== "number";
+    const look = { name: "statx", path: OPAQUE_FILE };
+    if (whiteouts === "files") return presentOrThrow(tryStatx(fd, OPAQUE_FILE), look) !== undefined;
     return getxattr(fd, `${whiteouts}.overlay.opaque`)?.toString() === "y";
   }
 

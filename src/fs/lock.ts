@@ -7,6 +7,7 @@ import { AT_FDCWD } from "../linux/abi/fcntl.ts";
 import { LOCK_EX, LOCK_NB, LOCK_SH } from "../linux/abi/file.ts";
 import { SyscallError } from "../linux/call.ts";
 import { tryFlock, tryStatx } from "../linux/file.ts";
+import { presentOrThrow } from "./absent.ts";
 
 const EAGAIN = 11;
 /** First and longest wait between two tries. */
@@ -34,8 +35,14 @@ export class Lock implements Disposable {
   static tryTake(path: string, options: { readonly shared?: boolean } = {}): Lock | undefined {
     for (;;) {
       const fd = openLockFile(path);
-      const result = tryFlock(fd, (options.shared === true ? LOCK_SH : LOCK_EX) | LOCK_NB);
-      if (result === 0 && isAt(path, fd)) return new Lock(fd);
+      let result: number;
+      try {
+        result = tryFlock(fd, (options.shared === true ? LOCK_SH : LOCK_EX) | LOCK_NB);
+        if (result === 0 && isAt(path, fd)) return new Lock(fd);
+      } catch (error) {
+        closeSync(fd);
+        throw error;
+      }
       closeSync(fd);
       if (result === -EAGAIN) return undefined;
       if (result !== 0) {
@@ -63,8 +70,9 @@ export class Lock implements Disposable {
 
 /** False when the file was removed, and perhaps made anew, between opening and locking: that lock holds nothing. */
 function isAt(path: string, fd: number): boolean {
-  const [named, locked] = [tryStatx(AT_FDCWD, path), tryStatx(fd, "")];
-  return typeof named !== "number" && typeof locked !== "number" && named.identity === locked.identity;
+  const named = presentOrThrow(tryStatx(AT_FDCWD, path), { name: "statx", path });
+  const locked = presentOrThrow(tryStatx(fd, ""), { name: "statx", path });
+  return named !== undefined && named.identity === locked?.identity;
 }
 
 function openLockFile(path: string): number {

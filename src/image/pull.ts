@@ -8,6 +8,7 @@ import { hostPlatform } from "../oci/platform.ts";
 import { RegistryClient, type RegistryClientOptions } from "../registry/client.ts";
 import { findImage, type StoredImage } from "../store/find_image.ts";
 import { isWhole } from "../store/image_content.ts";
+import { mendIndexOf } from "../store/images.ts";
 import { openStore } from "../store/open_store.ts";
 import { removeAbandoned } from "../store/staging.ts";
 import { otherPlatformError, pullError } from "./pull_error.ts";
@@ -38,6 +39,7 @@ export async function pullImage(options: PullOptions): Promise<PullResult> {
     await removeAbandoned(root);
     const client = new RegistryClient(options.client);
     const present = await findPresent(options, client, signal);
+    if (present !== undefined) await mendIndexOf(root, options);
     const quota = (): Pick<PullResult, "quota"> => ({ quota: client.quota(reference.registry) });
     if (present !== undefined)
       return { image: present, status: "up-to-date", skipped: NOTHING_SKIPPED, ...quota() };

@@ -1,5 +1,5 @@
 /** Extended attributes by descriptor, or by path without following a last symlink: xattr(7). */
-import { call, callRaw, cstr } from "./call.ts";
+import { call, callRaw, cstr, SyscallError } from "./call.ts";
 import type { Path } from "./file.ts";
 
 /** XATTR_LIST_MAX and XATTR_SIZE_MAX of linux/limits.h. */
@@ -26,24 +26,44 @@ export function trySetxattr(target: XattrTarget, name: Path, value: Uint8Array):
     : callRaw("lsetxattr", bytesOf(target), bytesOf(name), data, value.length, 0);
 }
 
-/** fgetxattr(2) or lgetxattr(2); undefined when there is no such attribute. */
+/** Answers that mean that there is no attribute for this process: as good as none. */
+const NONE: ReadonlySet<number> = new Set([
+  1, // EPERM
+  2, // ENOENT
+  13, // EACCES
+  20, // ENOTDIR
+  40, // ELOOP
+  61, // ENODATA
+  95, // EOPNOTSUPP
+]);
+
+/** @throws {SyscallError} when a disk, or memory, keeps the answer back: attributes must not get lost in silence */
+function isNone(name: string, result: number): boolean {
+  if (result >= 0) return false;
+  if (NONE.has(-result)) return true;
+  throw new SyscallError({ name, text: `${name}(…)`, errno: -result });
+}
+
+/** fgetxattr(2) or lgetxattr(2); undefined when there is no such attribute. @throws {SyscallError} EIO, ENOMEM */
 export function getxattr(target: XattrTarget, name: Path): Buffer | undefined {
   const value = scratchBuffer();
   const length =
     typeof target === "number"
       ? callRaw("fgetxattr", target, bytesOf(name), value, value.length)
       : callRaw("lgetxattr", bytesOf(target), bytesOf(name), value, value.length);
-  return length < 0 ? undefined : Buffer.from(value.subarray(0, length));
+  return isNone("getxattr", length) ? undefined : Buffer.from(value.subarray(0, length));
 }
 
-/** flistxattr(2) or llistxattr(2): names as latin1 text; none where the file system has none. */
+/** flistxattr(2) or llistxattr(2): names as latin1 text; none where the file system has none. @throws as {@link getxattr} */
 export function listxattr(target: XattrTarget): string[] {
   const list = scratchBuffer();
   const length =
     typeof target === "number"
       ? callRaw("flistxattr", target, list, list.length)
       : callRaw("llistxattr", bytesOf(target), list, list.length);
-  return length <= 0 ? [] : list.toString("latin1", 0, length - 1).split("\0");
+  return length === 0 || isNone("listxattr", length)
+    ? []
+    : list.toString("latin1", 0, length - 1).split("\0");
 }
 
 /** fremovexattr(2) or lremovexattr(2). @throws {SyscallError} ENODATA */

@@ -3,6 +3,7 @@
  * its layers, index, manifest and configuration. Nothing is changed.
  */
 import { createReadStream, existsSync, readdirSync, readFileSync } from "node:fs";
+import { isTemporary } from "../fs/atomic.ts";
 import { blobPath, type Digest, digestOfHex, isDigest } from "../oci/digest.ts";
 import { parseImageConfig } from "../oci/image_config.ts";
 import { parseManifest } from "../oci/manifest.ts";
@@ -92,8 +93,8 @@ function faultsOfLayer(root: string, file: string): StoreFault[] {
 function unreadable(root: string, records: readonly ImageRecord[]): StoreFault[] {
   if (!existsSync(`${root}/refs`)) return [];
   const known = new Set(records.map(({ path }) => path));
-  const files = readdirSync(`${root}/refs`, { recursive: true, withFileTypes: true }).filter((entry) =>
-    entry.isFile(),
+  const files = readdirSync(`${root}/refs`, { recursive: true, withFileTypes: true }).filter(
+    (entry) => entry.isFile() && !isTemporary(entry.name),
   );
   return files
     .map(({ parentPath, name }) => `${parentPath}/${name}`.slice(root.length + 1))

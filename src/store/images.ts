@@ -1,13 +1,14 @@
 /** Images in the store: listed, found by id, recorded and removed. Everything that `run` itself does not need. */
-import { type Dirent, mkdirSync, readdirSync, rmdirSync, rmSync } from "node:fs";
+import { type Dirent, mkdirSync, readdirSync, rmdirSync, rmSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import { writeFileAtomic } from "../fs/atomic.ts";
+import { isTemporary, writeFileAtomic } from "../fs/atomic.ts";
 import { Lock } from "../fs/lock.ts";
 import type { Platform } from "../oci/platform.ts";
 import { formatReference, parseReference, type Reference } from "../oci/reference.ts";
 import { formatRecord, readRecord, recordPath, type StoredImage } from "./find_image.ts";
 import { writeIndex } from "./oci_index.ts";
 import { StoreError } from "./open_store.ts";
+import { removeUnfinished } from "./unfinished.ts";
 
 /** One record: the image, and the path of its file relative to the root. */
 export interface ImageRecord {
@@ -28,7 +29,7 @@ export function listRecords(root: string): ImageRecord[] {
     for (const entry of entriesOf(`${root}/${directory}`)) {
       const path = `${directory}/${entry.name}`;
       if (entry.isDirectory()) pending.push(path);
-      else if (!entry.name.startsWith(".tmp-")) {
+      else if (!isTemporary(entry.name)) {
         const image = readRecord(`${root}/${path}`);
         if (image !== undefined) records.push({ image, path });
       }
@@ -119,6 +120,7 @@ export function platformSuffix(path: string): string {
 
 /** Writes and removes records. The caller holds the lock of {@link lockImages}. Blobs and layers stay. */
 export function replaceRecords(root: string, { written, removed }: RecordChange): void {
+  removeUnfinished(root);
   for (const { image, path } of written) {
     mkdirSync(dirname(`${root}/${path}`), { recursive: true, mode: 0o700 });
     writeFileAtomic(`${root}/${path}`, formatRecord(image));
@@ -127,6 +129,27 @@ export function replaceRecords(root: string, { written, removed }: RecordChange)
   for (const path of removed) if (!kept.has(path)) removeRecord(root, path);
   writeIndex(root, listImages(root));
 }
+
+/**
+ * Removes what a kill in the middle of {@link replaceRecords} left, and writes the index that it did not come to. The
+ * caller holds the lock of {@link lockImages}.
+ */
+export function mendRecords(root: string): void {
+  replaceRecords(root, { written: [], removed: [] });
+}
+
+/** The same when it looks as if a kill hit the writer of that record: the index comes after it. */
+export async function mendIndexOf(root: string, { reference, platform }: RecordPlace): Promise<void> {
+  const paths = [recordPath(reference, platform), recordPath(reference)];
+  const written = paths.map((path) => mtimeOf(`${root}/${path}`)).find((time) => time !== undefined);
+  const indexed = mtimeOf(`${root}/index.json`);
+  if (written === undefined || (indexed !== undefined && indexed >= written)) return;
+  using _ = await lockImages(root);
+  mendRecords(root);
+}
+
+const mtimeOf = (path: string): bigint | undefined =>
+  statSync(path, { bigint: true, throwIfNoEntry: false })?.mtimeNs;
 
 /** Directories that are empty then go too; another command makes them anew under the same lock. */
 function removeRecord(root: string, path: string): void {

@@ -1,5 +1,5 @@
 /** Unpacked layers: found by what they hold, put in place in one step. */
-import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { type Digest, digestHex, digestOfBytes } from "../oci/digest.ts";
 import { chainLayerName, diffLayerName, layerDirectory, layerRecordPath } from "./layout.ts";
 
@@ -94,10 +94,14 @@ export function commitLayer(root: string, { record, directory, recordFile }: Sta
   const name = layerNameOf(record);
   const target = `${root}/${layerDirectory(name)}`;
   // What is there has no record, or one of another form: the remains of a crash.
-  if (existsSync(target)) renameSync(target, `${directory}.replaced`);
-  // A directory without a record is no layer, so the record's arrival before it is harmless.
-  renameSync(recordFile, `${root}/${layerRecordPath(name)}`);
+  const place = `${root}/${layerRecordPath(name)}`;
+  if (existsSync(target)) {
+    rmSync(place, { force: true });
+    renameSync(target, `${directory}.replaced`);
+  }
+  // A directory without a record is no layer: what a kill leaves between the two is garbage, not damage.
   renameSync(directory, target);
+  renameSync(recordFile, place);
   return { name, record };
 }
 

@@ -29,9 +29,15 @@ export function openStore(root: string): void {
     // Whatever the umask, and without a set-group-id bit inherited from above.
     chmodSync(`${root}/${name}`, mode);
   }
-  writeFileAtomic(`${root}/oci-layout`, '{"imageLayoutVersion":"1.0.0"}');
-  // Last: a root that was begun and not finished is begun again.
-  writeFileAtomic(`${root}/version`, `${LAYOUT_VERSION}\n`);
+  try {
+    writeFileAtomic(`${root}/oci-layout`, '{"imageLayoutVersion":"1.0.0"}');
+    // Last: a root that was begun and not finished is begun again.
+    writeFileAtomic(`${root}/version`, `${LAYOUT_VERSION}\n`);
+  } catch (error) {
+    // Another process was faster, and has taken the file for one that a kill left.
+    const isThere = (error as NodeJS.ErrnoException).code === "ENOENT" && readVersion(root) !== undefined;
+    if (!isThere) throw error;
+  }
 }
 
 function readVersion(root: string): string | undefined {

@@ -1,4 +1,5 @@
 /** A layer as a directory, in the form that overlayfs takes as a lower layer. */
+import { presentOrThrow } from "../../fs/absent.ts";
 import { type ByteString, cBytes } from "../../fs/byte_string.ts";
 import {
   O_CREAT,
@@ -131,7 +132,8 @@ export class DirectoryTarget implements LayerTarget {
   }
 
   exists(parent: DirectoryNode, name: ByteString): boolean {
-    return typeof tryStatx(this.#directory.open(parent), cBytes(name)) !== "number";
+    const stat = tryStatx(this.#directory.open(parent), cBytes(name));
+    return presentOrThrow(stat, { name: "statx", path: name }) !== undefined;
   }
 
   remove(parent: DirectoryNode, name: ByteString): void {

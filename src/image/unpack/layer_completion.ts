@@ -3,6 +3,7 @@
  * that no entry described must look as it does below; where it is a symlink below, what lies in it belongs to the
  * symlink's target. A hard link to a file of a lower layer needs that file in this one.
  */
+import { presentOrThrow } from "../../fs/absent.ts";
 import { type ByteString, cBytes } from "../../fs/byte_string.ts";
 import {
   type CopyOptions,
@@ -24,13 +25,20 @@ import {
   type Stat,
   tryLinkat,
   tryReadlinkat,
-  tryStatx,
   tryUnlinkat,
   utimensat,
 } from "../../linux/file.ts";
 import type { MissingLink } from "./hard_links.ts";
 import { LayerError, unpackError } from "./layer_error.ts";
-import { type Found, joinPath, type LowerView, nameOf, openDirectory, parentOf } from "./lower_view.ts";
+import {
+  type Found,
+  joinPath,
+  type LowerView,
+  nameOf,
+  openDirectory,
+  parentOf,
+  statBelow,
+} from "./lower_view.ts";
 import type { UnpackOptions } from "./options.ts";
 
 const SYMLINKS_MAX = 40;
@@ -189,8 +197,7 @@ export class LayerCompletion {
 
   #stat(path: ByteString): Stat | undefined {
     using parent = openDirectory(this.#directory, parentOf(path));
-    const stat = parent === undefined ? -1 : tryStatx(parent.number, cBytes(nameOf(path)));
-    return typeof stat === "number" ? undefined : stat;
+    return parent === undefined ? undefined : statBelow(parent, nameOf(path));
   }
 
   #open(path: ByteString): Fd {
@@ -221,9 +228,9 @@ export class LayerCompletion {
   /** Changes a directory and gives it its times back. */
   #keepingTimes<Result>(path: ByteString, change: () => Result): Result {
     using directory = this.#open(path);
-    const stat = tryStatx(directory.number, "");
+    const stat = statBelow(directory, "");
     const result = change();
-    if (typeof stat !== "number") utimensat(directory.number, ".", stat);
+    if (stat !== undefined) utimensat(directory.number, ".", stat);
     return result;
   }
 
@@ -241,6 +248,7 @@ const isSymlink = ({ mode }: Stat): boolean => (mode & S_IFMT) === S_IFLNK;
 
 function readLink(layer: string, path: ByteString): ByteString | undefined {
   using parent = openDirectory(layer, parentOf(path));
-  const target = parent === undefined ? -1 : tryReadlinkat(parent.number, cBytes(nameOf(path)));
-  return typeof target === "number" ? undefined : target.toString("latin1");
+  if (parent === undefined) return undefined;
+  const target = tryReadlinkat(parent.number, cBytes(nameOf(path)));
+  return presentOrThrow(target, { name: "readlinkat", path })?.toString("latin1");
 }

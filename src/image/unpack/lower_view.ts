@@ -2,6 +2,7 @@
  * What the layers below show, as overlayfs would merge them, looked up without mounting anything.
  */
 
+import { presentOrThrow } from "../../fs/absent.ts";
 import { tryOpenBeneath } from "../../fs/beneath.ts";
 import type { ByteString } from "../../fs/byte_string.ts";
 import { cBytes } from "../../fs/byte_string.ts";
@@ -70,27 +71,34 @@ export class LowerView {
     using parent = openDirectory(layer, parentOf(path));
     if (parent === undefined) return undefined;
     const name = nameOf(path);
-    const stat = tryStatx(parent.number, cBytes(name));
-    if (typeof stat !== "number") return isWhiteout(stat) ? "hidden" : stat;
-    const isHidden =
-      this.#form === "files" && typeof tryStatx(parent.number, cBytes(`.wh.${name}`)) !== "number";
+    const stat = statBelow(parent, name);
+    if (stat !== undefined) return isWhiteout(stat) ? "hidden" : stat;
+    const isHidden = this.#form === "files" && statBelow(parent, `.wh.${name}`) !== undefined;
     return isHidden ? "hidden" : undefined;
   }
 
   #isOpaque(layer: string, path: ByteString): boolean {
     using directory = openDirectory(layer, path);
     if (directory === undefined) return false;
-    if (this.#form === "files") return typeof tryStatx(directory.number, ".wh..wh..opq") !== "number";
+    if (this.#form === "files") return statBelow(directory, ".wh..wh..opq") !== undefined;
     const xattr = getxattr(`/proc/self/fd/${directory.number}`, `${this.#form}.overlay.opaque`);
     return xattr?.toString() === "y";
   }
 }
 
-/** Opens a directory of a layer without following symlinks; undefined when it is not there. */
+/**
+ * Opens a directory of a layer without following symlinks; undefined when it is not there.
+ * @throws {SyscallError} when that cannot be known
+ */
 export function openDirectory(layer: string, path: ByteString): Fd | undefined {
   using root = new Fd(openat(AT_FDCWD, layer, { flags: O_PATH | O_DIRECTORY }));
   const fd = tryOpenBeneath(root.number, path);
-  return fd < 0 ? undefined : new Fd(fd);
+  return presentOrThrow(fd < 0 ? fd : new Fd(fd), { name: "openat2", path });
+}
+
+/** Looks a name up without following a symlink; undefined when it is not there. @throws as {@link openDirectory} */
+export function statBelow({ number }: Fd, name: ByteString): Stat | undefined {
+  return presentOrThrow(tryStatx(number, cBytes(name)), { name: "statx", path: name });
 }
 
 /** Path of the directory that a path lies in; "" is the root. */

@@ -1,0 +1,33 @@
+/**
+ * The difference between "nothing is there" and "it cannot be known": a look-up that a broken disk, or a table of
+ * descriptors that is full, refuses must not be taken for a name that is free.
+ */
+import { SyscallError } from "../linux/call.ts";
+
+/** Answers that mean that there is no such thing at a path whose symlinks are not followed. */
+const ABSENT: ReadonlySet<number> = new Set([
+  2, // ENOENT
+  18, // EXDEV: the path would leave its root
+  20, // ENOTDIR
+  36, // ENAMETOOLONG
+  40, // ELOOP: a component is a symlink
+]);
+
+/** What was looked up. */
+export interface LookUp {
+  /** The system call. */
+  readonly name: string;
+  /** For the message. */
+  readonly path: string;
+}
+
+/**
+ * What a call has found; undefined when nothing is there.
+ * @param result a negative error number when the call failed
+ * @throws {SyscallError} for every other error
+ */
+export function presentOrThrow<Found>(result: Found | number, { name, path }: LookUp): Found | undefined {
+  if (typeof result !== "number") return result;
+  if (ABSENT.has(-result)) return undefined;
+  throw new SyscallError({ name, text: `${name}(${JSON.stringify(path)})`, errno: -result });
+}

@@ -1,0 +1,59 @@
+/**
+ * Faults at the system calls of a command that works on the store: it is killed there, or the call fails, in whichever
+ * thread makes it. A run without faults tells which calls there are; what Bun does before the store's path is first
+ * mentioned is left alone.
+ */
+import { readFileSync } from "node:fs";
+import { type Fault, type Point, QUIET } from "./faults.ts";
+import type { PipedResult } from "./pipes.ts";
+import type { PullPlace } from "./pull_place.ts";
+
+/** strace makes a command slow, and a wait for a lock that nobody lets go of endless. */
+const TIMEOUT_MS = 60_000;
+const STRACE = ["strace", "-f", "-qq", "-s", "4096"];
+/** A line of `strace -f -o`: the thread, and the call that it begins. */
+const BEGUN = /^(\d+) +(\w+)\(/;
+/** Keys as this test makes them: `name #when`. */
+export const describePoint = ({ name, when }: Point): string => `${name} #${when}`;
+
+/**
+ * The calls of a command from the first on that mentions the store: a call counts from the start of its thread, as
+ * strace counts them. The command really runs.
+ * @throws {Error} when it fails
+ */
+export async function storePoints(place: PullPlace, words: readonly string[]): Promise<readonly Point[]> {
+  const { directory, root } = place.sandbox;
+  const file = `${directory}/trace`;
+  const { exitCode, stderr } = await place.bunker(words, {
+    wrapper: [...STRACE, "-o", file],
+    timeoutMs: TIMEOUT_MS,
+  });
+  if (exitCode !== 0) throw new Error(`"bunker ${words.join(" ")}" ended with ${exitCode}: ${stderr}`);
+  const lines = readFileSync(file, "latin1").split("\n");
+  // Its own arguments and environment are the first line.
+  const first = lines.findIndex((line, index) => index > 0 && line.includes(`"${root}`));
+  if (first < 0) throw new Error(`"bunker ${words.join(" ")}" does not mention "${root}"`);
+  const counts = new Map<string, number>();
+  const points = new Map<string, Point>();
+  for (const [index, line] of lines.entries()) {
+    const [, thread, name] = BEGUN.exec(line) ?? [];
+    if (thread === undefined || name === undefined) continue;
+    const when = (counts.get(`${thread} ${name}`) ?? 0) + 1;
+    counts.set(`${thread} ${name}`, when);
+    if (index >= first && !QUIET.test(name)) points.set(describePoint({ name, when }), { name, when });
+  }
+  return [...points.values()];
+}
+
+/** Runs the command with a fault at that call of any thread. */
+export function runAtPoint(
+  place: PullPlace,
+  words: readonly string[],
+  { point: { name, when }, fault }: { readonly point: Point; readonly fault: Fault },
+): Promise<PipedResult> {
+  const inject = ["-e", `trace=${name}`, "-e", `inject=${name}:${fault}:when=${when}`];
+  return place.bunker(words, {
+    wrapper: [...STRACE, "-o", "/dev/null", ...inject],
+    timeoutMs: TIMEOUT_MS,
+  });
+}
