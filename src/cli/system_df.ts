@@ -14,14 +14,18 @@ const HEADS = { TotalCount: "TOTAL" };
 export async function printDiskUsage(words: readonly string[], context: EngineContext): Promise<number> {
   const parsed = await readCommandLine(systemDfSpec, words);
   if (parsed === undefined) return 0;
+  if (parsed.flag("verbose")) return await (await import("./system_df_verbose.ts")).print(parsed, context);
   const format = outputFormatOf(parsed);
   const { diskUsage } = await import("../engine/disk_usage.ts");
   const usage = await diskUsage(context);
   const rows = usage.map(rowOf);
   if (format === "json") writeOut(`${JSON.stringify(usage, undefined, 2)}\n`);
   else if (format === "docker-json") writeOut(rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
-  else if (format === "text") writeOut(describeTable(rows));
-  else writeOut((await import("./template_output.ts")).renderRows(format.template, rows, HEADS));
+  else if (format === "text") {
+    const { dataRoom } = await import("../engine/disk_details.ts");
+    const { describeRoom } = await import("./system_df_verbose.ts");
+    writeOut(`${describeTable(rows)}\n${describeRoom(dataRoom(context))}`);
+  } else writeOut((await import("./template_output.ts")).renderRows(format.template, rows, HEADS));
   return 0;
 }
 

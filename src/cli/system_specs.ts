@@ -10,8 +10,16 @@ export const systemDfSpec: CommandSpec = {
   usage: "[OPTIONS]",
   interspersed: true,
   operands: { min: 0, max: 0 },
-  options: [FORMAT, HELP, JSON_OUTPUT],
-  examples: [{ line: "bunker system df", does: "Show sizes, and what could be had back" }],
+  options: [
+    FORMAT,
+    HELP,
+    JSON_OUTPUT,
+    { name: "verbose", alias: "v", kind: "boolean", help: "Show each image, layer and container" },
+  ],
+  examples: [
+    { line: "bunker system df", does: "Show sizes, what could be had back, and what the disk has left" },
+    { line: "bunker system df -v", does: "Show what each image has of its own, and what it shares" },
+  ],
 };
 
 /** `bunker system prune [OPTIONS]`. */

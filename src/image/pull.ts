@@ -11,6 +11,7 @@ import { isWhole } from "../store/image_content.ts";
 import { mendIndexOf } from "../store/images.ts";
 import { openStore } from "../store/open_store.ts";
 import { removeAbandoned } from "../store/staging.ts";
+import { explainFull } from "./disk_full.ts";
 import { otherPlatformError, pullError } from "./pull_error.ts";
 import { type PullResult, type StoreOptions, storeImage } from "./store_image.ts";
 import type { Skipped } from "./unpack/attributes.ts";
@@ -51,7 +52,7 @@ export async function pullImage(options: PullOptions): Promise<PullResult> {
     if (resolved.isOtherPlatform) throw otherPlatformError(resolved, platform ?? hostPlatform());
     return { ...(await storeImage(resolved, options, { client, signal })), ...quota() };
   } catch (error) {
-    throw pullError(reference, error, signal);
+    throw pullError(reference, explainFull(root, error), signal);
   }
 }
 

@@ -1,7 +1,7 @@
 /** An image that is made here could not be made or stored. */
 import { BunkerError, UsageError } from "../errors.ts";
 import { RegistryError } from "../registry/registry_error.ts";
-import { codesOf, DISK_FULL } from "./pull_error.ts";
+import { codesOf, DISK_FULL, DiskFullError } from "./disk_full.ts";
 
 /** The cause says at which entry, and why. */
 export class StoreImageError extends BunkerError {
@@ -31,6 +31,10 @@ export function storeError(what: string, { cause, signal }: Attempt): unknown {
   if (signal.aborted || !(cause instanceof Error)) return cause;
   if (cause instanceof UsageError || cause instanceof RegistryError || cause instanceof StoreImageError)
     return cause;
+  if (cause instanceof DiskFullError) {
+    const { code, state, hint = "" } = cause;
+    return new StoreImageError(`Cannot ${what}: ${state}`, { code, cause: cause.cause, hint });
+  }
   const codes = codesOf(cause);
   if (codes.some((code) => DISK_FULL.includes(code))) {
     const hint = "Free some space, or move the data to another disk with --root";

@@ -15,6 +15,7 @@ import { lockImages, recordImage } from "../store/images.ts";
 import { commitLayer, layerNameOf } from "../store/layers.ts";
 import { layerDirectory } from "../store/layout.ts";
 import { Staging } from "../store/staging.ts";
+import { explainFull } from "./disk_full.ts";
 import { type LayerContext, lockLayers, type PreparedLayers, prepareLayers } from "./pull_layers.ts";
 import type { PullProgress } from "./pull_progress.ts";
 import type { Skipped } from "./unpack/attributes.ts";
@@ -48,15 +49,34 @@ export interface PullResult {
 /** Where the layers come from. */
 export type LayerOrigin = Pick<LayerContext, "client" | "files" | "signal">;
 
-/** Stores an image in an open store. @throws as prepareLayers() */
+/** Stores an image in an open store. @throws {DiskFullError}, and as prepareLayers() */
 export async function storeImage(
   resolved: ResolvedImage,
   options: StoreOptions,
-  { client, files, signal }: LayerOrigin,
+  origin: LayerOrigin,
+): Promise<PullResult> {
+  using stack = new DisposableStack();
+  const staging = stack.use(Staging.create(options.root)).path;
+  try {
+    return await storeStaged(resolved, options, { ...origin, stack, staging });
+  } catch (error) {
+    // Here, where nothing of what was written is gone yet, the limit can be seen.
+    throw explainFull(options.root, error);
+  }
+}
+
+async function storeStaged(
+  resolved: ResolvedImage,
+  options: StoreOptions,
+  {
+    client,
+    files,
+    signal,
+    stack,
+    staging,
+  }: LayerOrigin & { readonly stack: DisposableStack; readonly staging: string },
 ): Promise<PullResult> {
   const { root, onProgress = () => undefined } = options;
-  using stack = new DisposableStack();
-  const staging = stack.use(Staging.create(root)).path;
   const context: LayerContext = {
     root,
     staging,

@@ -1,5 +1,5 @@
 /** Unpacked layers: found by what they hold, put in place in one step. */
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { type Digest, digestHex, digestOfBytes } from "../oci/digest.ts";
 import { chainLayerName, diffLayerName, layerDirectory, layerRecordPath } from "./layout.ts";
 
@@ -68,6 +68,21 @@ export function readLayerRecord(root: string, name: string): LayerRecord | undef
     // Without a record the layer is as good as absent: it is unpacked again.
     return undefined;
   }
+}
+
+/** All unpacked layers that have a record, by name. */
+export function listLayers(root: string): StoredLayer[] {
+  const suffix = ".json";
+  const directory = `${root}/layers`;
+  const files = existsSync(directory) ? readdirSync(directory) : [];
+  return files
+    .filter((file) => file.endsWith(suffix))
+    .sort()
+    .flatMap((file) => {
+      const name = file.slice(0, -suffix.length);
+      const record = readLayerRecord(root, name);
+      return record === undefined ? [] : [{ name, record }];
+    });
 }
 
 /** Name that a layer has in the store. */

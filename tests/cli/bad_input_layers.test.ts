@@ -182,6 +182,28 @@ describe("bunker pull onto a full disk", () => {
     }
   });
 
+  kernelTest("says that no inodes are left, where that is so", PULL_NEEDS, async (sandbox) => {
+    const entries = Array.from({ length: 3000 }, (_, index) => ({ name: `file-${index}` }));
+    await using place = new PullPlace(sandbox, { "good:latest": good, "app:latest": imageOf({ entries }) });
+    mkdirSync(sandbox.root);
+    await Bun.$`mount -t tmpfs -o size=64m,nr_inodes=1000 bunker-test ${sandbox.root}`;
+    try {
+      await place.pull("good");
+      const before = place.content();
+
+      const { exitCode, message, hints } = await place.refusal(["pull", "-q", place.name()]);
+
+      expect({ exitCode, message, hints }).toEqual({
+        exitCode: 125,
+        message: `Cannot pull image "${place.name()}:latest": no inodes are left`,
+        hints: ["Remove files, or move the data to another disk with --root"],
+      });
+      expect(place.content()).toEqual(before);
+    } finally {
+      await Bun.$`umount ${sandbox.root}`;
+    }
+  });
+
   kernelTest("that is full before it begins says so, too", PULL_NEEDS, async (sandbox) => {
     await using place = new PullPlace(sandbox, { "app:latest": good });
     mkdirSync(sandbox.root);

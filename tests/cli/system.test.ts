@@ -40,6 +40,56 @@ describe("bunker system df", () => {
     },
   );
 
+  kernelTest(
+    "shows with -v what images have of their own, and what they share",
+    PULL_NEEDS,
+    async (sandbox) => {
+      const shared = { entries: [{ name: "shared", data: "x".repeat(1000) }] };
+      const own = { entries: [{ name: "own", data: "y".repeat(200) }] };
+      await using place = new PullPlace(sandbox, {
+        "small:latest": buildImage({ layers: [shared] }),
+        "large:latest": buildImage({ layers: [shared, own] }),
+      });
+      for (const name of ["small", "large"]) await place.pull(name);
+
+      const text = await place.bunker(["system", "df", "-v"]);
+      const json = await place.bunker(["system", "df", "-v", "--json"]);
+      const template = await place.refusal(["system", "df", "-v", "--format", "{{.Type}}"]);
+
+      expect(text).toMatchObject({ exitCode: 0, stderr: "" });
+      const rows = text.stdout.split("\n").map((line) => line.split(/ {2,}/));
+      const row = (name: string) => rows.find(([first]) => first === place.name(name))?.slice(4);
+      expect(row("large")).toEqual(["1.2kB", "1kB", "200B", "0"]);
+      expect(row("small")).toEqual(["1kB", "1kB", "0B", "0"]);
+      const details = JSON.parse(json.stdout) as {
+        layers: readonly { sizeBytes: number; images: number; entries: number }[];
+        disk: { totalBytes: number };
+      };
+      expect(
+        details.layers
+          .map(({ sizeBytes, images: count, entries }) => ({ sizeBytes, images: count, entries }))
+          .sort((a, b) => a.sizeBytes - b.sizeBytes),
+      ).toEqual([
+        { sizeBytes: 200, images: 1, entries: 1 },
+        { sizeBytes: 1000, images: 2, entries: 1 },
+      ]);
+      expect(details.disk.totalBytes).toBeGreaterThan(0);
+      expect(template.message).toStartWith("--verbose has no templates");
+    },
+  );
+
+  kernelTest("shows what the disk has left of space and inodes", PULL_NEEDS, async (sandbox) => {
+    mkdirSync(sandbox.root);
+    await Bun.$`mount -t tmpfs -o size=8m,nr_inodes=500 bunker-test ${sandbox.root}`;
+    try {
+      const { stdout } = await sandbox.bunker(["system", "df"]);
+
+      expect(stdout).toEndWith("\nLeft on the disk: 8.39MB of 8.39MB, 499 of 500 inodes\n");
+    } finally {
+      await Bun.$`umount ${sandbox.root}`;
+    }
+  });
+
   kernelTest("makes nothing where nothing was pulled", PULL_NEEDS, async (sandbox) => {
     const { exitCode, stdout } = await sandbox.bunker(["system", "df", "--format", "{{.TotalCount}}"]);
 

@@ -26,8 +26,6 @@ export function isLayerFault(error: unknown): boolean {
 }
 
 const HINTS: Readonly<Record<string, string>> = {
-  ENOSPC: "Free some space, or move the data to another disk with --root",
-  EDQUOT: "Raise the disk quota, or move the data with --root",
   EINVAL: "Give the user more subordinate ids in /etc/subuid and /etc/subgid",
   EPERM: "Run as root, or as a user with subordinate ids",
 };

@@ -131,6 +131,7 @@ export const numbers = {
   sendmsg: [46, 211],
   recvmsg: [47, 212],
   bpf: [321, 280],
+  quotactl_fd: [443, 443],
 } as const;
 
 /** Name of a system call that bunker makes, as its manual page has it. */
