@@ -48,11 +48,17 @@ export function parseChallenges(header: string): readonly Challenge[] {
   }
 }
 
-/** The first challenge that can be answered: Bearer with a realm, or Basic. */
-export function chooseChallenge(challenges: readonly Challenge[]): KnownChallenge | undefined {
+/**
+ * The first challenge that can be answered: Bearer with a realm, or Basic.
+ * @param hasPassword whether Basic can be; anyone may ask for a bearer token
+ */
+export function chooseChallenge(
+  challenges: readonly Challenge[],
+  hasPassword: boolean,
+): KnownChallenge | undefined {
   for (const { scheme, parameters } of challenges) {
     const realm = parameters["realm"];
-    if (scheme === "basic") return { scheme };
+    if (scheme === "basic" && hasPassword) return { scheme };
     if (scheme === "bearer" && realm !== undefined) {
       const { service, scope, error } = parameters;
       return { scheme, realm, service, scope, error };

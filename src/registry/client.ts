@@ -3,30 +3,34 @@
  * Mirrors are asked first. Every document is checked against its digest before it is read; nothing touches a disk.
  */
 import type { Descriptor } from "../oci/descriptor.ts";
-import { type Digest, digestOfBytes, isDigest } from "../oci/digest.ts";
+import { type Digest, isDigest } from "../oci/digest.ts";
 import { type ImageConfig, parseImageConfig } from "../oci/image_config.ts";
 import { DOCUMENT_BYTES_MAX } from "../oci/json.ts";
-import {
-  ArtifactError,
-  chooseManifest,
-  type ImageIndex,
-  type ImageManifest,
-  parseManifest,
-} from "../oci/manifest.ts";
-import { ACCEPTED_MANIFESTS, bareMediaType } from "../oci/media_type.ts";
-import { choosePlatform, formatPlatform, hostPlatform, type Platform } from "../oci/platform.ts";
-import { DEFAULT_TAG, formatReference, type Reference } from "../oci/reference.ts";
+import type { ImageManifest } from "../oci/manifest.ts";
+import { bareMediaType } from "../oci/media_type.ts";
+import { choosePlatform, hostPlatform, type Platform } from "../oci/platform.ts";
+import type { Reference } from "../oci/reference.ts";
 import { mayFollow } from "./address.ts";
 import { type BlobRequest, type BlobSource, openBlob } from "./blob.ts";
 import type { CredentialStore } from "./credentials.ts";
 import { type Endpoint, endpointsOf } from "./endpoint.ts";
-import { DEFAULT_TIMEOUTS, type Exchange, type Timeouts } from "./exchange.ts";
+import { DEFAULT_TIMEOUTS, type Timeouts } from "./exchange.ts";
+import {
+  checkDigest,
+  type Document,
+  describeImage,
+  findManifest,
+  invalid,
+  manifestRequest,
+  parsed,
+} from "./find_manifest.ts";
 import { Notices, type Quota } from "./notices.ts";
 import type { RegistriesConfig } from "./registries_config.ts";
 import { mostTelling, RegistryError } from "./registry_error.ts";
 import { DEFAULT_RETRY, type RetryPolicy } from "./retry.ts";
-import { type ContentRequest, Session } from "./session.ts";
+import { Session } from "./session.ts";
 import type { AccessSettings } from "./token.ts";
+import { registerOwner, type TokenOwner, type TokenQuestion } from "./token_relay.ts";
 import { type CertificateStore, trustOf } from "./trust.ts";
 
 /** What a client is told once: where registries are, who asks, how patiently. */
@@ -39,13 +43,6 @@ export interface RegistryClientOptions {
   readonly certificates?: CertificateStore;
   /** Hears what registries want the user to know, a line each, once. */
   readonly onWarning?: ((text: string) => void) | undefined;
-}
-
-/** A document as it was served; its digest has been checked. */
-export interface Document {
-  readonly digest: Digest;
-  readonly mediaType: string;
-  readonly bytes: Uint8Array;
 }
 
 /** What a tag names at present. */
@@ -78,21 +75,15 @@ export interface ResolveOptions {
 }
 
 const NO_CERTIFICATES: CertificateStore = { hosts: {}, system: [] };
-/** Most indices on the way to a manifest. */
-const INDEX_DEPTH_MAX = 4;
 /** Statuses of HEAD that end the matter; others may mean that HEAD is not supported. */
 const TELLING_STATUSES: readonly number[] = [401, 403, 404, 429];
 
-interface FoundManifest {
-  readonly indices: readonly Document[];
-  readonly document: Document;
-  readonly manifest: ImageManifest;
-}
-
 /** Asks registries for images; keeps tokens for as long as it lives. */
-export class RegistryClient {
+export class RegistryClient implements TokenOwner {
   readonly #options: RegistryClientOptions;
   readonly #notices: Notices;
+  /** By which other threads know it. */
+  #name: string | undefined;
   readonly #sessions = new Map<string, readonly Session[]>();
   /** By repository: the session that had its manifest will have its blobs. */
   readonly #preferred = new Map<string, Session>();
@@ -163,9 +154,10 @@ export class RegistryClient {
     );
     const authorization = await first?.authorization(reference.repository);
     if (first === undefined) throw new RangeError("Cannot ask a registry: there is no endpoint");
-    const own = { settings: first.settings, authorization };
+    const own = { settings: this.#owned(first), authorization };
     const foreign = foreignSources(this.#sessionsOf(reference.registry).at(-1) ?? first, descriptor);
-    const sources = [own, ...rest.map(unseeded), ...foreign];
+    const others = rest.map((session): BlobSource => ({ settings: this.#owned(session) }));
+    const sources = [own, ...others, ...foreign];
     return { repository: reference.repository, descriptor, sources };
   }
 
@@ -218,6 +210,18 @@ export class RegistryClient {
     throw mostTelling(errors);
   }
 
+  /** Settings for somebody else, perhaps in another thread, who asks this client when a token is refused. */
+  #owned({ settings }: Session): AccessSettings {
+    this.#name ??= registerOwner(this);
+    return { ...settings, owner: this.#name };
+  }
+
+  /** Renews a token for the one who was refused: see token_relay.ts. */
+  async renew(question: TokenQuestion): Promise<string | undefined> {
+    const sessions = [...this.#sessions.values()].flat();
+    return sessions.find(({ endpoint }) => endpoint.baseUrl === question.endpoint)?.renew(question);
+  }
+
   #sessionsOf(registry: string): readonly Session[] {
     const known = this.#sessions.get(registry);
     if (known !== undefined) return known;
@@ -242,130 +246,6 @@ export function accessSettings(endpoint: Endpoint, options: RegistryClientOption
   };
 }
 
-/** Goes from the reference through indices to the manifest of the platform. */
-async function findManifest(
-  session: Session,
-  reference: Reference,
-  options: { readonly platform: Platform; readonly signal: AbortSignal | undefined },
-): Promise<FoundManifest> {
-  const indices: Document[] = [];
-  let expected: Descriptor | undefined;
-  for (let depth = 0; depth <= INDEX_DEPTH_MAX; depth++) {
-    // Each document names the next.
-    const document = await fetchManifest(session, reference, { expected, signal: options.signal });
-    const manifest = parsed(reference, () => parseManifest(document.bytes, document.mediaType));
-    if (expected !== undefined && expected.mediaType !== manifest.mediaType) {
-      throw invalid(
-        reference,
-        new SyntaxError(`Cannot read manifest: ${manifest.mediaType} is not what its index says`),
-      );
-    }
-    if (manifest.kind === "manifest") return { indices, document, manifest };
-    indices.push({ ...document, mediaType: manifest.mediaType });
-    expected = nextManifest(reference, manifest, options.platform);
-  }
-  throw invalid(
-    reference,
-    new RangeError(`Cannot read manifest: more than ${INDEX_DEPTH_MAX} indices, one in another`),
-  );
-}
-
-function nextManifest(reference: Reference, index: ImageIndex, platform: Platform): Descriptor {
-  const { entry, available } = chooseManifest(index, platform);
-  if (entry !== undefined) return entry;
-  const list = available.length === 0 ? "none" : available.join(", ");
-  const wanted = formatPlatform(platform);
-  throw new RegistryError(
-    `Cannot pull ${describeImage(reference)}: it is not for ${wanted}, but for ${list}`,
-    {
-      code: "PLATFORM_NOT_FOUND",
-      hint: "Choose one of them with --platform.",
-    },
-  );
-}
-
-/**
- * Fetches one document of a repository.
- * @param options `expected`: another than the reference names
- * @throws {RegistryError}
- */
-export async function fetchManifest(
-  session: Session,
-  reference: Reference,
-  {
-    expected,
-    signal,
-  }: {
-    readonly expected?: (Pick<Descriptor, "digest"> & Partial<Descriptor>) | undefined;
-    readonly signal?: AbortSignal | undefined;
-  },
-): Promise<Document> {
-  // An index may have the manifest inline: then it costs no pull.
-  if (expected?.data !== undefined) {
-    const { digest, mediaType = "", data } = expected;
-    return { digest, mediaType, bytes: data };
-  }
-  const what = describeImage(reference);
-  const request = manifestRequest(reference);
-  const exchange = await session.request({
-    ...request,
-    name: expected?.digest ?? request.name,
-    what,
-    signal,
-  });
-  if (exchange.status !== 200) throw await session.errorOf(exchange, what);
-  const bytes = await exchange.bytes(DOCUMENT_BYTES_MAX);
-  const pin = expected?.digest ?? reference.digest;
-  const digest = pin ?? announcedDigest(exchange) ?? digestOfBytes(bytes);
-  checkDigest(bytes, digest, "manifest");
-  return { digest, mediaType: exchange.header("content-type") ?? "", bytes };
-}
-
-function manifestRequest(reference: Reference): Omit<ContentRequest, "what" | "signal"> {
-  return {
-    repository: reference.repository,
-    kind: "manifests",
-    name: reference.digest ?? reference.tag ?? DEFAULT_TAG,
-    headers: { Accept: ACCEPTED_MANIFESTS },
-  };
-}
-
-function announcedDigest(exchange: Exchange): Digest | undefined {
-  const header = exchange.header("docker-content-digest") ?? "";
-  return isDigest(header) ? header : undefined;
-}
-
-function checkDigest(bytes: Uint8Array, expected: Digest, what: string): void {
-  const found = digestOfBytes(bytes);
-  if (found === expected) return;
-  throw new RegistryError(`Cannot use ${what} "${expected}": the registry sent "${found}"`, {
-    code: "CONTENT_MISMATCH",
-  });
-}
-
-function parsed<Value>(reference: Reference, parse: () => Value): Value {
-  try {
-    return parse();
-  } catch (error) {
-    throw invalid(reference, error);
-  }
-}
-
-function invalid(reference: Reference, cause: unknown): RegistryError {
-  if (cause instanceof ArtifactError) {
-    return new RegistryError(`Cannot pull ${describeImage(reference)}: it is no image that can run`, {
-      code: "NOT_AN_IMAGE",
-      cause,
-      hint: "Copy it with bunker copy",
-    });
-  }
-  return new RegistryError(`Cannot use ${describeImage(reference)}`, { code: "MANIFEST_INVALID", cause });
-}
-
-function unseeded({ settings }: Session): BlobSource {
-  return { settings };
-}
-
 /** The other places of a foreign layer, which get nothing but the request (CVE-2020-15157). */
 function foreignSources({ settings }: Session, { urls = [] }: Descriptor): BlobSource[] {
   const registry = new URL(settings.endpoint.baseUrl);
@@ -381,9 +261,4 @@ function foreignSources({ settings }: Session, { urls = [] }: Descriptor): BlobS
 
 function repositoryKey({ registry, repository }: Pick<Reference, "registry" | "repository">): string {
   return `${registry}/${repository}`;
-}
-
-/** The image as messages name it. */
-export function describeImage(reference: Reference): string {
-  return `image "${formatReference(reference)}"`;
 }

@@ -29,7 +29,7 @@ export async function logIn(
   if (guess === undefined) throw new RangeError("Cannot log in: there is no endpoint");
   const { settings, first } = await firstPing({ ...accessSettings(guess, options), credentials }, signal);
   const access = new Access(settings, { offline: true });
-  const challenge = challengeOf(first, settings.endpoint.baseUrl);
+  const challenge = challengeOf(first, settings);
   const authorization =
     challenge === undefined
       ? undefined
@@ -70,9 +70,13 @@ function ping(
 }
 
 /** A challenge from where a redirect led is never answered. */
-function challengeOf(exchange: Exchange, baseUrl: string): ReturnType<typeof chooseChallenge> {
-  if (exchange.status !== 401 || exchange.url.origin !== new URL(baseUrl).origin) return undefined;
-  return chooseChallenge(parseChallenges(exchange.header("www-authenticate") ?? ""));
+function challengeOf(
+  exchange: Exchange,
+  { endpoint, credentials }: AccessSettings,
+): ReturnType<typeof chooseChallenge> {
+  if (exchange.status !== 401 || exchange.url.origin !== new URL(endpoint.baseUrl).origin) return undefined;
+  const hasPassword = credentials?.type === "password";
+  return chooseChallenge(parseChallenges(exchange.header("www-authenticate") ?? ""), hasPassword);
 }
 
 function refused(registry: string, status: number): RegistryError {

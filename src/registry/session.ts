@@ -11,6 +11,7 @@ import { RegistryError } from "./registry_error.ts";
 import { looksLikeOther, settleEndpoint, withoutDoubt } from "./scheme.ts";
 import { type Asked, statusError } from "./status_error.ts";
 import { Access, type AccessSettings } from "./token.ts";
+import { askOwner, type TokenQuestion } from "./token_relay.ts";
 
 /** What is wanted from a repository. */
 export interface ContentRequest {
@@ -63,6 +64,11 @@ export class Session {
     this.#access.seed(pullScope(repository), header);
   }
 
+  /** As a challenge wants it, for somebody else who was refused: see {@link askOwner}. */
+  renew({ challenge, scope, refused }: TokenQuestion): Promise<string | undefined> {
+    return this.#access.renew(challenge, { scope, refused });
+  }
+
   /** The Authorization for a repository, as far as it is known. */
   async authorization(repository: string): Promise<string | undefined> {
     return this.#access.header(pullScope(repository));
@@ -88,28 +94,49 @@ export class Session {
     if (request.isAnonymous === true) return this.#send(request, undefined);
     const scope = request.scope ?? pullScope(request.repository);
     const header = await this.#access.header(scope, request.signal);
-    const exchange = await this.#sendSettling(request, header);
-    if (exchange.status !== 401) return exchange;
-    const challenge = chooseChallenge(parseChallenges(exchange.header("www-authenticate") ?? ""));
-    if (challenge === undefined) return exchange;
-    if (!this.#isOwn(exchange.url)) return this.#asStranger(request, exchange, challenge);
-    const renewed = await this.#access.renew(challenge, { scope, refused: header, signal: request.signal });
-    if (renewed === undefined) return exchange;
-    await exchange.discard();
+    const first = await this.#sendSettling(request, header);
+    const exchange = await this.#answered(request, first, { scope, refused: header });
+    return this.#isOwn(exchange.url) ? exchange : this.#asStranger(request, exchange);
+  }
+
+  /** The reply after a challenge of the endpoint itself has been answered; the same where there is none. */
+  async #answered(
+    request: ContentRequest,
+    reply: Exchange,
+    { scope, refused }: { readonly scope: string; readonly refused: string | undefined },
+  ): Promise<Exchange> {
+    if (!this.#isOwn(reply.url)) return reply;
+    const challenge = challengeIn(reply, this.#settings.credentials?.type === "password");
+    if (challenge === undefined) return reply;
+    const renewed = await this.#renew(challenge, { scope, refused, signal: request.signal });
+    if (renewed === undefined) return reply;
+    await reply.discard();
     return this.#send(request, renewed);
+  }
+
+  /** From the client that this conversation came from, so that all threads share one token; else by ourselves. */
+  async #renew(
+    challenge: KnownChallenge,
+    request: Parameters<Access["renew"]>[1],
+  ): Promise<string | undefined> {
+    const { owner, timeouts, endpoint } = this.#settings;
+    if (owner === undefined || challenge.scheme === "basic") return this.#access.renew(challenge, request);
+    const { scope, refused } = request;
+    const question = { owner, endpoint: endpoint.baseUrl, challenge, scope, refused };
+    const header = await askOwner(question, timeouts.responseMs);
+    if (header === undefined || header === refused) return this.#access.renew(challenge, request);
+    this.#access.seed(scope, header);
+    return header;
   }
 
   /**
    * Answers another origin: a bearer token that anyone gets, under the rules that hold for a registry there. Only for
    * reading; credentials never go along.
    */
-  async #asStranger(
-    request: ContentRequest,
-    refused: Exchange,
-    challenge: KnownChallenge,
-  ): Promise<Exchange> {
+  async #asStranger(request: ContentRequest, refused: Exchange): Promise<Exchange> {
     const isReading = request.method === undefined || request.method === "GET" || request.method === "HEAD";
-    if (challenge.scheme !== "bearer" || !isReading) return refused;
+    const challenge = isReading ? challengeIn(refused, false) : undefined;
+    if (challenge?.scheme !== "bearer") return refused;
     const { host, origin } = refused.url;
     const access =
       this.#strangers.get(origin) ?? new Access(this.#strangerSettings({ name: host, baseUrl: origin }));
@@ -193,6 +220,12 @@ export class Session {
   #asked(what: string): Omit<Asked, "verb"> {
     return { what, registry: this.endpoint.name, hasCredentials: this.#settings.credentials !== undefined };
   }
+}
+
+/** What a 401 wants to see, when it can be answered. */
+function challengeIn(reply: Exchange, hasPassword: boolean): KnownChallenge | undefined {
+  if (reply.status !== 401) return undefined;
+  return chooseChallenge(parseChallenges(reply.header("www-authenticate") ?? ""), hasPassword);
 }
 
 function withToken({ headers }: ContentRequest, authorization: string | undefined): Record<string, string> {

@@ -31,6 +31,8 @@ export interface AccessSettings {
   readonly retry: RetryPolicy;
   readonly timeouts: Timeouts;
   readonly trust?: Trust | undefined;
+  /** Who is to be asked for a token when one is refused [nobody: it is asked for here]. */
+  readonly owner?: string | undefined;
 }
 
 type CachedToken = Pick<IssuedToken, "header" | "expiresAtMs">;

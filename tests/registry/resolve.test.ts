@@ -184,7 +184,7 @@ describe("RegistryClient.resolve()", () => {
 
     const error = await registryErrorOf(impatientClient().resolve(appOf(registry)));
 
-    expect(error.code).toBe("MANIFEST_INVALID");
+    expect(error.code).toBe("NOT_AN_IMAGE");
     expect(String(error.cause)).toContain(mediaType);
   });
 
@@ -217,10 +217,6 @@ describe("RegistryClient.resolve()", () => {
       headers({ on: MANIFESTS }, { "Content-Type": DOCKER_INDEX }),
     ],
     ["HTML", replace({ on: MANIFESTS }, () => new Response("<html>"))],
-    [
-      "an artifact",
-      replace({ on: MANIFESTS }, () => Response.json({ schemaVersion: 2, layers: [], config: ARTIFACT })),
-    ],
     ["schema 1", replace({ on: MANIFESTS }, () => Response.json({ schemaVersion: 1, fsLayers: [] }))],
   ])("refuses %s", async (_, fault) => {
     await using registry = serveRegistry({ images: { app: noisyImage() } });

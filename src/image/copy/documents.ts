@@ -6,7 +6,7 @@ import { DOCUMENT_BYTES_MAX } from "../../oci/json.ts";
 import { chooseManifest, type ImageIndex, type ImageManifest, parseDocument } from "../../oci/manifest.ts";
 import { isImageConfig, manifestKind } from "../../oci/media_type.ts";
 import { choosePlatform, formatPlatform, type Platform } from "../../oci/platform.ts";
-import type { Document } from "../../registry/client.ts";
+import type { Document } from "../../registry/find_manifest.ts";
 import { RegistryError } from "../../registry/registry_error.ts";
 import { CopyError } from "./copy_error.ts";
 import type { CopySource } from "./place.ts";

@@ -2,7 +2,8 @@
 import type { Descriptor } from "../../oci/descriptor.ts";
 import { blobPath, type Digest } from "../../oci/digest.ts";
 import type { Referrer } from "../../oci/referrer.ts";
-import type { Document, Target } from "../../registry/client.ts";
+import type { Target } from "../../registry/client.ts";
+import type { Document } from "../../registry/find_manifest.ts";
 import { CopyError } from "./copy_error.ts";
 import {
   findBytes,

@@ -15,7 +15,7 @@ import type { JsonObject } from "../../oci/json.ts";
 import { parseDocument } from "../../oci/manifest.ts";
 import { isForeignLayer } from "../../oci/media_type.ts";
 import { entryFor } from "../../oci/referrer.ts";
-import type { Document } from "../../registry/client.ts";
+import type { Document } from "../../registry/find_manifest.ts";
 import type { BlobOutcome } from "../../registry/writer.ts";
 import type { BlobFeed } from "./blob_feed.ts";
 import { CopyError } from "./copy_error.ts";

@@ -4,7 +4,8 @@ import type { Digest } from "../../oci/digest.ts";
 import type { Platform } from "../../oci/platform.ts";
 import type { Reference } from "../../oci/reference.ts";
 import type { Referrer } from "../../oci/referrer.ts";
-import type { Document, Target } from "../../registry/client.ts";
+import type { Target } from "../../registry/client.ts";
+import type { Document } from "../../registry/find_manifest.ts";
 import type { BlobOutcome } from "../../registry/writer.ts";
 import type { BlobFeed } from "./blob_feed.ts";
 

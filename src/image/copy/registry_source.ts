@@ -4,13 +4,8 @@ import type { Digest } from "../../oci/digest.ts";
 import { formatReference, type Reference } from "../../oci/reference.ts";
 import type { Referrer } from "../../oci/referrer.ts";
 import { openBlob } from "../../registry/blob.ts";
-import {
-  type Document,
-  fetchManifest,
-  RegistryClient,
-  type RegistryClientOptions,
-  type Target,
-} from "../../registry/client.ts";
+import { RegistryClient, type RegistryClientOptions, type Target } from "../../registry/client.ts";
+import { type Document, fetchManifest } from "../../registry/find_manifest.ts";
 import { listReferrers } from "../../registry/referrers.ts";
 import { RegistryError } from "../../registry/registry_error.ts";
 import type { CopySource, Repository } from "./place.ts";

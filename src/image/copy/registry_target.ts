@@ -1,7 +1,8 @@
 /** A repository of a registry, to be copied to. */
 import type { Digest } from "../../oci/digest.ts";
 import { DEFAULT_TAG, formatReference, type Reference } from "../../oci/reference.ts";
-import { type Document, RegistryClient } from "../../registry/client.ts";
+import { RegistryClient } from "../../registry/client.ts";
+import type { Document } from "../../registry/find_manifest.ts";
 import { listReferrers, putManifest } from "../../registry/referrers.ts";
 import { type BlobOutcome, RepositoryWriter, type WriterOptions } from "../../registry/writer.ts";
 import type { BlobFeed } from "./blob_feed.ts";

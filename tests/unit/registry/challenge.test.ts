@@ -64,10 +64,17 @@ describe("chooseChallenge()", () => {
   test("takes the first that it knows", () => {
     const challenges = parseChallenges('Digest realm="d", Basic realm="b", Bearer realm="r"');
 
-    expect(chooseChallenge(challenges)).toEqual({ scheme: "basic" });
+    expect(chooseChallenge(challenges, true)).toEqual({ scheme: "basic" });
+  });
+
+  test("passes over Basic where there is no password", () => {
+    const challenges = parseChallenges('Basic realm="b", Bearer realm="r"');
+
+    expect(chooseChallenge(challenges, false)).toMatchObject({ scheme: "bearer", realm: "r" });
+    expect(chooseChallenge(challenges.slice(0, 1), false)).toBeUndefined();
   });
 
   test("passes over Bearer without a realm", () => {
-    expect(chooseChallenge(parseChallenges("Bearer service=x"))).toBeUndefined();
+    expect(chooseChallenge(parseChallenges("Bearer service=x"), true)).toBeUndefined();
   });
 });

@@ -1,0 +1,166 @@
+/**
+ * From a reference through indices to the manifest of a platform. Each document names the next, and is checked against its
+ * digest before it is read.
+ */
+import type { Descriptor } from "../oci/descriptor.ts";
+import { type Digest, digestOfBytes, isDigest } from "../oci/digest.ts";
+import { DOCUMENT_BYTES_MAX } from "../oci/json.ts";
+import {
+  ArtifactError,
+  chooseManifest,
+  type ImageIndex,
+  type ImageManifest,
+  parseManifest,
+} from "../oci/manifest.ts";
+import { ACCEPTED_MANIFESTS } from "../oci/media_type.ts";
+import { formatPlatform, type Platform } from "../oci/platform.ts";
+import { DEFAULT_TAG, formatReference, type Reference } from "../oci/reference.ts";
+import type { Exchange } from "./exchange.ts";
+import { RegistryError } from "./registry_error.ts";
+import type { ContentRequest, Session } from "./session.ts";
+
+/** A document as it was served; its digest has been checked. */
+export interface Document {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly bytes: Uint8Array;
+}
+
+/** The manifest of an image, and how it was come to. */
+export interface FoundManifest {
+  readonly indices: readonly Document[];
+  readonly document: Document;
+  readonly manifest: ImageManifest;
+}
+
+/** Most indices on the way to a manifest. */
+const INDEX_DEPTH_MAX = 4;
+
+/** Goes from the reference through indices to the manifest of the platform. */
+export async function findManifest(
+  session: Session,
+  reference: Reference,
+  options: { readonly platform: Platform; readonly signal: AbortSignal | undefined },
+): Promise<FoundManifest> {
+  const indices: Document[] = [];
+  let expected: Descriptor | undefined;
+  for (let depth = 0; depth <= INDEX_DEPTH_MAX; depth++) {
+    // Each document names the next.
+    const document = await fetchManifest(session, reference, { expected, signal: options.signal });
+    const manifest = parsed(reference, () => parseManifest(document.bytes, document.mediaType));
+    if (expected !== undefined && expected.mediaType !== manifest.mediaType) {
+      throw invalid(
+        reference,
+        new SyntaxError(`Cannot read manifest: ${manifest.mediaType} is not what its index says`),
+      );
+    }
+    if (manifest.kind === "manifest") return { indices, document, manifest };
+    indices.push({ ...document, mediaType: manifest.mediaType });
+    expected = nextManifest(reference, manifest, options.platform);
+  }
+  throw invalid(
+    reference,
+    new RangeError(`Cannot read manifest: more than ${INDEX_DEPTH_MAX} indices, one in another`),
+  );
+}
+
+function nextManifest(reference: Reference, index: ImageIndex, platform: Platform): Descriptor {
+  const { entry, available } = chooseManifest(index, platform);
+  if (entry !== undefined) return entry;
+  const list = available.length === 0 ? "none" : available.join(", ");
+  const wanted = formatPlatform(platform);
+  throw new RegistryError(
+    `Cannot pull ${describeImage(reference)}: it is not for ${wanted}, but for ${list}`,
+    {
+      code: "PLATFORM_NOT_FOUND",
+      hint: "Choose one of them with --platform.",
+    },
+  );
+}
+
+/**
+ * Fetches one document of a repository.
+ * @param options `expected`: another than the reference names
+ * @throws {RegistryError}
+ */
+export async function fetchManifest(
+  session: Session,
+  reference: Reference,
+  {
+    expected,
+    signal,
+  }: {
+    readonly expected?: (Pick<Descriptor, "digest"> & Partial<Descriptor>) | undefined;
+    readonly signal?: AbortSignal | undefined;
+  },
+): Promise<Document> {
+  // An index may have the manifest inline: then it costs no pull.
+  if (expected?.data !== undefined) {
+    const { digest, mediaType = "", data } = expected;
+    return { digest, mediaType, bytes: data };
+  }
+  const what = describeImage(reference);
+  const request = manifestRequest(reference);
+  const exchange = await session.request({
+    ...request,
+    name: expected?.digest ?? request.name,
+    what,
+    signal,
+  });
+  if (exchange.status !== 200) throw await session.errorOf(exchange, what);
+  const bytes = await exchange.bytes(DOCUMENT_BYTES_MAX);
+  const pin = expected?.digest ?? reference.digest;
+  const digest = pin ?? announcedDigest(exchange) ?? digestOfBytes(bytes);
+  checkDigest(bytes, digest, "manifest");
+  return { digest, mediaType: exchange.header("content-type") ?? "", bytes };
+}
+
+/** What asking for a manifest takes. */
+export function manifestRequest(reference: Reference): Omit<ContentRequest, "what" | "signal"> {
+  return {
+    repository: reference.repository,
+    kind: "manifests",
+    name: reference.digest ?? reference.tag ?? DEFAULT_TAG,
+    headers: { Accept: ACCEPTED_MANIFESTS },
+  };
+}
+
+function announcedDigest(exchange: Exchange): Digest | undefined {
+  const header = exchange.header("docker-content-digest") ?? "";
+  return isDigest(header) ? header : undefined;
+}
+
+/** @throws {RegistryError} CONTENT_MISMATCH unless bytes are what their digest says */
+export function checkDigest(bytes: Uint8Array, expected: Digest, what: string): void {
+  const found = digestOfBytes(bytes);
+  if (found === expected) return;
+  throw new RegistryError(`Cannot use ${what} "${expected}": the registry sent "${found}"`, {
+    code: "CONTENT_MISMATCH",
+  });
+}
+
+/** What `parse` returns. @throws {RegistryError} MANIFEST_INVALID with what it threw as cause */
+export function parsed<Value>(reference: Reference, parse: () => Value): Value {
+  try {
+    return parse();
+  } catch (error) {
+    throw invalid(reference, error);
+  }
+}
+
+/** The error of a document that is none of an image. */
+export function invalid(reference: Reference, cause: unknown): RegistryError {
+  if (cause instanceof ArtifactError) {
+    return new RegistryError(`Cannot pull ${describeImage(reference)}: it is no image that can run`, {
+      code: "NOT_AN_IMAGE",
+      cause,
+      hint: "Copy it with bunker copy",
+    });
+  }
+  return new RegistryError(`Cannot use ${describeImage(reference)}`, { code: "MANIFEST_INVALID", cause });
+}
+
+/** The image as messages name it. */
+export function describeImage(reference: Reference): string {
+  return `image "${formatReference(reference)}"`;
+}
