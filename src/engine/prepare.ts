@@ -11,7 +11,7 @@ import { seccompFilter } from "../runtime/security/seccomp_filter.ts";
 import type { KernelVersion } from "../runtime/security/seccomp_profile.ts";
 import type { StartedContainer } from "../runtime/start.ts";
 import type { TerminalRelay } from "../runtime/terminal_relay.ts";
-import type { StoredImage } from "../store/find_image.ts";
+import { isImagePath, type StoredImage } from "../store/find_image.ts";
 import type { Attempt, Supervision } from "./attempts.ts";
 import { BASE_LAYER } from "./base_layer.ts";
 import { type ContainerDirectory, removeStaleContainers } from "./container_directory.ts";
@@ -122,14 +122,17 @@ function overlayOf(
   from: { readonly lower: readonly string[]; readonly scratch: string; readonly guardsDevices: boolean },
 ): RootSource | undefined {
   if (image.overlayXattrs === "files") return undefined;
+  const appendLayers = appendsLayers(kernelVersion());
+  // A kernel that takes no layers one by one mounts no images from files either.
+  if (!appendLayers && from.lower.some(isImagePath)) return undefined;
   return {
     kind: "overlay",
     directory: root,
-    lower: from.lower,
+    lower: from.lower.map((path) => ({ path, isImage: isImagePath(path) })),
     scratch: from.scratch,
     userxattr: image.overlayXattrs === "user",
     nodev: !from.guardsDevices && !options.privileged,
-    appendLayers: appendsLayers(kernelVersion()),
+    appendLayers,
   };
 }
 

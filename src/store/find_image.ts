@@ -20,7 +20,7 @@ export interface StoredImage {
   readonly targetDigest: Digest;
   /** Digest of the config: what `images` prints. */
   readonly imageId: Digest;
-  /** Directories relative to the root, bottom first. */
+  /** Directories, or files as {@link isImagePath} says, relative to the root, bottom first. */
   readonly layers: readonly string[];
   /**
    * How the layers say what they hide: `trusted` and `user` are overlayfs' own forms, the second with the mount option
@@ -43,6 +43,12 @@ export interface StoredImage {
 
 /** Version of the record's shape; a record of another is not read: pulling again mends it. */
 export const RECORD_VERSION = 1;
+
+/** What a layer's path ends in when it is a file, an EROFS image, and no directory. */
+export const IMAGE_SUFFIX = ".erofs";
+
+/** True for a layer that is a file. */
+export const isImagePath = (path: string): boolean => path.endsWith(IMAGE_SUFFIX);
 
 /**
  * Finds the image of a reference.

@@ -14,6 +14,7 @@
  * mount options when the kernel lacks `lowerdir+`: 127 layers of 28 bytes are 3.5 KiB.
  */
 import { type Digest, digestHex } from "../oci/digest.ts";
+import { IMAGE_SUFFIX, isImagePath } from "./find_image.ts";
 
 /** Written to `ROOT/version`; another number is refused rather than guessed at. */
 export const LAYOUT_VERSION = 1;
@@ -41,14 +42,8 @@ export const chainLayerName = (chainId: Digest): string => `c${digits(chainId)}`
 /** Path of an unpacked layer, relative to the root: this is what image records list. */
 export const layerDirectory = (name: string): string => `l/${name}`;
 
-/** What a layer's path ends in when it is a file. */
-const IMAGE_SUFFIX = ".erofs";
-
 /** Path of a layer that is an EROFS image, relative to the root. */
 export const layerImage = (name: string): string => `l/${name}${IMAGE_SUFFIX}`;
-
-/** True for a layer that is a file. */
-export const isImagePath = (path: string): boolean => path.endsWith(IMAGE_SUFFIX);
 
 /** Name of the layer at a path in `l`, whatever its form. */
 export function layerNameAt(path: string): string {

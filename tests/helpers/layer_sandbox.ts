@@ -77,14 +77,17 @@ export class LayerSandbox implements Disposable {
 
   /** Unpacks layers, bottom first, each completed from those below it. @returns their directories */
   unpackAll(layers: ReadonlyArray<readonly TarEntry[]>, options: Partial<UnpackOptions> = {}): string[] {
-    return this.writeAll(layers, options).map((path) => this.show(path));
+    return this.writeAll(layers, () => options).map((path) => this.show(path));
   }
 
-  /** The same, but the paths of images are their own. */
-  writeAll(layers: ReadonlyArray<readonly TarEntry[]>, options: Partial<UnpackOptions> = {}): string[] {
-    const lower = new LowerLayers({ ...rootOptions, form: this.#form, ...options });
-    return layers.map((entries) => {
-      const { path, result } = this.write(entries, options);
+  /** The same, but the paths of images are their own. @param optionsOf may depend on the layer's place */
+  writeAll(
+    layers: ReadonlyArray<readonly TarEntry[]>,
+    optionsOf: (index: number) => Partial<UnpackOptions> = () => ({}),
+  ): string[] {
+    const lower = new LowerLayers({ ...rootOptions, form: this.#form, ...optionsOf(0) });
+    return layers.map((entries, index) => {
+      const { path, result } = this.write(entries, optionsOf(index));
       lower.complete(path, result);
       lower.push(path, result.opaque);
       return path;
@@ -95,7 +98,8 @@ export class LayerSandbox implements Disposable {
   show(path: string): string {
     if (!path.endsWith(".erofs")) return path;
     checkImage(path);
-    return `/proc/self/fd/${this.#mounts.use(mountImage(path)).number}`;
+    // By the process's number, for programs that a test starts; the dot, since the descriptor itself is a symbolic link.
+    return `/proc/${process.pid}/fd/${this.#mounts.use(mountImage(path)).number}/.`;
   }
 
   [Symbol.dispose](): void {

@@ -42,12 +42,17 @@ export class ImageOutput {
   #base: number;
   #used = 0;
   #open: OpenBlock[] = [];
-  #hash = 0n;
+  #hash: bigint;
 
-  /** @param fd stays the caller's; @param position where writing begins, a multiple of the block size */
-  constructor(fd: number, position: number) {
+  /**
+   * @param fd stays the caller's
+   * @param position where writing begins, a multiple of the block size
+   * @param hash of what is there already
+   */
+  constructor(fd: number, position: number, hash = 0n) {
     this.#fd = fd;
     this.#base = position;
+    this.#hash = hash;
   }
 
   /** Offset of the next byte. */

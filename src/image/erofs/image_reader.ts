@@ -63,6 +63,13 @@ const KINDS: ReadonlyMap<number, LayerNodeKind> = new Map([
   [S_IFSOCK, "socket"],
 ]);
 
+/** Type bits of a mode, by the kind of a node. */
+export function typeBitsOf(kind: LayerNodeKind): number {
+  if (kind === "whiteout") return S_IFCHR;
+  for (const [bits, name] of KINDS) if (name === kind) return bits;
+  return 0;
+}
+
 /** An open image. */
 export class ImageReader implements Disposable {
   readonly path: string;

@@ -180,7 +180,7 @@ class FoundNode implements LayerNode {
   /** A directory beside a whiteout of the same name, which speaks of the layers below. */
   readonly isAlone: boolean;
 
-  constructor(path: ByteString, stat: Stat, { kind = kindOf(stat), isAlone = false } = {}) {
+  constructor(path: ByteString, stat: Stat, { kind = kindOfStat(stat), isAlone = false } = {}) {
     this.path = path;
     this.isAlone = isAlone;
     this.kind = kind;
@@ -217,7 +217,8 @@ const KINDS: ReadonlyMap<number, LayerNodeKind> = new Map([
   [S_IFIFO, "fifo"],
 ]);
 
-function kindOf({ mode, major, minor }: Stat): LayerNodeKind {
+/** Kind of a file of a layer by its stat(2). */
+export function kindOfStat({ mode, major, minor }: Stat): LayerNodeKind {
   const kind = KINDS.get(mode & S_IFMT) ?? "socket";
   return kind === "character" && major === 0 && minor === 0 ? "whiteout" : kind;
 }

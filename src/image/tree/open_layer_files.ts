@@ -1,6 +1,6 @@
 /** Opens a layer of the store in whatever form it is. */
 
-import { isImagePath } from "../../store/layout.ts";
+import { isImagePath } from "../../store/find_image.ts";
 import { ErofsFiles } from "../erofs/erofs_files.ts";
 import { DirectoryFiles } from "./directory_files.ts";
 import type { LayerFiles } from "./layer_files.ts";

@@ -3,75 +3,41 @@
  * that no entry described must look as it does below; where it is a symlink below, what lies in it belongs to the
  * symlink's target. A hard link to a file of a lower layer needs that file in this one.
  */
-import { presentOrThrow } from "../../fs/absent.ts";
-import { type ByteString, cBytes } from "../../fs/byte_string.ts";
-import {
-  type CopyOptions,
-  copyAttributes,
-  copyDirectory,
-  copyNode,
-  isDirectory,
-} from "../../fs/copy_node.ts";
-import { isWhiteout } from "../../fs/copy_tree.ts";
-import { removeTree } from "../../fs/remove_tree.ts";
-import { AT_REMOVEDIR, O_DIRECTORY, O_NOFOLLOW, O_RDONLY, S_IFMT } from "../../linux/abi/fcntl.ts";
-import { S_IFLNK } from "../../linux/abi/file.ts";
-import { SyscallError } from "../../linux/call.ts";
-import {
-  Fd,
-  openat,
-  readDirectory,
-  renameat2,
-  type Stat,
-  tryLinkat,
-  tryReadlinkat,
-  tryUnlinkat,
-  utimensat,
-} from "../../linux/file.ts";
+import type { ByteString } from "../../fs/byte_string.ts";
+import type { LayerNodeKind } from "../tree/layer_files.ts";
 import type { MissingLink } from "./hard_links.ts";
+import type { LayerEditor } from "./layer_editor.ts";
 import { LayerError, unpackError } from "./layer_error.ts";
-import {
-  type Found,
-  joinPath,
-  type LowerView,
-  nameOf,
-  openDirectory,
-  parentOf,
-  statBelow,
-} from "./lower_view.ts";
-import type { UnpackOptions } from "./options.ts";
+import type { LowerView } from "./lower_view.ts";
+import { joinPath, nameOf, parentOf } from "./paths.ts";
 
 const SYMLINKS_MAX = 40;
-const EEXIST = 17;
 
-/** Completes the layer in one directory from a view of those below. */
+/** A name in the merged view of a layer and those below. */
+interface Found {
+  readonly kind: LayerNodeKind;
+  readLink(): ByteString;
+}
+
+/** Completes one layer from a view of those below. */
 export class LayerCompletion {
-  readonly #directory: string;
+  readonly #layer: LayerEditor;
   readonly #view: LowerView;
-  readonly #copy: CopyOptions;
   /** Directories whose content went elsewhere: from, to. */
   readonly #moves: Array<readonly [from: ByteString, to: ByteString]> = [];
 
-  /** @param directory absolute path of the layer */
-  constructor(directory: string, view: LowerView, options: UnpackOptions) {
-    this.#directory = directory;
+  constructor(layer: LayerEditor, view: LowerView) {
+    this.#layer = layer;
     this.#view = view;
-    this.#copy = { ignoreOwners: options.owners === "single", skipDevices: options.devices === "skip" };
   }
 
   /** Gives a directory that no entry described what it has below; parents come before what is in them. */
   completeDirectory(impliedPath: ByteString): void {
     const path = this.#moved(impliedPath);
     const found = this.#view.find(path);
-    const own = this.#stat(path);
-    if (found === undefined || own === undefined || !isDirectory(own)) return;
-    if (isDirectory(found.stat)) {
-      this.#between(found, path, (from, to) =>
-        copyAttributes(from, to, { stat: found.stat, options: this.#copy }),
-      );
-    } else if (isSymlink(found.stat)) {
-      this.#moveToTarget(path);
-    }
+    if (found === undefined || this.#layer.kindOf(path) !== "directory") return;
+    if (found.node.kind === "directory") this.#layer.describe(path, found);
+    else if (found.node.kind === "symlink") this.#moveToTarget(path);
   }
 
   /** Makes a hard link whose target lies below. @throws {LayerError} when there is none */
@@ -82,7 +48,7 @@ export class LayerCompletion {
       if (source === undefined || !this.#bringUp(source)) {
         throw new LayerError(entry, "it is a hard link to something that does not exist");
       }
-      this.#link(source, this.#moved(path));
+      this.#layer.link(source, this.#moved(path));
     } catch (error) {
       throw unpackError(entry, error);
     }
@@ -90,28 +56,12 @@ export class LayerCompletion {
 
   /** Makes sure that this layer itself has the file. @returns false when there is none, or it is a directory */
   #bringUp(path: ByteString): boolean {
-    const own = this.#stat(path);
-    if (own !== undefined) return !isDirectory(own) && !isWhiteout(own);
+    const own = this.#layer.kindOf(path);
+    if (own !== undefined) return own !== "directory" && own !== "whiteout";
     const found = this.#view.find(path);
-    if (found === undefined || isDirectory(found.stat)) return false;
+    if (found === undefined || found.node.kind === "directory") return false;
     this.#makeDirectories(parentOf(path));
-    this.#keepingTimes(parentOf(path), () =>
-      this.#between(found, path, (from, to) => copyNode(from, to, { stat: found.stat, options: this.#copy })),
-    );
-    return true;
-  }
-
-  #link(from: ByteString, to: ByteString): void {
-    using source = this.#open(parentOf(from));
-    using target = this.#open(parentOf(to));
-    const result = this.#keepingTimes(parentOf(to), () =>
-      tryLinkat(
-        { dirfd: source.number, path: cBytes(nameOf(from)) },
-        { dirfd: target.number, path: cBytes(nameOf(to)) },
-      ),
-    );
-    if (result === 0 || result === -EEXIST) return;
-    throw new SyscallError({ name: "linkat", text: `linkat(${JSON.stringify(from)})`, errno: -result });
+    return this.#layer.copyFile(path, found);
   }
 
   /** Where `path` is a symlink below, moves what this layer has in it to where the symlink leads. */
@@ -120,43 +70,31 @@ export class LayerCompletion {
     // A symlink to nothing, or into itself: the directory then takes its place.
     if (target === undefined || target === path || target.startsWith(`${path}/`)) return;
     this.#makeDirectories(target);
-    this.#keepingTimes(parentOf(path), () => {
-      this.#keepingTimes(target, () => this.#merge(path, target));
-      using parent = this.#open(parentOf(path));
-      tryUnlinkat(parent.number, cBytes(nameOf(path)), AT_REMOVEDIR);
-    });
+    this.#merge(path, target);
+    this.#layer.removeDirectory(path);
     this.#moves.push([path, target]);
   }
 
   #merge(from: ByteString, to: ByteString): void {
-    using source = this.#open(from);
-    using target = this.#open(to);
-    for (const { name } of this.#list(from)) {
-      const path = cBytes(name);
-      const present = this.#stat(joinPath(to, name));
-      const moving = this.#stat(joinPath(from, name));
-      if (present !== undefined && moving !== undefined && isDirectory(present) && isDirectory(moving)) {
-        this.#merge(joinPath(from, name), joinPath(to, name));
-        tryUnlinkat(source.number, path, AT_REMOVEDIR);
-        continue;
+    for (const name of this.#layer.list(from)) {
+      const [moving, present] = [joinPath(from, name), joinPath(to, name)];
+      const isMerged = [moving, present].every((path) => this.#layer.kindOf(path) === "directory");
+      if (isMerged) {
+        this.#merge(moving, present);
+        this.#layer.removeDirectory(moving);
+      } else {
+        this.#layer.move(moving, present);
       }
-      if (present !== undefined) removeTree({ dirfd: target.number, path });
-      renameat2({ dirfd: source.number, path }, { dirfd: target.number, path });
     }
   }
 
   /** Creates what is missing of a directory that exists below, as it is there. */
   #makeDirectories(path: ByteString): void {
-    if (path === "" || this.#stat(path) !== undefined) return;
-    const parent = parentOf(path);
-    this.#makeDirectories(parent);
+    if (path === "" || this.#layer.kindOf(path) !== undefined) return;
+    this.#makeDirectories(parentOf(path));
     const found = this.#view.find(path);
     if (found === undefined) throw new Error("Cannot happen: a directory of the layers below is gone");
-    this.#keepingTimes(parent, () =>
-      this.#between(found, path, (from, to) => {
-        copyDirectory(from, to, { stat: found.stat, options: this.#copy });
-      }),
-    );
+    this.#layer.makeDirectory(path, found);
   }
 
   /**
@@ -176,13 +114,13 @@ export class LayerCompletion {
       const next = joinPath(at, name);
       const found = this.#lookUp(next, throughOwn && next === path);
       if (found === undefined) return undefined;
-      if (isDirectory(found.stat)) {
+      if (found.kind === "directory") {
         at = next;
         continue;
       }
-      const target = isSymlink(found.stat) ? readLink(found.layer, next) : undefined;
       symlinks += 1;
-      if (target === undefined || symlinks > SYMLINKS_MAX) return undefined;
+      if (found.kind !== "symlink" || symlinks > SYMLINKS_MAX) return undefined;
+      const target = found.readLink();
       if (target.startsWith("/")) at = "";
       rest.push(...target.split("/").reverse());
     }
@@ -190,48 +128,11 @@ export class LayerCompletion {
   }
 
   #lookUp(path: ByteString, belowOnly: boolean): Found | undefined {
-    const own = belowOnly ? undefined : this.#stat(path);
-    if (own === undefined) return this.#view.find(path);
-    return isWhiteout(own) ? undefined : { stat: own, layer: this.#directory };
-  }
-
-  #stat(path: ByteString): Stat | undefined {
-    using parent = openDirectory(this.#directory, parentOf(path));
-    return parent === undefined ? undefined : statBelow(parent, nameOf(path));
-  }
-
-  #open(path: ByteString): Fd {
-    const fd = openDirectory(this.#directory, path);
-    if (fd === undefined) throw new Error("Cannot happen: a directory of the layer is gone");
-    return fd;
-  }
-
-  #list(path: ByteString): ReturnType<typeof readDirectory> {
-    using directory = this.#open(path);
-    using readable = new Fd(openat(directory.number, ".", { flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW }));
-    return readDirectory(readable.number);
-  }
-
-  /** Calls `action` with the same path in the layer where it was found and in this one. */
-  #between(
-    { layer }: Found,
-    path: ByteString,
-    action: (from: { dirfd: number; name: ByteString }, to: { dirfd: number; name: ByteString }) => void,
-  ): void {
-    using from = openDirectory(layer, parentOf(path));
-    using to = this.#open(parentOf(path));
-    if (from === undefined) throw new Error("Cannot happen: a directory of a lower layer is gone");
-    const name = nameOf(path);
-    action({ dirfd: from.number, name }, { dirfd: to.number, name });
-  }
-
-  /** Changes a directory and gives it its times back. */
-  #keepingTimes<Result>(path: ByteString, change: () => Result): Result {
-    using directory = this.#open(path);
-    const stat = statBelow(directory, "");
-    const result = change();
-    if (stat !== undefined) utimensat(directory.number, ".", stat);
-    return result;
+    const own = belowOnly ? undefined : this.#layer.kindOf(path);
+    if (own === "whiteout") return undefined;
+    if (own !== undefined) return { kind: own, readLink: () => this.#layer.readLink(path) };
+    const below = this.#view.find(path);
+    return below && { kind: below.node.kind, readLink: () => below.files.readLink(below.node) };
   }
 
   #moved(path: ByteString): ByteString {
@@ -242,13 +143,4 @@ export class LayerCompletion {
     }
     return moved;
   }
-}
-
-const isSymlink = ({ mode }: Stat): boolean => (mode & S_IFMT) === S_IFLNK;
-
-function readLink(layer: string, path: ByteString): ByteString | undefined {
-  using parent = openDirectory(layer, parentOf(path));
-  if (parent === undefined) return undefined;
-  const target = tryReadlinkat(parent.number, cBytes(nameOf(path)));
-  return presentOrThrow(target, { name: "readlinkat", path })?.toString("latin1");
 }

@@ -1,8 +1,12 @@
 /**
  * The layers below the one that is being completed, growing from the bottom of an image to its top.
  */
+import { copyFileSync } from "node:fs";
 import { copyTree } from "../../fs/copy_tree.ts";
+import { isImagePath } from "../../store/find_image.ts";
+import { ImageEditor } from "../erofs/image_editor.ts";
 import type { LayerResult } from "./applier.ts";
+import { DirectoryEditor } from "./directory_editor.ts";
 import { LayerCompletion } from "./layer_completion.ts";
 import { LowerView } from "./lower_view.ts";
 import type { UnpackOptions } from "./options.ts";
@@ -10,31 +14,36 @@ import type { UnpackOptions } from "./options.ts";
 /** Completes the layers of one image, from the bottom up. */
 export class LowerLayers {
   readonly #options: UnpackOptions;
-  readonly #view: LowerView;
+  /** Absolute paths, top first. */
+  #layers: readonly string[] = [];
 
   constructor(options: UnpackOptions) {
     this.#options = options;
-    this.#view = new LowerView(options.whiteouts);
   }
 
-  /** Puts a completed layer on top of those that the next one is completed from. */
-  push(directory: string, opaque: boolean): void {
-    this.#view.push(directory, opaque);
+  /** Puts a completed layer on top of those that the next one is completed from. @param path absolute */
+  push(path: string, opaque: boolean): void {
+    this.#layers = opaque ? [path] : [path, ...this.#layers];
   }
 
   /** Copies a layer as it was unpacked, for another place in the image. @returns `target` */
-  copy(directory: string, target: string): string {
-    copyTree(directory, target, { ignoreOwners: this.#options.owners === "single", keepOverlayXattrs: true });
+  copy(path: string, target: string): string {
+    if (isImagePath(path)) copyFileSync(path, target);
+    else copyTree(path, target, { ignoreOwners: this.#options.owners === "single", keepOverlayXattrs: true });
     return target;
   }
 
   /**
-   * Completes the layer in `directory`.
+   * Completes the layer at `path`.
    * @throws {LayerError} for a hard link to nothing, {UnpackError} when the disk is full
    */
-  complete(directory: string, { implied, links }: LayerResult): void {
-    const layer = new LayerCompletion(directory, this.#view, this.#options);
-    for (const path of implied) layer.completeDirectory(path);
+  complete(path: string, { implied, links }: LayerResult): void {
+    if (implied.length === 0 && links.length === 0) return;
+    using view = new LowerView(this.#layers);
+    using editor = isImagePath(path) ? new ImageEditor(path) : new DirectoryEditor(path, this.#options);
+    const layer = new LayerCompletion(editor, view);
+    for (const directory of implied) layer.completeDirectory(directory);
     for (const link of links) layer.completeLink(link);
+    editor.finish();
   }
 }

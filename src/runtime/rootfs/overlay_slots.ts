@@ -4,7 +4,7 @@ import type { Overlay } from "./root_source.ts";
 /** Options of mount(2) for an overlay, as one string. */
 export function optionString(overlay: Overlay): string {
   const options = [
-    `lowerdir=${overlay.lower.map(escapeLayer).join(":")}`,
+    `lowerdir=${overlay.lower.map(({ path }) => escapeLayer(path)).join(":")}`,
     `upperdir=${overlay.scratch}/upper,workdir=${overlay.scratch}/work,volatile`,
     ...(overlay.userxattr ? ["userxattr"] : []),
   ];

@@ -8,6 +8,7 @@ import {
   FSCONFIG_SET_FLAG,
   FSCONFIG_SET_STRING,
   MOUNT_ATTR_NODEV,
+  MOUNT_ATTR_RDONLY,
   MOVE_MOUNT_F_EMPTY_PATH,
   MS_NODEV,
   MS_REC,
@@ -18,6 +19,9 @@ import type { Program } from "../../linux/program.ts";
 import type { Label, Slot, Variable } from "../../linux/step.ts";
 import { optionString } from "./overlay_slots.ts";
 import { type Overlay, type RootSource, SECTION_OVERLAY, SECTION_PROPAGATION } from "./root_source.ts";
+
+/** Directory of the data root that images are mounted over, in the container's namespace only. */
+const IMAGE_PLACE = "tmp";
 
 /** Leaves a descriptor of the root directory in the returned variable. */
 export function planRoot(program: Program, source: RootSource): Variable {
@@ -72,7 +76,12 @@ function planOverlayByLayer(program: Program, overlay: Overlay, { root, refused 
   const { upper, work } = slotsOf(program, overlay);
   const set = (key: string, value: string | Slot) => program.fsconfig(fs, FSCONFIG_SET_STRING, key, value);
   set("source", "overlay");
-  for (const layer of overlay.lower) set("lowerdir+", layer);
+  for (const { path, isImage } of overlay.lower) {
+    if (isImage) planImage(program, path);
+    set("lowerdir+", isImage ? IMAGE_PLACE : path);
+  }
+  // Otherwise files of an image would be on another device than their directories: find -xdev, du -x, tar.
+  if (overlay.lower.some(({ isImage }) => isImage)) set("xino", "on");
   // Linux refuses an upper directory on overlayfs here already (6.7), not only when the filesystem is created.
   set("upperdir", upper).onError(refused);
   set("workdir", work).onError(refused);
@@ -82,6 +91,18 @@ function planOverlayByLayer(program: Program, overlay: Overlay, { root, refused 
   program.fsconfig(fs, FSCONFIG_CMD_CREATE).onError(refused);
   program.fsmount(fs, 0, overlay.nodev ? MOUNT_ATTR_NODEV : 0).into(root);
   program.move_mount(root, "", AT_FDCWD, ".", MOVE_MOUNT_F_EMPTY_PATH);
+}
+
+/**
+ * Mounts a layer's file where the next step looks for it, on top of the one before. By a path since overlayfs takes a
+ * detached mount in the place of one from Linux 6.15 on only. All are gone with the old root.
+ */
+function planImage(program: Program, path: string): void {
+  const fs = program.fsopen("erofs", 0).result;
+  program.fsconfig(fs, FSCONFIG_SET_STRING, "source", path);
+  program.fsconfig(fs, FSCONFIG_CMD_CREATE);
+  const mount = program.fsmount(fs, 0, MOUNT_ATTR_RDONLY).result;
+  program.move_mount(mount, "", AT_FDCWD, IMAGE_PLACE, MOVE_MOUNT_F_EMPTY_PATH);
 }
 
 /** mount(2) takes one page of options; fsconfig(2) would take 255 bytes. */

@@ -7,7 +7,7 @@ export type RootSource =
       /** Absolute; the new root is mounted over it, in the container's namespace only. */
       readonly directory: string;
       /** Top first. */
-      readonly lower: readonly string[];
+      readonly lower: readonly LowerLayer[];
       /** Directory that holds `upper` and `work`. */
       readonly scratch: string;
       /** Attributes of a layer unpacked without root: mount option `userxattr`. */
@@ -24,6 +24,14 @@ export type RootSource =
       /** False where mount(2) is refused: the root is entered by chroot alone. */
       readonly mounts: boolean;
     };
+
+/** A layer below the writable one. */
+export interface LowerLayer {
+  /** Relative to the data root. */
+  readonly path: string;
+  /** True for a file: an EROFS image, mounted for the overlay; needs {@link Overlay.appendLayers}. */
+  readonly isImage: boolean;
+}
 
 /** The overlay among the sources. */
 export type Overlay = Extract<RootSource, { kind: "overlay" }>;

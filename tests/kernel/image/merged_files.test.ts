@@ -1,11 +1,12 @@
-import { describe, expect } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { mkdirSync } from "node:fs";
-import { DirectoryFiles } from "../../../src/image/tree/directory_files.ts";
 import { MergedFiles } from "../../../src/image/tree/merged_files.ts";
+import { openLayerPath } from "../../../src/image/tree/open_layer_files.ts";
 import { getxattr } from "../../../src/linux/xattr.ts";
 import { snapshotFiles } from "../../helpers/files_snapshot.ts";
-import { LayerSandbox } from "../../helpers/layer_sandbox.ts";
+import { LayerSandbox, layerForms } from "../../helpers/layer_sandbox.ts";
 import { randomLayers } from "../../helpers/random_layers.ts";
+import { titleOf } from "../../helpers/requires.ts";
 import { kernelTest } from "../../helpers/sandbox.ts";
 import { snapshotTree, type TreeSnapshot } from "../../helpers/tree_snapshot.ts";
 
@@ -26,6 +27,28 @@ describe("MergedFiles", () => {
     });
   }
 
+  const [, noImages] = layerForms.find(([form]) => form === "erofs") ?? [];
+
+  for (const kind of ["images", "images between directories"] as const) {
+    const title = titleOf(`shows of random stacks of ${kind} what overlayfs does, and directories`, noImages);
+    test.skipIf(noImages !== undefined)(title, () => {
+      for (let seed = 1; seed <= STACKS; seed += 1) {
+        using images = new LayerSandbox("erofs");
+        using directories = new LayerSandbox();
+        const layers = randomLayers(seed, 1 + (seed % LAYERS_MAX));
+        const isImage = (index: number): boolean => kind === "images" || index % 2 === 0;
+        const stack = images.writeAll(layers, (index) => ({ form: isImage(index) ? "erofs" : "directory" }));
+
+        const shown = merge(stack);
+
+        const mounted = stack.map((path) => images.show(path));
+        expect({ seed, shown }).toEqual({ seed, shown: snapshotOverlay(mounted, images.path, "trusted") });
+        const expected = merge(directories.unpackAll(layers));
+        expect({ seed, shown: { ...shown, ".": 0 } }).toEqual({ seed, shown: { ...expected, ".": 0 } });
+      }
+    });
+  }
+
   kernelTest("shows the same of layers that keep the archives' own whiteouts", ["root"], () => {
     for (let seed = 1; seed <= STACKS; seed += 1) {
       using layers = new LayerSandbox();
@@ -42,7 +65,7 @@ describe("MergedFiles", () => {
 
 /** @param stack directories, bottom first */
 function merge(stack: readonly string[]): TreeSnapshot {
-  using merged = new MergedFiles(stack.toReversed().map((directory) => new DirectoryFiles(directory)));
+  using merged = new MergedFiles(stack.toReversed().map(openLayerPath));
   return snapshotFiles(merged);
 }
 

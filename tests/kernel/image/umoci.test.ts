@@ -3,13 +3,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { flattenLayers } from "../../../src/fs/copy_tree.ts";
 import { buildImage, type LayerCompression } from "../../helpers/image_builder.ts";
-import { isRoot, LayerSandbox } from "../../helpers/layer_sandbox.ts";
+import { LayerSandbox, layerForms } from "../../helpers/layer_sandbox.ts";
 import { writeOciLayout } from "../../helpers/oci_layout.ts";
+import { titleOf, whyMissing } from "../../helpers/requires.ts";
 import type { TarEntry } from "../../helpers/tar_builder.ts";
 import { type NodeSnapshot, snapshotTree, type TreeSnapshot } from "../../helpers/tree_snapshot.ts";
 
-const missing = !isRoot ? "root" : Bun.which("umoci") === null ? "umoci" : undefined;
-const title = (text: string): string => (missing === undefined ? text : `skipped: needs ${missing}: ${text}`);
+const noUmoci = whyMissing(["program umoci"]);
 
 /** A v2 capability set: cap_net_bind_service, effective. */
 const NET_BIND = Buffer.from("0100000200040000000000000000000000000000", "hex");
@@ -63,13 +63,16 @@ const upper: readonly TarEntry[] = [
   { name: "srv/sub", type: "symlink", link: "elsewhere" },
 ];
 
-describe("a merged image equals what umoci unpacks", () => {
+describe.each([...layerForms])("a merged image of form %s equals what umoci unpacks", (form, noForm) => {
+  const missing = noForm ?? noUmoci;
+  const title = (text: string): string => titleOf(text, missing);
+
   const cases: ReadonlyArray<readonly [string, LayerCompression]> = [
     ["gzip", "gzip"],
     ["no compression", "none"],
   ];
   test.skipIf(missing !== undefined).each(cases)(title("file by file, with %s"), async (_, compression) => {
-    using sandbox = new LayerSandbox();
+    using sandbox = new LayerSandbox(form);
     const image = buildImage({
       layers: [base, upper].map((entries) => ({ entries, compression })),
     });
@@ -83,7 +86,7 @@ describe("a merged image equals what umoci unpacks", () => {
   });
 
   test.skipIf(missing !== undefined)(title("with the times of directories, for one layer"), async () => {
-    using sandbox = new LayerSandbox();
+    using sandbox = new LayerSandbox(form);
     const image = buildImage({ layers: [{ entries: base }] });
 
     const { path } = sandbox.unpack(base);

@@ -152,7 +152,7 @@ const host: HostPlan = {
   root: {
     kind: "overlay",
     directory: "/var/lib/bunker",
-    lower: ["l/a", "base"],
+    lower: ["l/a", "base"].map((path) => ({ path, isImage: false })),
     scratch: "c/0123456789ab/rw",
     userxattr: false,
     nodev: false,
