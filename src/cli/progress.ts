@@ -10,6 +10,7 @@ import type {
   LayerState,
   PullObserver,
   PushObserver,
+  TagsObserver,
 } from "../engine/progress.ts";
 import type { PullResult } from "../engine/summary.ts";
 import { harmless, writeError } from "./output.ts";
@@ -43,6 +44,28 @@ export function openProgress({ implicit, screen = stderrScreen() }: ProgressOpti
     end(result) {
       layers.draw();
       if (result !== undefined) screen.write(describeEnd(result));
+    },
+  };
+}
+
+/** Makes the display of the pulls of all tags: each has layers of its own, and there is one status for all, as with docker. */
+export function openTagsProgress(screen: Screen = stderrScreen()): TagsObserver {
+  let layers = showLayers(screen);
+  return {
+    begin(reference) {
+      layers = showLayers(screen);
+      screen.write(`${describeBegin(harmless(reference))}\n`);
+    },
+    layer: (progress) => layers.show(progress),
+    note: (text) => note(screen, layers, text),
+    end(result) {
+      layers.draw();
+      if (result !== undefined) screen.write(`Digest: ${harmless(result.digest)}\n`);
+    },
+    skip: (tag, reason) => screen.write(`${harmless(tag)}: Skipped: ${harmless(reason)}\n`),
+    endAll(repository, results) {
+      const isNew = results.some(({ status }) => status === "downloaded");
+      if (results.length > 0) screen.write(describeStatus(repository, isNew ? "downloaded" : "up-to-date"));
     },
   };
 }
@@ -136,10 +159,14 @@ function splitReference(reference: string): { repository: string; tag: string } 
 }
 
 function describeEnd({ reference, digest, status }: PullResult): string {
+  return `Digest: ${harmless(digest)}\n${describeStatus(reference, status)}`;
+}
+
+function describeStatus(reference: string, status: PullResult["status"]): string {
   const short = harmless(reference).replace(/^docker\.io\/(library\/)?/, "");
   const state =
     status === "downloaded" ? `Downloaded newer image for ${short}` : `Image is up to date for ${short}`;
-  return `Digest: ${harmless(digest)}\nStatus: ${state}\n`;
+  return `Status: ${state}\n`;
 }
 
 /** Docker's lines for a step from one state to another; nothing while a state lasts. */

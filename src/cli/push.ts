@@ -21,7 +21,7 @@ export async function pushImage(words: readonly string[], context: EngineContext
   ]);
   const results = await push(
     name,
-    { allTags, observer, tlsVerify: tlsVerifyOf(parsed) },
+    { allTags, observer, platform: parsed.text("platform"), tlsVerify: tlsVerifyOf(parsed) },
     { ...context, interruptible },
   );
   for (const { reference } of results) writeOut(`${harmless(reference)}\n`);

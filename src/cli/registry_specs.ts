@@ -12,6 +12,12 @@ export const pushSpec: CommandSpec = {
   options: [
     { name: "all-tags", alias: "a", kind: "boolean", help: "Push every tag of the repository that is here" },
     HELP,
+    {
+      name: "platform",
+      kind: "string",
+      value: "string",
+      help: "Push the image for one platform: os/arch[/variant]",
+    },
     { name: "quiet", alias: "q", kind: "boolean", help: "Suppress the progress, print the reference only" },
     TLS_VERIFY,
   ],

@@ -25,6 +25,7 @@ export const pullSpec: CommandSpec = {
   interspersed: true,
   operands: { min: 1, max: 1 },
   options: [
+    { name: "all-tags", alias: "a", kind: "boolean", help: "Pull every tag of the repository" },
     HELP,
     { name: "platform", kind: "string", value: "string", help: "Set platform: os/arch[/variant]" },
     { name: "quiet", alias: "q", kind: "boolean", help: "Suppress the progress, print the reference only" },
@@ -35,6 +36,7 @@ export const pullSpec: CommandSpec = {
     { line: "bunker pull alpine", does: "Pull alpine:latest from Docker Hub" },
     { line: "bunker pull --platform linux/arm64 debian:12-slim", does: "Pull for another architecture" },
     { line: "bunker pull -q localhost:5000/tools/build:7", does: "Pull from a registry of your own" },
+    { line: "bunker pull -a localhost:5000/tools/build", does: "Pull all tags of a repository" },
   ],
 };
 

@@ -42,6 +42,14 @@ export interface PullObserver {
   end(result: PullResult | undefined): void;
 }
 
+/** Hears about the pulls of all tags of a repository, one after the other. */
+export interface TagsObserver extends PullObserver {
+  /** A tag names nothing that can be pulled; `reason` is one line of text. */
+  skip(tag: string, reason: string): void;
+  /** All is over; `results` are what succeeded. */
+  endAll(repository: string, results: readonly PullResult[]): void;
+}
+
 /** Hears about one push, from its begin to its end. */
 export interface PushObserver {
   /** The push begins; `repository` is complete (`docker.io/library/alpine`). */

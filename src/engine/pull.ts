@@ -32,13 +32,21 @@ export interface PullRequest extends AccessRequest {
  * @throws {RegistryError} {PullError} {StoreError} {RelayedError} {TaskError}
  */
 export async function pull(name: string, request: PullRequest, context: EngineContext): Promise<PullResult> {
+  // Here, not by the task: a helper that is root of a user namespace would not reach the user's key ring.
+  const access = await findAccess(parseReference(name), request, context);
+  return pullWithAccess(name, { ...request, access }, context);
+}
+
+/** As {@link pull}, for one of several images of a repository. */
+export async function pullWithAccess(
+  name: string,
+  request: PullRequest & { readonly access: RegistryAccess },
+  context: EngineContext,
+): Promise<PullResult> {
   // scripts/build.ts makes the compiler slow to begin; a pull is work for it from the first layer on.
   Bun.unsafe.setJITPolicy(1);
-  const { platform, observer, verbose } = request;
-  const reference = parseReference(name);
-  // Here, not by the task: a helper that is root of a user namespace would not reach the user's key ring.
-  const access = await findAccess(reference, request, context);
-  observer?.begin(formatReference(reference));
+  const { platform, observer, verbose, access } = request;
+  observer?.begin(formatReference(parseReference(name)));
   let result: PullResult | undefined;
   try {
     const onLayer = (progress: LayerProgress): void => observer?.layer(progress);
@@ -102,7 +110,8 @@ async function pullThere(
 ): Promise<PullResult> {
   const reference = parseReference(name);
   const idMaps = idMapsOfUser();
-  const find = () => findImage(dataRoot(context), reference);
+  const wanted = platform === undefined ? undefined : parsePlatform(platform);
+  const find = () => findImage(dataRoot(context), reference, wanted);
   const before = find();
   const { debug, config } = context;
   const inner = { debug, config, root: dataRoot(context), state: stateRoot(context) };

@@ -1,10 +1,18 @@
 /** `push`: an image of the store to the registry that its name says. */
 import { type PushedImage, pushImage } from "../image/push.ts";
+import { hasWholeIndex, pushIndex } from "../image/push_index.ts";
 import type { PushProgress } from "../image/push_progress.ts";
 import { digestHex } from "../oci/digest.ts";
-import { DEFAULT_TAG, formatReference, parseReference, type Reference } from "../oci/reference.ts";
-import { findImage, type StoredImage } from "../store/find_image.ts";
-import { listImages } from "../store/images.ts";
+import { formatPlatform, type Platform, parsePlatform } from "../oci/platform.ts";
+import {
+  DEFAULT_TAG,
+  familiarReference,
+  formatReference,
+  parseReference,
+  type Reference,
+} from "../oci/reference.ts";
+import { isOfPlatform, recordPath, type StoredImage } from "../store/find_image.ts";
+import { listImages, listRecords } from "../store/images.ts";
 import type { EngineContext } from "./context.ts";
 import { explainedBy } from "./credentials.ts";
 import { dataRoot } from "./directories.ts";
@@ -17,6 +25,8 @@ import type { PushResult } from "./summary.ts";
 export interface PushRequest extends AccessRequest {
   /** Every tag of the repository that is here; the name has none then. */
   readonly allTags: boolean;
+  /** Only the image for this one: `os/arch[/variant]`. Undefined: all, where all are here, or this machine's. */
+  readonly platform?: string | undefined;
   /** Undefined: quiet. */
   readonly observer?: PushObserver | undefined;
 }
@@ -33,7 +43,8 @@ export async function push(
 ): Promise<PushResult[]> {
   const root = dataRoot(context);
   const named = parseReference(name);
-  const images = request.allTags ? imagesOf(root, named) : [imageOf(root, named)];
+  const platform = request.platform === undefined ? undefined : parsePlatform(request.platform);
+  const images = request.allTags ? imagesOf(root, named, platform) : [imageOf(root, named, platform)];
   const { client, failures } = await findAccess(named, request, context);
   const { observer } = request;
   const onWarning = (text: string): void => observer?.note?.(text);
@@ -42,8 +53,9 @@ export async function push(
   try {
     // One after the other: they share most of their layers, which the first brings for all.
     for (const { image, reference } of images) {
+      const isWhole = platform === undefined && hasWholeIndex(root, image);
       const work = (signal?: AbortSignal) =>
-        pushImage({
+        (isWhole ? pushIndex : pushImage)({
           image,
           reference,
           root,
@@ -67,20 +79,46 @@ interface Chosen {
   readonly reference: Reference;
 }
 
-function imageOf(root: string, reference: Reference): Chosen {
-  const image = findImage(root, reference);
+/** The own platform's, where there are several and none was asked for. */
+function imageOf(root: string, reference: Reference, platform: Platform | undefined): Chosen {
+  const images = imagesNamed(root, reference);
+  const image = images.find((each) => platform === undefined || isOfPlatform(each, platform));
   if (image !== undefined) return { image, reference };
-  throw new ImageNotFoundError(`Cannot find image "${formatReference(reference)}" here`, {
-    hint: "See what is here: bunker images",
-  });
+  const [first] = images;
+  if (first === undefined || platform === undefined)
+    throw new ImageNotFoundError(`Cannot find image "${formatReference(reference)}" here`, {
+      hint: "See what is here: bunker images",
+    });
+  const here = images.map((each) => formatPlatform(each)).join(", ");
+  throw new ImageNotFoundError(
+    `Cannot find image "${formatReference(reference)}" for ${formatPlatform(platform)} here: it is here for ${here}`,
+    {
+      hint: `Pull it first: bunker pull --platform ${formatPlatform(platform)} ${familiarReference(reference)}`,
+    },
+  );
 }
 
-function imagesOf(root: string, { registry, repository }: Reference): Chosen[] {
-  const images = listImages(root)
-    .map((image) => ({ image, reference: parseReference(image.reference) }))
-    .filter(({ reference }) => reference.registry === registry && reference.repository === repository)
-    .filter(({ reference }) => reference.digest === undefined);
-  if (images.length > 0) return images;
+/** All platforms of a name, the own record first. */
+function imagesNamed(root: string, reference: Reference): StoredImage[] {
+  const base = recordPath(reference).slice(0, -".json".length);
+  const records = listRecords(root).filter(
+    ({ path }) => path === `${base}.json` || path.startsWith(`${base}!`),
+  );
+  return records.sort((one, other) => one.path.length - other.path.length).map(({ image }) => image);
+}
+
+/** One of each tag. */
+function imagesOf(
+  root: string,
+  { registry, repository }: Reference,
+  platform: Platform | undefined,
+): Chosen[] {
+  const tags = listImages(root)
+    .map((image) => parseReference(image.reference))
+    .filter((reference) => reference.registry === registry && reference.repository === repository)
+    .flatMap(({ tag, digest }) => (tag === undefined || digest !== undefined ? [] : [tag]));
+  if (tags.length > 0)
+    return [...new Set(tags)].map((tag) => imageOf(root, { registry, repository, tag }, platform));
   throw new ImageNotFoundError(`Cannot find a tag of "${registry}/${repository}" here`, {
     hint: "See what is here: bunker images",
   });

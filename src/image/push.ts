@@ -10,6 +10,7 @@ import { blobPath, type Digest, digestOfBytes } from "../oci/digest.ts";
 import { type ImageManifest, parseManifest } from "../oci/manifest.ts";
 import { isForeignLayer } from "../oci/media_type.ts";
 import { formatReference, parseReference, type Reference } from "../oci/reference.ts";
+import { putManifest } from "../registry/referrers.ts";
 import type { BlobContent } from "../registry/upload.ts";
 import { type BlobOutcome, RepositoryWriter, type WriterOptions } from "../registry/writer.ts";
 import type { StoredImage } from "../store/find_image.ts";
@@ -69,7 +70,7 @@ export async function pushImage(options: PushOptions): Promise<PushedImage> {
   );
   const config = await writer.pushBlob(manifest.config, contentOf(root, manifest.config));
   if (config === undefined) throw lacking(options, "its configuration is not here");
-  await writer.pushManifest({ digest: image.manifestDigest, mediaType: manifest.mediaType, bytes });
+  await putManifest(writer, { digest: image.manifestDigest, mediaType: manifest.mediaType, bytes });
   return { digest: image.manifestDigest, sizeBytes: bytes.length };
 }
 
@@ -120,7 +121,7 @@ function contentOf(root: string, { digest, size }: Descriptor): BlobContent["ope
 }
 
 /** Which other repository of the registry should have a layer: those that images here were pulled from. */
-function originsOf(root: string, { registry, repository }: Reference): Map<Digest, string> {
+export function originsOf(root: string, { registry, repository }: Reference): Map<Digest, string> {
   const origins = new Map<Digest, string>();
   for (const image of listImages(root)) {
     const origin = parseReference(image.reference);

@@ -6,7 +6,7 @@ import { isForeignLayer } from "../../oci/media_type.ts";
 import type { BlobOutcome } from "../../registry/writer.ts";
 import type { PushProgress } from "../push_progress.ts";
 import { BlobFeed } from "./blob_feed.ts";
-import type { CopySource, CopyTarget } from "./place.ts";
+import type { CopySource, CopyTarget, Repository } from "./place.ts";
 
 /** Blobs that are on their way at one time, as with a push. */
 const BLOBS_AT_ONCE = 5;
@@ -86,7 +86,7 @@ export class BlobCopies {
     await using feed = new BlobFeed(blob, (start, stop) => source.open(blob, start, stop));
     const outcome = await target.putBlob(feed, {
       signal,
-      mountFrom: mountableFrom(source, target),
+      mountFrom: mountableFrom(source.repositoryOf(digest), target.repository),
       onBytes: (done) => tell({ kind: "layer", digest, state: "pushing", doneBytes: done, sizeBytes: size }),
     });
     const from = outcome.kind === "mounted" ? { from: outcome.from } : {};
@@ -102,10 +102,8 @@ const distinct = (blobs: readonly Descriptor[]): Descriptor[] => [
   ...new Map(blobs.map((blob) => [blob.digest, blob])).values(),
 ];
 
-/** The repository of the source, where both are in one registry. */
-function mountableFrom(source: CopySource, target: CopyTarget): string | undefined {
-  const [from, to] = [source.repository, target.repository];
-  const isMountable =
-    from !== undefined && from.registry === to?.registry && from.repository !== to.repository;
-  return isMountable ? from.repository : undefined;
+/** The repository that has a blob, where it is another one of the same registry. */
+function mountableFrom(from: Repository | undefined, to: Repository | undefined): string | undefined {
+  if (from === undefined || to === undefined || from.registry !== to.registry) return undefined;
+  return from.repository === to.repository ? undefined : from.repository;
 }

@@ -14,7 +14,13 @@ import {
   optionalString,
   parseJsonObject,
 } from "../../oci/json.ts";
-import { INDEX_ENTRY_COUNT_MAX, parseDocument } from "../../oci/manifest.ts";
+import {
+  type ImageIndex,
+  type ImageManifest,
+  INDEX_ENTRY_COUNT_MAX,
+  parseDocument,
+} from "../../oci/manifest.ts";
+import { isForeignLayer } from "../../oci/media_type.ts";
 import { parseReferrers, type Referrer, referrersTag } from "../../oci/referrer.ts";
 import { CopyError } from "./copy_error.ts";
 
@@ -33,6 +39,8 @@ export interface LayoutIndex {
   readonly entries: readonly LayoutEntry[];
 }
 
+/** Indices in one another that are looked through. */
+const INDEX_DEPTH_MAX = 5;
 /** Annotation of an entry that says what it is called. */
 export const REF_NAME = "org.opencontainers.image.ref.name";
 export const EMPTY_INDEX: LayoutIndex = {
@@ -125,4 +133,24 @@ function readSmall(path: string): Uint8Array | undefined {
   if (stat === undefined) return undefined;
   if (stat.isFile() && stat.size <= DOCUMENT_BYTES_MAX) return readFileSync(path);
   throw new CopyError(`Cannot read "${path}": it is no file of at most ${DOCUMENT_BYTES_MAX} bytes`);
+}
+
+/** Whether a document is there with all that it names; foreign layers are somewhere else. */
+export function hasWhole(directory: string, digest: Digest, depth = 0): boolean {
+  const content = depth > INDEX_DEPTH_MAX ? undefined : findSound(directory, digest);
+  if (content === undefined) return false;
+  if (content.kind === "index")
+    return content.entries.every((entry) => hasWhole(directory, entry.digest, depth + 1));
+  const blobs = content.layers.filter(({ mediaType }) => !isForeignLayer(mediaType));
+  return [content.config, ...blobs].every((blob) => hasBlob(directory, blob));
+}
+
+/** A document that can be read; what is damaged is as good as not there. */
+export function findSound(directory: string, digest: Digest): ImageManifest | ImageIndex | undefined {
+  try {
+    const bytes = findBytes(directory, digest);
+    return bytes === undefined ? undefined : parseDocument(bytes);
+  } catch {
+    return undefined;
+  }
 }

@@ -30,7 +30,6 @@ const SHOWN_TAGS_MAX = 20;
 /** Reads one image, and what is around it in its layout. */
 export class LayoutSource implements CopySource {
   readonly name: string;
-  readonly repository = undefined;
   readonly #directory: string;
   readonly #index: LayoutIndex;
   readonly #entry: LayoutEntry["descriptor"];
@@ -47,6 +46,10 @@ export class LayoutSource implements CopySource {
     }
     this.#index = index;
     this.#entry = findEntry(name, index).descriptor;
+  }
+
+  repositoryOf(): undefined {
+    return undefined;
   }
 
   async findTop(): Promise<Target> {

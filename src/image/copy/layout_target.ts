@@ -12,8 +12,6 @@ import { Fd, openat, syncfs } from "../../linux/file.ts";
 import { parseManifestDescriptor } from "../../oci/descriptor.ts";
 import { blobPath, type Digest } from "../../oci/digest.ts";
 import type { JsonObject } from "../../oci/json.ts";
-import { parseDocument } from "../../oci/manifest.ts";
-import { isForeignLayer } from "../../oci/media_type.ts";
 import { entryFor } from "../../oci/referrer.ts";
 import type { Document } from "../../registry/find_manifest.ts";
 import type { BlobOutcome } from "../../registry/writer.ts";
@@ -21,9 +19,10 @@ import type { BlobFeed } from "./blob_feed.ts";
 import { CopyError } from "./copy_error.ts";
 import {
   EMPTY_INDEX,
-  findBytes,
   findLayoutIndex,
+  findSound,
   hasBlob,
+  hasWhole,
   type LayoutIndex,
   REF_NAME,
   referrersIn,
@@ -33,8 +32,6 @@ import type { BlobDelivery, CopyTarget, Role } from "./place.ts";
 
 /** Before the umask: layouts are made to be handed on. */
 const FILE_MODE = 0o666;
-/** Indices in one another that are looked through. */
-const INDEX_DEPTH_MAX = 5;
 
 /** Writes images into a layout. */
 export class LayoutTarget implements CopyTarget {
@@ -70,7 +67,7 @@ export class LayoutTarget implements CopyTarget {
   }
 
   async hasDocument(digest: Digest): Promise<boolean> {
-    return isWhole(this.#directory, digest, 0);
+    return hasWhole(this.#directory, digest);
   }
 
   async findReferrers(subject: Digest): Promise<ReadonlySet<Digest>> {
@@ -143,26 +140,6 @@ async function begin(directory: string, signal: AbortSignal): Promise<void> {
     mode: FILE_MODE,
   });
   writeFileAtomic(`${directory}/oci-layout`, '{"imageLayoutVersion":"1.0.0"}', { mode: FILE_MODE });
-}
-
-/** Whether a document is there with all that it names. */
-function isWhole(directory: string, digest: Digest, depth: number): boolean {
-  const content = depth > INDEX_DEPTH_MAX ? undefined : findSound(directory, digest);
-  if (content === undefined) return false;
-  if (content.kind === "index")
-    return content.entries.every((entry) => isWhole(directory, entry.digest, depth + 1));
-  const blobs = content.layers.filter(({ mediaType }) => !isForeignLayer(mediaType));
-  return [content.config, ...blobs].every((blob) => hasBlob(directory, blob));
-}
-
-/** A document that can be read; what is damaged is as good as not there, and is written again. */
-function findSound(directory: string, digest: Digest): ReturnType<typeof parseDocument> | undefined {
-  try {
-    const bytes = findBytes(directory, digest);
-    return bytes === undefined ? undefined : parseDocument(bytes);
-  } catch {
-    return undefined;
-  }
 }
 
 /** A tag names one image; what has no tag is there once. */

@@ -16,8 +16,8 @@ export type Repository = Pick<Reference, "registry" | "repository">;
 export interface CopySource extends AsyncDisposable {
   /** For messages: as a person writes it. */
   readonly name: string;
-  /** Undefined for what is no registry. */
-  readonly repository: Repository | undefined;
+  /** Where a registry may have a blob too: it can be mounted from there. */
+  repositoryOf(digest: Digest): Repository | undefined;
   /** What the name means, if that can be known without reading it. */
   findTop(): Promise<Target | undefined>;
   readTop(): Promise<Document>;
@@ -50,6 +50,7 @@ export interface BlobDelivery {
 export interface CopyTarget extends AsyncDisposable {
   /** For messages: as a person writes it. */
   readonly name: string;
+  /** Undefined for what is no registry. */
   readonly repository: Repository | undefined;
   /** What the name means there at present. */
   findTop(): Promise<Digest | undefined>;

@@ -13,17 +13,21 @@ import type { CopySource, Repository } from "./place.ts";
 /** Reads one image, and what is around it in its repository. */
 export class RegistrySource implements CopySource {
   readonly name: string;
-  readonly repository: Repository;
+  readonly #repository: Repository;
   readonly #reference: Reference;
   readonly #client: RegistryClient;
   readonly #signal: AbortSignal;
 
   constructor(reference: Reference, options: RegistryClientOptions, signal: AbortSignal) {
     this.name = formatReference(reference);
-    this.repository = { registry: reference.registry, repository: reference.repository };
+    this.#repository = { registry: reference.registry, repository: reference.repository };
     this.#reference = reference;
     this.#client = new RegistryClient(options);
     this.#signal = signal;
+  }
+
+  repositoryOf(): Repository {
+    return this.#repository;
   }
 
   findTop(): Promise<Target | undefined> {
@@ -54,7 +58,7 @@ export class RegistrySource implements CopySource {
 
   listReferrers(subject: Digest, artifactType: string | undefined): Promise<readonly Referrer[]> {
     return listReferrers(this.#client, {
-      place: this.repository,
+      place: this.#repository,
       subject,
       artifactType,
       signal: this.#signal,
@@ -67,7 +71,7 @@ export class RegistrySource implements CopySource {
 
   #fetch(expected: Descriptor | undefined): Promise<Document> {
     const signal = this.#signal;
-    return this.#client.ask(this.repository, (session) =>
+    return this.#client.ask(this.#repository, (session) =>
       fetchManifest(session, this.#reference, { expected, signal }),
     );
   }

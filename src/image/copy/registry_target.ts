@@ -8,11 +8,12 @@ import { type BlobOutcome, RepositoryWriter, type WriterOptions } from "../../re
 import type { BlobFeed } from "./blob_feed.ts";
 import type { BlobDelivery, CopyTarget, Repository, Role } from "./place.ts";
 
-/** Writes an image under the tag of a reference. */
+/** Writes an image under the name of a reference. */
 export class RegistryTarget implements CopyTarget {
   readonly name: string;
   readonly repository: Repository;
-  readonly #tag: string;
+  /** Tag, or digest where there is none. */
+  readonly #top: string;
   readonly #writer: RepositoryWriter;
   readonly #options: WriterOptions;
   /** One after the other: the list of what refers to an image is read, changed and written. */
@@ -21,13 +22,13 @@ export class RegistryTarget implements CopyTarget {
   constructor(reference: Reference, options: WriterOptions) {
     this.name = formatReference(reference);
     this.repository = { registry: reference.registry, repository: reference.repository };
-    this.#tag = reference.tag ?? DEFAULT_TAG;
+    this.#top = reference.digest ?? reference.tag ?? DEFAULT_TAG;
     this.#options = options;
     this.#writer = new RepositoryWriter(reference, options);
   }
 
   findTop(): Promise<Digest | undefined> {
-    return this.#writer.findManifest(this.#tag);
+    return this.#writer.findManifest(this.#top);
   }
 
   async hasDocument(digest: Digest): Promise<boolean> {
@@ -59,7 +60,7 @@ export class RegistryTarget implements CopyTarget {
   }
 
   async putDocument(document: Document, { kind }: Role): Promise<void> {
-    const name = kind === "top" ? this.#tag : document.digest;
+    const name = kind === "top" ? this.#top : document.digest;
     if (kind !== "referrer") return putManifest(this.#writer, document, name);
     const turn = this.#referrers.then(() => putManifest(this.#writer, document, name));
     this.#referrers = turn.catch(() => undefined);

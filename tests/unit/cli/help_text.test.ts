@@ -12,6 +12,7 @@ describe("renderHelp()", () => {
 Download an image from a registry
 
 Options:
+  -a, --all-tags          Pull every tag of the repository
   -h, --help              Print usage
       --platform string   Set platform: os/arch[/variant]
   -q, --quiet             Suppress the progress, print the reference only
@@ -22,6 +23,7 @@ Examples:
   bunker pull alpine                                  Pull alpine:latest from Docker Hub
   bunker pull --platform linux/arm64 debian:12-slim   Pull for another architecture
   bunker pull -q localhost:5000/tools/build:7         Pull from a registry of your own
+  bunker pull -a localhost:5000/tools/build           Pull all tags of a repository
 "
 `);
   });
