@@ -29,7 +29,7 @@ import {
   tryReadlinkat,
   utimensat,
 } from "../linux/file.ts";
-import { getxattr, listxattr, trySetxattr } from "../linux/xattr.ts";
+import { getxattr, listxattr, tryRemovexattr, trySetxattr } from "../linux/xattr.ts";
 import { type ByteString, cBytes } from "./byte_string.ts";
 
 const EPERM = 1;
@@ -101,6 +101,7 @@ export function copyAttributes(
   const { stat, options } = details;
   const path = cBytes(to.name);
   if (options.ignoreOwners !== true) checked("fchownat", tryFchownat(to.dirfd, path, stat));
+  clearXattrs(to);
   if ((stat.mode & S_IFMT) !== S_IFLNK) fchmodat(to.dirfd, path, stat.mode & 0o7777);
   copyXattrs(pathByDescriptor(from), pathByDescriptor(to), options.keepOverlayXattrs === true);
   utimensat(to.dirfd, path, stat);
@@ -114,6 +115,15 @@ export function pathByDescriptor({ dirfd, name }: NodePlace): Buffer {
 /** True for overlayfs' own attributes, which describe a layer and not a file. */
 export function isOverlayXattr(name: ByteString): boolean {
   return name.startsWith("trusted.overlay.") || name.startsWith("user.overlay.");
+}
+
+/** Removes what a file has from before, or from the directory that it was created in: access lists are handed on. */
+export function clearXattrs(place: NodePlace): void {
+  const path = pathByDescriptor(place);
+  for (const name of listxattr(path)) {
+    const isContent = name.startsWith("user.") || name.startsWith("system.posix_acl_");
+    if (isContent && !isOverlayXattr(name)) tryRemovexattr(path, cBytes(name));
+  }
 }
 
 function copyXattrs(from: Buffer, to: Buffer, keepOverlay: boolean): void {

@@ -66,6 +66,13 @@ export function listxattr(target: XattrTarget): string[] {
     : list.toString("latin1", 0, length - 1).split("\0");
 }
 
+/** fremovexattr(2) or lremovexattr(2), the negated error number for a failure: ENODATA, ENOTSUP. */
+export function tryRemovexattr(target: XattrTarget, name: Path): number {
+  return typeof target === "number"
+    ? callRaw("fremovexattr", target, bytesOf(name))
+    : callRaw("lremovexattr", bytesOf(target), bytesOf(name));
+}
+
 /** fremovexattr(2) or lremovexattr(2). @throws {SyscallError} ENODATA */
 export function removexattr(target: XattrTarget, name: Path): void {
   if (typeof target === "number") call("fremovexattr", target, bytesOf(name));

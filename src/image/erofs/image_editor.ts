@@ -82,6 +82,19 @@ export class ImageEditor implements LayerEditor {
     Object.assign(this.#get(directory), attributesOf(source));
   }
 
+  describeAs(directory: ByteString, model: ByteString): void {
+    const { mode, uid, gid, mtime, xattrs } = this.#get(model);
+    Object.assign(this.#get(directory), { mode, uid, gid, mtime, xattrs });
+  }
+
+  isOpaque(directory: ByteString): boolean {
+    return this.#get(directory).opaque;
+  }
+
+  markOpaque(directory: ByteString): void {
+    this.#get(directory).opaque = true;
+  }
+
   makeDirectory(path: ByteString, source: LayerSource): void {
     const parent = this.#get(parentOf(path));
     const directory = newImageDirectory(parent, 0);
@@ -139,6 +152,12 @@ export class ImageEditor implements LayerEditor {
 
   removeDirectory(path: ByteString): void {
     this.#get(parentOf(path)).entries.delete(nameOf(path));
+  }
+
+  removeFile(path: ByteString): void {
+    const { entries } = this.#get(parentOf(path));
+    this.#forget(entries.get(nameOf(path)));
+    entries.delete(nameOf(path));
   }
 
   finish(): void {

@@ -1,6 +1,6 @@
 /** Writes what {@link LayerFiles} shows to a disk, with everything that it has: by descriptors, never through a symlink. */
 import { type ByteString, cBytes } from "../../fs/byte_string.ts";
-import { type CopyOptions, type NodePlace, pathByDescriptor } from "../../fs/copy_node.ts";
+import { type CopyOptions, clearXattrs, type NodePlace, pathByDescriptor } from "../../fs/copy_node.ts";
 import { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY, S_IFBLK, S_IFCHR, S_IFIFO } from "../../linux/abi/fcntl.ts";
 import { SyscallError } from "../../linux/call.ts";
 import {
@@ -69,6 +69,7 @@ export function writeDirectory(source: LayerSource, to: NodePlace, options: Copy
 export function writeAttributes({ files, node }: LayerSource, to: NodePlace, options: CopyOptions): void {
   const path = cBytes(to.name);
   if (options.ignoreOwners !== true) checked("fchownat", tryFchownat(to.dirfd, path, node));
+  clearXattrs(to);
   if (node.kind !== "symlink") fchmodat(to.dirfd, path, node.mode);
   for (const [name, value] of files.xattrs(node)) writeXattr(to, name, value);
   utimensat(to.dirfd, path, { atime: node.mtime, mtime: node.mtime });

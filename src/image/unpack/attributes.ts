@@ -6,7 +6,7 @@ import { type ByteString, cBytes } from "../../fs/byte_string.ts";
 import { S_ISGID } from "../../linux/abi/file.ts";
 import { SyscallError } from "../../linux/call.ts";
 import { fchmod, fchmodat, type Owner, tryFchown, tryFchownat, utimensat } from "../../linux/file.ts";
-import { listxattr, removexattr, trySetxattr, type XattrTarget } from "../../linux/xattr.ts";
+import { listxattr, removexattr, tryRemovexattr, trySetxattr, type XattrTarget } from "../../linux/xattr.ts";
 import type { TarEntry, Timestamp } from "../tar/entry.ts";
 import type { UnpackOptions } from "./options.ts";
 
@@ -16,6 +16,9 @@ const ENOTSUP = 95;
 
 /** Seconds of the years 1677 and 2262: what 64 bits of nanoseconds hold, as Go's tools clamp it. */
 const SECONDS_MAX = 9_223_372_036;
+
+const DEFAULT_LIST = "system.posix_acl_default";
+const ROOT: Owner = { uid: 0, gid: 0 };
 
 /** What could not be kept, counted so that it can be said once. */
 export interface Skipped {
@@ -36,6 +39,8 @@ export class Attributes {
   readonly #options: UnpackOptions;
   /** Once a directory hands its group on to what is created in it, each owner must be set. */
   #groupIsInherited = false;
+  /** Once a directory hands an access list on to what is created in it, that is removed from each. */
+  #listIsInherited = false;
 
   constructor(options: UnpackOptions) {
     this.#options = options;
@@ -49,7 +54,9 @@ export class Attributes {
   /** Everything but times of an open file or directory that was just created. */
   setOnFile(fd: number, entry: TarEntry): void {
     const chowned = this.#chown(entry, (owner) => tryFchown(fd, owner));
+    this.#removeInherited(() => fd);
     if (chowned || this.#differsFromCreated(entry.mode)) fchmod(fd, entry.mode);
+    this.#noteInherited(entry);
     this.#setXattrs(fd, entry);
   }
 
@@ -57,27 +64,39 @@ export class Attributes {
   setOnName({ dirfd, name }: Target, entry: TarEntry): void {
     const path = cBytes(name);
     const chowned = this.#chown(entry, (owner) => tryFchownat(dirfd, path, owner));
-    if (entry.type !== "symlink" && (chowned || this.#differsFromCreated(entry.mode))) {
-      fchmodat(dirfd, path, entry.mode);
+    if (entry.type !== "symlink") {
+      this.#removeInherited(() => pathByDescriptor(dirfd, name));
+      if (chowned || this.#differsFromCreated(entry.mode)) fchmodat(dirfd, path, entry.mode);
     }
-    if (entry.type === "directory" && (entry.mode & S_ISGID) !== 0) this.#groupIsInherited = true;
+    this.#noteInherited(entry);
     if (entry.xattrs.size > 0) this.#setXattrs(pathByDescriptor(dirfd, name), entry);
   }
 
-  /** Gives a directory that exists its mode, before its owner is set. */
-  resetMode({ dirfd, name }: Target, mode: number): void {
+  /** Makes a directory that no entry describes root's, whatever the one above hands on. */
+  setImplied({ dirfd, name }: Target, mode: number): void {
+    const path = cBytes(name);
+    this.#chown(ROOT, (owner) => tryFchownat(dirfd, path, owner));
+    this.#removeInherited(() => pathByDescriptor(dirfd, name));
+    fchmodat(dirfd, path, mode);
+  }
+
+  /** Makes a directory, which another entry is about to describe anew, as if it had just been created. */
+  reset({ dirfd, name }: Target, mode: number): void {
+    const path = pathByDescriptor(dirfd, name);
+    for (const xattr of listxattr(path)) if (!isHostXattr(xattr)) removexattr(path, cBytes(xattr));
+    const { creator, owners } = this.#options;
+    if (owners === "exact") checkedChown(creator, tryFchownat(dirfd, cBytes(name), creator));
     fchmodat(dirfd, cBytes(name), mode);
   }
 
-  /** Removes the extended attributes of a directory that another entry describes anew. */
-  clearXattrs(target: Target): void {
-    const path = pathByDescriptor(target.dirfd, target.name);
-    for (const name of listxattr(path)) if (!isHostXattr(name)) removexattr(path, cBytes(name));
+  /** The attribute by which overlayfs knows an opaque directory. */
+  get opaqueName(): string {
+    return this.#options.whiteouts === "user" ? "user.overlay.opaque" : "trusted.overlay.opaque";
   }
 
   /** Marks a directory as opaque in the form that overlayfs reads. */
   setOpaque(target: XattrTarget): void {
-    const name = this.#options.whiteouts === "user" ? "user.overlay.opaque" : "trusted.overlay.opaque";
+    const name = this.opaqueName;
     const result = trySetxattr(target, name, Buffer.from("y"));
     if (result < 0)
       throw new SyscallError({ name: "setxattr", text: `setxattr("${name}", "y")`, errno: -result });
@@ -92,14 +111,23 @@ export class Attributes {
       if (!same) this.skipped.owners += 1;
       return false;
     }
-    const result = change(owner);
-    if (result >= 0) return true;
-    const text = `fchown(${owner.uid}, ${owner.gid})`;
-    throw new SyscallError({ name: "fchown", text, errno: -result });
+    checkedChown(owner, change(owner));
+    return true;
+  }
+
+  /** Notes what a directory will hand on to all that is created in it. */
+  #noteInherited({ type, mode, xattrs }: TarEntry): void {
+    if (type !== "directory") return;
+    if ((mode & S_ISGID) !== 0) this.#groupIsInherited = true;
+    if (xattrs.has(DEFAULT_LIST)) this.#listIsInherited = true;
+  }
+
+  #removeInherited(target: () => XattrTarget): void {
+    if (this.#listIsInherited) removeAccessLists(target());
   }
 
   #differsFromCreated(mode: number): boolean {
-    return (mode & (0o7000 | this.#options.umask)) !== 0;
+    return this.#groupIsInherited || this.#listIsInherited || (mode & (0o7000 | this.#options.umask)) !== 0;
   }
 
   #setXattrs(target: XattrTarget, { xattrs }: TarEntry): void {
@@ -111,6 +139,17 @@ export class Attributes {
       else if (result < 0) throw new SyscallError({ name: "setxattr", text: "setxattr()", errno: -result });
     }
   }
+}
+
+function checkedChown({ uid, gid }: Owner, result: number): void {
+  if (result >= 0) return;
+  throw new SyscallError({ name: "fchown", text: `fchown(${uid}, ${gid})`, errno: -result });
+}
+
+/** Removes the access lists of acl(5), which a new file may have from the directory that it is in. */
+export function removeAccessLists(target: XattrTarget): void {
+  // ENODATA and ENOTSUP: it has none.
+  for (const name of [DEFAULT_LIST, "system.posix_acl_access"]) tryRemovexattr(target, name);
 }
 
 /** Sets the times of an open file, or of a name, whatever it is. */

@@ -2,7 +2,7 @@
 import { presentOrThrow } from "../../fs/absent.ts";
 import { tryOpenBeneath } from "../../fs/beneath.ts";
 import { type ByteString, cBytes } from "../../fs/byte_string.ts";
-import type { CopyOptions, NodePlace } from "../../fs/copy_node.ts";
+import { type CopyOptions, copyAttributes, type NodePlace } from "../../fs/copy_node.ts";
 import { removeTree } from "../../fs/remove_tree.ts";
 import { AT_FDCWD, AT_REMOVEDIR, O_DIRECTORY, O_NOFOLLOW, O_PATH, O_RDONLY } from "../../linux/abi/fcntl.ts";
 import { SyscallError } from "../../linux/call.ts";
@@ -18,23 +18,30 @@ import {
   tryUnlinkat,
   utimensat,
 } from "../../linux/file.ts";
+import { getxattr } from "../../linux/xattr.ts";
 import { kindOfStat } from "../tree/directory_files.ts";
 import type { LayerNodeKind } from "../tree/layer_files.ts";
 import { type LayerSource, writeAttributes, writeDirectory, writeNode } from "../tree/write_node.ts";
+import { Attributes } from "./attributes.ts";
 import type { LayerEditor } from "./layer_editor.ts";
 import type { UnpackOptions } from "./options.ts";
 import { nameOf, parentOf } from "./paths.ts";
 
+const ENOENT = 2;
 const EEXIST = 17;
 
 /** A layer's directory. */
 export class DirectoryEditor implements LayerEditor {
   readonly #root: Fd;
   readonly #copy: CopyOptions;
+  readonly #attributes: Attributes;
+  readonly #hasMarks: boolean;
 
   /** @param directory absolute */
   constructor(directory: string, options: UnpackOptions) {
     this.#root = new Fd(openat(AT_FDCWD, directory, { flags: O_PATH | O_DIRECTORY | O_NOFOLLOW }));
+    this.#attributes = new Attributes(options);
+    this.#hasMarks = options.whiteouts !== "files";
     this.#copy = { ignoreOwners: options.owners === "single", skipDevices: options.devices === "skip" };
   }
 
@@ -60,6 +67,26 @@ export class DirectoryEditor implements LayerEditor {
   describe(path: ByteString, source: LayerSource): void {
     using parent = this.#open(parentOf(path));
     writeAttributes(source, { dirfd: parent.number, name: nameOf(path) }, this.#copy);
+  }
+
+  describeAs(path: ByteString, model: ByteString): void {
+    using source = this.#open(parentOf(model));
+    using target = this.#open(parentOf(path));
+    const stat = statBelow(source, nameOf(model));
+    if (stat === undefined) throw failure("statx", model, -ENOENT);
+    const from = { dirfd: source.number, name: nameOf(model) };
+    copyAttributes(from, { dirfd: target.number, name: nameOf(path) }, { stat, options: this.#copy });
+  }
+
+  isOpaque(path: ByteString): boolean {
+    using directory = this.#open(path);
+    return getxattr(placeOf(directory), this.#attributes.opaqueName)?.toString() === "y";
+  }
+
+  markOpaque(path: ByteString): void {
+    using directory = this.#open(path);
+    // A whiteout that is a file of its own has been moved as such.
+    if (this.#hasMarks) this.#attributes.setOpaque(placeOf(directory));
   }
 
   makeDirectory(path: ByteString, source: LayerSource): void {
@@ -91,6 +118,10 @@ export class DirectoryEditor implements LayerEditor {
     this.#in(path, ({ dirfd, name }) => tryUnlinkat(dirfd, cBytes(name), AT_REMOVEDIR));
   }
 
+  removeFile(path: ByteString): void {
+    this.#in(path, ({ dirfd, name }) => tryUnlinkat(dirfd, cBytes(name), 0));
+  }
+
   finish(): void {
     // Everything is on the disk already.
   }
@@ -119,6 +150,9 @@ export class DirectoryEditor implements LayerEditor {
     return presentOrThrow(fd < 0 ? fd : new Fd(fd), { name: "openat2", path });
   }
 }
+
+/** Extended attributes are not read by a descriptor of O_PATH; the dot, since the descriptor itself is a symlink. */
+const placeOf = ({ number }: Fd): string => `/proc/self/fd/${number}/.`;
 
 /** Looks a name up without following a symlink. @throws {SyscallError} when it cannot be known whether it is there */
 function statBelow({ number }: Fd, name: ByteString): Stat | undefined {

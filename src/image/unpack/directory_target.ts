@@ -93,20 +93,18 @@ export class DirectoryTarget implements LayerTarget {
 
   describeDirectory(node: DirectoryNode, entry: TarEntry, isNew: boolean): void {
     const target = this.#targetOf(node);
-    if (!isNew) {
-      this.#attributes.clearXattrs(target);
-      this.#attributes.resetMode(target, entry.mode);
-    }
+    if (!isNew) this.#attributes.reset(target, entry.mode);
     this.#attributes.setOnName(target, entry);
   }
 
   setImpliedMode(node: DirectoryNode, mode: number): void {
-    this.#attributes.resetMode(this.#targetOf(node), mode);
+    this.#attributes.setImplied(this.#targetOf(node), mode);
   }
 
   describeRoot(entry: TarEntry): void {
-    using root = this.#openForReading(this.#directory.rootFd);
-    this.#attributes.setOnFile(root.number, entry);
+    const root = { dirfd: this.#directory.rootFd, name: "." };
+    this.#attributes.reset(root, entry.mode);
+    this.#attributes.setOnName(root, entry);
   }
 
   createSymlink(parent: DirectoryNode, name: ByteString, entry: TarEntry): void {

@@ -25,30 +25,56 @@ export class LayerCompletion {
   readonly #view: LowerView;
   /** Directories whose content went elsewhere: from, to. */
   readonly #moves: Array<readonly [from: ByteString, to: ByteString]> = [];
+  /** Directories that no entry described, by any of the ways to them. */
+  readonly #implied = new Set<ByteString>();
 
   constructor(layer: LayerEditor, view: LowerView) {
     this.#layer = layer;
     this.#view = view;
   }
 
-  /** Gives a directory that no entry described what it has below; parents come before what is in them. */
-  completeDirectory(impliedPath: ByteString): void {
-    const path = this.#moved(impliedPath);
+  /** Gives directories that no entry described what they have below. @param paths parents before what is in them */
+  completeDirectories(paths: readonly ByteString[]): void {
+    for (const path of paths) this.#implied.add(path);
+    for (const path of paths) if (this.#implied.has(path)) this.#completeDirectory(this.#moved(path));
+  }
+
+  #completeDirectory(path: ByteString): void {
     const found = this.#view.find(path);
     if (found === undefined || this.#layer.kindOf(path) !== "directory") return;
     if (found.node.kind === "directory") this.#layer.describe(path, found);
     else if (found.node.kind === "symlink") this.#moveToTarget(path);
   }
 
-  /** Makes a hard link whose target lies below. @throws {LayerError} when there is none */
-  completeLink({ path, target, entry }: MissingLink): void {
+  /** Makes hard links whose targets lie below. @throws {LayerError} when one has none */
+  completeLinks(links: readonly MissingLink[]): void {
+    let waiting = links;
+    while (waiting.length > 0) {
+      // A target may be another of these links. Each round turns round: a chain is done in two, whatever its order.
+      const names = new Set(waiting.map(({ path }) => this.#moved(path)));
+      const rest = waiting.filter((link) => !this.#completeLink(link, names)).reverse();
+      const [first] = rest;
+      if (first !== undefined && rest.length === waiting.length) {
+        throw new LayerError(first.entry, "it is a hard link to something that does not exist");
+      }
+      waiting = rest;
+    }
+  }
+
+  /**
+   * @param names of the links that are still to be made: what lies below them is no target
+   * @returns false when there is no target, or none yet
+   */
+  #completeLink({ path, target, entry }: MissingLink, names: Set<ByteString>): boolean {
     try {
       const directory = this.#resolve(parentOf(target), false);
       const source = directory === undefined ? undefined : joinPath(directory, nameOf(target));
-      if (source === undefined || !this.#bringUp(source)) {
-        throw new LayerError(entry, "it is a hard link to something that does not exist");
-      }
-      this.#layer.link(source, this.#moved(path));
+      const place = this.#moved(path);
+      if (source === undefined || (names.has(source) && source !== place)) return false;
+      if (!this.#bringUp(source)) return false;
+      this.#layer.link(source, place);
+      names.delete(place);
+      return true;
     } catch (error) {
       throw unpackError(entry, error);
     }
@@ -75,16 +101,28 @@ export class LayerCompletion {
     this.#moves.push([path, target]);
   }
 
+  /** Moves what is in one directory of this layer into another, as if all had been put there at once. */
   #merge(from: ByteString, to: ByteString): void {
-    for (const name of this.#layer.list(from)) {
-      const [moving, present] = [joinPath(from, name), joinPath(to, name)];
-      const isMerged = [moving, present].every((path) => this.#layer.kindOf(path) === "directory");
-      if (isMerged) {
-        this.#merge(moving, present);
-        this.#layer.removeDirectory(moving);
-      } else {
-        this.#layer.move(moving, present);
+    if (this.#layer.isOpaque(from)) this.#layer.markOpaque(to);
+    for (const name of this.#layer.list(from)) this.#mergeName(joinPath(from, name), joinPath(to, name));
+  }
+
+  #mergeName(from: ByteString, to: ByteString): void {
+    const [moving, present] = [this.#layer.kindOf(from), this.#layer.kindOf(to)];
+    if (moving === "whiteout" && present !== undefined) {
+      // It speaks of the layers below only, and what is here hides them, but for what a directory lets through.
+      if (present === "directory") this.#layer.markOpaque(to);
+      this.#layer.removeFile(from);
+    } else if (moving === "directory" && present === "directory") {
+      if (!this.#implied.delete(from)) {
+        this.#implied.delete(to);
+        this.#layer.describeAs(to, from);
       }
+      this.#merge(from, to);
+      this.#layer.removeDirectory(from);
+    } else {
+      if (moving === "directory" && present === "whiteout") this.#layer.markOpaque(from);
+      this.#layer.move(from, to);
     }
   }
 

@@ -14,6 +14,12 @@ export interface LayerEditor extends Disposable {
   list(directory: ByteString): readonly ByteString[];
   /** Gives a directory attributes and time of another. */
   describe(directory: ByteString, source: LayerSource): void;
+  /** Gives a directory attributes and time of another one of this layer. */
+  describeAs(directory: ByteString, model: ByteString): void;
+  /** Whether a directory hides what is below; false where a file in it says so. */
+  isOpaque(directory: ByteString): boolean;
+  /** Makes a directory hide what is below. */
+  markOpaque(directory: ByteString): void;
   makeDirectory(path: ByteString, source: LayerSource): void;
   /** Copies what is no directory. @returns false for what cannot be copied */
   copyFile(path: ByteString, source: LayerSource): boolean;
@@ -22,6 +28,8 @@ export interface LayerEditor extends Disposable {
   /** Moves something with all that is below it, in the place of what is there. */
   move(from: ByteString, to: ByteString): void;
   removeDirectory(path: ByteString): void;
+  /** Removes what is no directory. */
+  removeFile(path: ByteString): void;
   /** Writes what has been held back. */
   finish(): void;
 }

@@ -5,6 +5,7 @@ import { Fd, openat } from "../../linux/file.ts";
 import { ErofsTarget } from "../erofs/erofs_target.ts";
 import { TarReader } from "../tar/reader.ts";
 import { LayerApplier, type LayerResult } from "./applier.ts";
+import { removeAccessLists } from "./attributes.ts";
 import { DirectoryTarget } from "./directory_target.ts";
 import type { UnpackOptions } from "./options.ts";
 
@@ -46,7 +47,8 @@ export class LayerUnpacker implements Disposable {
 
 function makeDirectory(path: string): Fd {
   mkdirSync(path);
-  // Without a set-group-id bit that it may have from above, which would be handed on to every directory in it.
+  // Without what it may have from above, and would hand on to everything in it: access lists, a set-group-id bit.
+  removeAccessLists(path);
   chmodSync(path, ROOT_MODE);
   return new Fd(openat(AT_FDCWD, path, { flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW }));
 }

@@ -42,8 +42,8 @@ export class LowerLayers {
     using view = new LowerView(this.#layers);
     using editor = isImagePath(path) ? new ImageEditor(path) : new DirectoryEditor(path, this.#options);
     const layer = new LayerCompletion(editor, view);
-    for (const directory of implied) layer.completeDirectory(directory);
-    for (const link of links) layer.completeLink(link);
+    layer.completeDirectories(implied);
+    layer.completeLinks(links);
     editor.finish();
   }
 }

@@ -18,8 +18,11 @@ export class Whiteouts {
   /** Hides `name` of the layers below. */
   hide(parent: DirectoryNode, name: ByteString): void {
     const known = parent.children.get(name);
-    if (known?.kind === "directory") this.hideAll(known);
-    else if (known === undefined && this.#target.createWhiteout(parent, name)) {
+    if (known?.kind === "directory") {
+      // It has nothing to do with what had the name below.
+      known.implied = false;
+      this.hideAll(known);
+    } else if (known === undefined && this.#target.createWhiteout(parent, name)) {
       parent.children.set(name, { kind: "whiteout" });
       this.#made.push({ directory: parent, name });
     }

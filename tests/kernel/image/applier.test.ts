@@ -1,37 +1,18 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync, statSync } from "node:fs";
 import { flattenLayers } from "../../../src/fs/copy_tree.ts";
+import { trySetxattr } from "../../../src/linux/xattr.ts";
 import { LayerSandbox, layerForms } from "../../helpers/layer_sandbox.ts";
 import { titleOf } from "../../helpers/requires.ts";
 import type { TarEntry } from "../../helpers/tar_builder.ts";
 import { listTree, snapshotTree } from "../../helpers/tree_snapshot.ts";
 
 const WHITEOUT = "char";
-
-const lower: readonly TarEntry[] = [
-  { name: "tmp/", mode: 0o1777, uid: 9, mtime: 1_300_000_000, xattrs: { "user.a": "b" } },
-  { name: "usr/lib/", mode: 0o750, mtime: 1_300_000_000 },
-  { name: "usr/lib/old", data: "old" },
-  { name: "lib", type: "symlink", link: "usr/lib" },
-  { name: "etc/", mode: 0o700 },
-  { name: "etc/target", data: "target", uid: 3, mode: 0o640 },
-  { name: "opt/a/b", data: "x" },
-];
-
-const upper: readonly TarEntry[] = [
-  { name: "tmp/new", data: "n" },
-  { name: "lib/new", data: "n" },
-  { name: "lib/.wh.old" },
-  { name: "lib/deep/er", data: "d" },
-  { name: "copy", type: "hardlink", link: "etc/target" },
-  { name: "opt/.wh.a" },
-];
-
-const third: readonly TarEntry[] = [
-  { name: "opt/c", data: "c" },
-  { name: "usr/.wh..wh..opq" },
-  { name: "usr/only" },
-];
+/** acl(5), version 2: all for the owner, read and write for the user 1000, nothing for others. */
+const ACCESS_LIST = Buffer.from(
+  "0200000001000700ffffffff02000600e803000004000500ffffffff10000700ffffffff20000000ffffffff",
+  "hex",
+);
 
 describe.each([...layerForms])("layers of form %s", (form, missing) => {
   const title = (text: string): string => titleOf(text, missing);
@@ -52,11 +33,55 @@ describe.each([...layerForms])("layers of form %s", (form, missing) => {
         { name: "d/", mode: 0o700, xattrs: { "user.first": "1" } },
         { name: "d/kept", data: "x" },
         { name: "d/", mode: 0o711, uid: 5 },
+        { name: "e/", uid: 5 },
+        { name: "e/" },
       ]);
 
-      expect(listTree(path)).toEqual(["a", "b/", "c", "d/", "d/kept"]);
+      expect(listTree(path)).toEqual(["a", "b/", "c", "d/", "d/kept", "e/"]);
+      expect(snapshotTree(path)["e"]).toMatchObject({ owner: "0:0" });
       expect(snapshotTree(path)["d"]).toMatchObject({ mode: "711", owner: "5:0", xattrs: [] });
     });
+
+    rootTest(
+      title("gives owners as the archive says them below directories that hand their group on"),
+      () => {
+        using sandbox = new LayerSandbox(form);
+
+        const { path } = sandbox.unpack([
+          { name: "./", mode: 0o2755, gid: 5 },
+          { name: "file" },
+          { name: "directory/" },
+          { name: "implied/file" },
+        ]);
+
+        const tree = snapshotTree(path);
+        for (const name of ["file", "directory", "implied", "implied/file"]) {
+          expect([name, tree[name]?.owner]).toEqual([name, "0:0"]);
+        }
+        expect([tree["directory"]?.mode, tree["implied"]?.mode]).toEqual(["755", "755"]);
+      },
+    );
+
+    rootTest(
+      title("gives modes as the archive says them below directories that hand access lists on"),
+      () => {
+        using sandbox = new LayerSandbox(form);
+        const lists = [
+          [{ name: "d/", xattrs: { "system.posix_acl_default": ACCESS_LIST } }, { name: "d/file" }],
+          [{ name: "d/sub/" }, { name: "d/implied/pipe", type: "fifo" }],
+        ].flat() satisfies TarEntry[];
+
+        const { path } = sandbox.unpack(lists);
+        flattenLayers([path], `${sandbox.path}/copy`, { whiteouts: "trusted" });
+
+        for (const tree of [snapshotTree(path), snapshotTree(`${sandbox.path}/copy`)]) {
+          const own = ["d/file", "d/sub", "d/implied", "d/implied/pipe"].map((name) => tree[name]);
+          expect(own.map((node) => node?.mode)).toEqual(["644", "755", "755", "644"]);
+          expect(own.flatMap((node) => node?.xattrs)).toEqual([]);
+          expect(tree["d"]?.xattrs).toEqual([`system.posix_acl_default=${ACCESS_LIST.toString("hex")}`]);
+        }
+      },
+    );
 
     rootTest(title("makes hard links whose target comes later, also in long chains"), () => {
       using sandbox = new LayerSandbox(form);
@@ -165,75 +190,25 @@ describe.each([...layerForms])("layers of form %s", (form, missing) => {
       expect(result.opaque).toBeTrue();
     });
   });
+});
 
-  describe("LowerLayers", () => {
-    rootTest(title("gives directories without an entry what they have below"), () => {
-      using sandbox = new LayerSandbox(form);
+describe("layers that are directories", () => {
+  const [, missing] = layerForms.find(([form]) => form === "directory") ?? [];
+  const title = (text: string): string => titleOf(text, missing);
+  const rootTest = test.skipIf(missing !== undefined);
 
-      const [, path = ""] = sandbox.unpackAll([lower, upper]);
+  rootTest(title("gives modes as the archive says them where the store itself hands access lists on"), () => {
+    using sandbox = new LayerSandbox();
+    trySetxattr(sandbox.path, "system.posix_acl_default", ACCESS_LIST);
 
-      const tree = snapshotTree(path);
-      expect(tree["tmp"]).toMatchObject({
-        mode: "1777",
-        owner: "9:0",
-        mtime: "1300000000000000000",
-        xattrs: ["user.a=62"],
-      });
-    });
+    const { path } = sandbox.unpack([{ name: "file" }, { name: "d/" }]);
 
-    rootTest(title("moves what lies in a symlink of the layers below to where that leads"), () => {
-      using sandbox = new LayerSandbox(form);
-
-      const [, path = ""] = sandbox.unpackAll([lower, upper]);
-
-      const tree = snapshotTree(path);
-      expect(tree["lib"]).toBeUndefined();
-      expect(tree["usr/lib"]).toMatchObject({ mode: "750", mtime: "1300000000000000000" });
-      expect(tree["usr/lib/old"]).toMatchObject({ type: WHITEOUT });
-      expect(Object.keys(tree)).toContain("usr/lib/deep/er");
-    });
-
-    rootTest(title("brings up the target of a hard link into a lower layer"), () => {
-      using sandbox = new LayerSandbox(form);
-
-      const [, path = ""] = sandbox.unpackAll([lower, upper]);
-
-      const tree = snapshotTree(path);
-      expect(tree["copy"]).toMatchObject({ owner: "3:0", mode: "640", links: ["etc/target"] });
-      expect(tree["etc"]).toMatchObject({ mode: "700" });
-    });
-
-    rootTest(title("refuses a hard link to nothing, to a directory, and to what is hidden"), () => {
-      using sandbox = new LayerSandbox(form);
-      const linkTo = (link: string): TarEntry => ({ name: "x", type: "hardlink", link });
-      const refused = expect.objectContaining({ code: "LAYER_INVALID" });
-
-      expect(() => sandbox.unpackAll([lower, [linkTo("nothing")]])).toThrow(refused);
-      expect(() => sandbox.unpackAll([lower, [linkTo("tmp")]])).toThrow(refused);
-      expect(() => sandbox.unpackAll([lower, [{ name: "etc/.wh.target" }, linkTo("etc/target")]])).toThrow(
-        refused,
-      );
-      expect(() => sandbox.unpackAll([lower, [{ name: ".wh.etc" }], [linkTo("etc/target")]])).toThrow(
-        refused,
-      );
-    });
-
-    rootTest(title("makes layers that overlayfs shows as flattenLayers() merges them"), async () => {
-      using sandbox = new LayerSandbox(form);
-      const layers = sandbox.unpackAll([lower, upper, third]);
-      const [mounted, merged] = [`${sandbox.path}/mounted`, `${sandbox.path}/merged`];
-
-      flattenLayers(layers, merged, { whiteouts: "trusted" });
-
-      await Bun.$`mkdir ${mounted}; mount -t overlay -o lowerdir=${layers.toReversed().join(":")} bunker ${mounted}`;
-      try {
-        const shown = snapshotTree(mounted);
-        expect(snapshotTree(merged)).toEqual(shown);
-        expect(Object.keys(shown)).not.toContain("opt/a");
-      } finally {
-        await Bun.$`umount ${mounted}`;
-      }
-    });
+    const tree = snapshotTree(path);
+    expect([".", "d", "file"].map((name) => [tree[name]?.mode, tree[name]?.xattrs])).toEqual([
+      ["755", []],
+      ["755", []],
+      ["644", []],
+    ]);
   });
 });
 
@@ -258,19 +233,5 @@ describe("a directory without root's rights", () => {
     expect(result.skipped).toEqual({ owners: 1, devices: 1, xattrs: 1 });
     expect(listTree(path)).toEqual(["link", "mine", "other"]);
     expect(snapshotTree(path)["other"]?.owner).toBe("0:0");
-  });
-
-  rootTest(title("merges the same from the archives' own whiteout files"), () => {
-    using sandbox = new LayerSandbox();
-    const merge = (whiteouts: "trusted" | "files" | "user"): object => {
-      const target = `${sandbox.path}/${whiteouts}`;
-      flattenLayers(sandbox.unpackAll([lower, upper, third], { whiteouts }), target, { whiteouts });
-      return snapshotTree(target, (path) => (path === "." ? undefined : {}));
-    };
-
-    const expected = merge("trusted");
-
-    expect(merge("files")).toEqual(expected);
-    expect(merge("user")).toEqual(expected);
   });
 });
