@@ -18,7 +18,7 @@ const SUITE_MS_MAX = 10 * 60_000;
 const TOTAL_MS_MAX = 35 * 60_000;
 
 /** Cheap and telling first, virtual machines at the very end; folders that are not named here come before those. */
-const ORDER = ["tidy", "unit", "helpers", "registry", "cli", "kernel", "conformance", "security"];
+const ORDER = ["tidy", "unit", "helpers", "registry", "cli", "kernel", "interop", "conformance", "security"];
 const LAST = ["vm"];
 
 interface Suite {
