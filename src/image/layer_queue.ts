@@ -1,6 +1,6 @@
 /**
- * Unpacks layers side by side: large ones in lanes, two threads each, small ones in the calling thread meanwhile. The
- * largest come first, so that no lane is left with one at the end.
+ * Unpacks layers side by side: large ones in lanes, which have threads of their own, small ones in the calling thread
+ * meanwhile. The largest come first, so that no lane is left with one at the end.
  */
 import { availableParallelism } from "node:os";
 import { type LayerWatch, unpackInline } from "./lane/inline.ts";
@@ -11,7 +11,7 @@ import type { LayerResult } from "./unpack/applier.ts";
 const INLINE_SIZE_MAX = 1 << 20;
 /** Compressed bytes of a whole image up to which it is not (measured: 95 ms against 110 for 4.5 MB). */
 const INLINE_TOTAL_MAX = 6 << 20;
-/** More lanes than this gained nothing on two processors, and each costs 10 MB. */
+/** More lanes than this gained nothing on two processors, and each costs 5 MB. */
 const LANES_MAX = 2;
 
 /** A layer to be unpacked; `open` is called when its turn comes, as tokens expire. */
@@ -24,17 +24,52 @@ export interface QueuedLayer {
   onDone(result: LayerResult): void;
 }
 
+/** How many lanes, and whether two threads share the work of each layer. */
+export interface LanePlan {
+  readonly count: number;
+  readonly isSplit: boolean;
+}
+
+/** Who unpacks which layers. */
+export interface QueuePlan {
+  readonly lanes: LanePlan;
+  /** For the lanes, the largest first. */
+  readonly large: readonly QueuedLayer[];
+  /** For the calling thread. */
+  readonly small: readonly QueuedLayer[];
+}
+
+/** Decides who unpacks which layers. @param processors that this process may use */
+export function planQueue(layers: readonly QueuedLayer[], processors: number): QueuePlan {
+  const bySize = [...layers].sort((one, other) => other.sizeBytes - one.sizeBytes);
+  const total = sumOf(layers);
+  const inlineMax = total <= INLINE_TOTAL_MAX ? total : INLINE_SIZE_MAX;
+  const large = bySize.filter((layer) => layer.sizeBytes > inlineMax);
+  const small = bySize.filter((layer) => layer.sizeBytes <= inlineMax);
+  return { lanes: planLanes(large, processors), large, small };
+}
+
+/**
+ * With few processors, layers side by side keep them busy, but one that is larger than the others together would be the
+ * last, and alone: it is unpacked first, by two threads.
+ */
+function planLanes(large: readonly QueuedLayer[], processors: number): LanePlan {
+  const count = Math.min(large.length, LANES_MAX, processors);
+  if (processors >= 2 * LANES_MAX) return { count, isSplit: true };
+  const isUneven = (large[0]?.sizeBytes ?? 0) > sumOf(large) / 2;
+  return processors > 1 && isUneven ? { count: 1, isSplit: true } : { count, isSplit: false };
+}
+
+const sumOf = (layers: readonly QueuedLayer[]): number =>
+  layers.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+
 /** Unpacks all, or throws the first error after everything has stopped. */
 export async function unpackAll(layers: readonly QueuedLayer[], signal: AbortSignal): Promise<void> {
   const stop = new AbortController();
   const watch = { signal: AbortSignal.any([signal, stop.signal]) };
-  const bySize = [...layers].sort((one, other) => other.sizeBytes - one.sizeBytes);
-  const total = layers.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  const inlineMax = total <= INLINE_TOTAL_MAX ? total : INLINE_SIZE_MAX;
-  const large = bySize.filter((layer) => layer.sizeBytes > inlineMax);
-  const small = bySize.filter((layer) => layer.sizeBytes <= inlineMax);
-  const lanes = Math.min(large.length, LANES_MAX, availableParallelism());
-  const runners = Array.from({ length: lanes }, () => runLane(large, watch));
+  const { lanes, large, small } = planQueue(layers, availableParallelism());
+  const queue = [...large];
+  const runners = Array.from({ length: lanes.count }, () => runLane(queue, lanes, watch));
   runners.push(runInline(small, watch));
   const first = Promise.withResolvers<never>();
   for (const runner of runners) {
@@ -52,16 +87,23 @@ export async function unpackAll(layers: readonly QueuedLayer[], signal: AbortSig
 }
 
 /** Takes layers from the queue until it is empty. */
-async function runLane(queue: QueuedLayer[], watch: { readonly signal: AbortSignal }): Promise<void> {
+async function runLane(
+  queue: QueuedLayer[],
+  plan: LanePlan,
+  watch: { readonly signal: AbortSignal },
+): Promise<void> {
   const { Lane } = await import("./lane/lane.ts");
-  using lane = new Lane();
+  using lane = new Lane(plan);
   for (let layer = queue.shift(); layer !== undefined; layer = queue.shift()) {
     // One after the other is what a lane is.
     layer.onDone(await unpackFrom(layer, (job) => lane.unpack(job, watchOf(layer, watch))));
   }
 }
 
-async function runInline(queue: QueuedLayer[], watch: { readonly signal: AbortSignal }): Promise<void> {
+async function runInline(
+  queue: readonly QueuedLayer[],
+  watch: { readonly signal: AbortSignal },
+): Promise<void> {
   for (const layer of queue) {
     watch.signal.throwIfAborted();
     // One after the other: they share this thread anyway.

@@ -1,8 +1,8 @@
-/** What the main thread asks of a lane's Workers, and what they answer: plain data, for postMessage(). */
+/** What the main thread asks of Workers, and what they answer: plain data, for postMessage(). */
 import type { BlobRequest } from "../../registry/blob.ts";
 import type { LayerResult } from "../unpack/applier.ts";
 import type { UnpackOptions } from "../unpack/options.ts";
-import type { ExpectedLayer } from "./decode.ts";
+import type { ExpectedLayer } from "./blob_intake.ts";
 import type { ErrorData } from "./error_data.ts";
 
 /** Where a layer's blob comes from. */
@@ -22,32 +22,38 @@ export interface LayerJob {
   readonly options: UnpackOptions;
 }
 
-/** Message to the decode Worker: a layer to begin with. */
+/** Where a layer's files go. */
+export type UnpackPlace = Pick<LayerJob, "directory" | "options">;
+
+/** Message to a Worker: decode the blob that comes through `blob` into `archive`, for another Worker. */
 export interface DecodeMessage {
   readonly kind: "decode";
-  readonly job: LayerJob;
-  readonly ring: SharedArrayBuffer;
+  readonly expected: ExpectedLayer;
+  readonly blob: SharedArrayBuffer;
+  readonly archive: SharedArrayBuffer;
 }
 
-/** Message to the decode Worker: to give up the layer it is at; the answer to that one still comes. */
-export interface StopMessage {
-  readonly kind: "stop";
+/** Message to a Worker: unpack the archive that comes through `archive`. */
+export interface UnpackMessage {
+  readonly kind: "unpack";
+  readonly place: UnpackPlace;
+  readonly archive: SharedArrayBuffer;
 }
 
-/** Message to the untar Worker. */
-export interface UntarMessage {
-  readonly directory: string;
-  readonly options: UnpackOptions;
-  readonly ring: SharedArrayBuffer;
+/** Message to a Worker: do both. */
+export interface WholeMessage {
+  readonly kind: "whole";
+  readonly expected: ExpectedLayer;
+  readonly blob: SharedArrayBuffer;
+  readonly place: UnpackPlace;
 }
 
-/** Answer of either; `aborted` when it stopped because the other half did. */
-export type Answer<Result> =
-  | { readonly kind: "done"; readonly result: Result }
+/** Message to a Worker of a lane. */
+export type LaneMessage = DecodeMessage | UnpackMessage | WholeMessage;
+
+/** Answer to any of them; `aborted` when it stopped because another did. */
+export type LaneAnswer =
+  /** What was to be checked is right; with the result where a layer was unpacked. */
+  | { readonly kind: "done"; readonly result: LayerResult | undefined }
   | { readonly kind: "failed"; readonly error: ErrorData }
   | { readonly kind: "aborted" };
-
-/** Answer of the decode Worker: size, digest and diffID are right when it is done. */
-export type DecodeAnswer = Answer<undefined>;
-/** Answer of the untar Worker. */
-export type UntarAnswer = Answer<LayerResult>;

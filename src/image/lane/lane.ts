@@ -1,95 +1,117 @@
 /**
- * A lane: two Workers joined by a ring, reused from layer to layer. While one decompresses the next piece, the other
- * writes the files of the last: the main thread only schedules.
+ * A lane unpacks one layer after the other, while the main thread fetches, checks and keeps their blobs:
+ *
+ *   whole:  main ─ blob ▷ Worker (decode, unpack)
+ *   split:  main ─ blob ▷ Worker (decode) ─ archive ▷ Worker (unpack)
+ *
+ * ▷ is a ring of shared memory. Whole lanes are for several layers at once, a split one for a layer that would otherwise keep
+ * one processor busy alone.
  */
 import type { LayerResult } from "../unpack/applier.ts";
 import { RelayedError } from "./error_data.ts";
+import { fillRing } from "./fill_ring.ts";
 import type { LayerWatch } from "./inline.ts";
-import type { Answer, DecodeMessage, LayerJob, StopMessage, UntarMessage } from "./job.ts";
-import { abortRing, createRing, progressOf, resetRing } from "./ring.ts";
+import type { LaneAnswer, LaneMessage, LayerJob } from "./job.ts";
+import { abortRing, createRing, RingAborted, resetRing } from "./ring.ts";
 
-const PROGRESS_MS = 100;
 /** Where `bun build --compile` puts the entry points of src/ in the executable. */
-const EMBEDDED = "/$bunfs/root/image/lane/";
+const EMBEDDED = "/$bunfs/root/image/lane/lane_worker.js";
 
-/** Two Workers and their ring; disposing of it ends both, whatever they do. */
+/** Workers and their rings; disposing of it ends them, whatever they do. */
 export class Lane implements Disposable {
-  readonly #ring = createRing();
-  readonly #decoder = openWorker("decode_worker");
-  readonly #unpacker = openWorker("untar_worker");
+  readonly #blob = createRing();
+  readonly #first = openWorker();
+  readonly #second: { readonly archive: SharedArrayBuffer; readonly worker: Worker } | undefined;
 
-  /** Fetches and unpacks one layer; one at a time. @throws {RelayedError} of whichever half failed */
+  constructor({ isSplit }: { readonly isSplit: boolean }) {
+    if (isSplit) this.#second = { archive: createRing(), worker: openWorker() };
+  }
+
+  /** Fetches and unpacks one layer; one at a time. @throws {RelayedError} and as fillRing() */
   async unpack(job: LayerJob, { signal, onBytes }: LayerWatch): Promise<LayerResult> {
     signal.throwIfAborted();
-    resetRing(this.#ring);
-    const abort = (): void => abortRing(this.#ring);
-    signal.addEventListener("abort", abort);
-    let reported = 0;
-    const report = (): void => {
-      const count = Math.max(reported, progressOf(this.#ring));
-      onBytes(count - reported);
-      reported = count;
+    for (const ring of this.#rings()) resetRing(ring);
+    const stop = new AbortController();
+    const abort = (): void => {
+      stop.abort(signal.reason);
+      this.#abort();
     };
-    const timer = setInterval(report, PROGRESS_MS);
+    signal.addEventListener("abort", abort);
+    const fetching = this.#fetch(job, { signal: stop.signal, onBytes });
+    const answers = this.#messages(job).map(([worker, message]) => ask(worker, message));
     try {
-      return await this.#run(job, signal);
+      const [fetched, ...answered] = await Promise.all([fetching, ...answers]);
+      signal.throwIfAborted();
+      return resultOf(fetched, answered);
     } finally {
-      clearInterval(timer);
-      report();
+      // Whatever failed: all have closed their files, and the directory is the caller's again, once they answer.
+      abort();
+      await Promise.allSettled([fetching, ...answers]);
       signal.removeEventListener("abort", abort);
     }
   }
 
-  async #run(job: LayerJob, signal: AbortSignal): Promise<LayerResult> {
-    const { directory, options } = job;
-    const ring = this.#ring;
-    const decoding = ask<DecodeMessage, undefined>(this.#decoder, { kind: "decode", job, ring });
-    const unpacking = ask<UntarMessage, LayerResult>(this.#unpacker, { directory, options, ring });
+  [Symbol.dispose](): void {
+    this.#abort();
+    this.#first.terminate();
+    this.#second?.worker.terminate();
+  }
+
+  /** @returns what went wrong, undefined when nothing did; the Workers have heard of it */
+  async #fetch(job: LayerJob, watch: LayerWatch): Promise<unknown> {
     try {
-      const both = Promise.all([decoding, unpacking]);
-      const [decoded, unpacked] = await Promise.race([both, rejectOnAbort(signal)]);
-      // A layer that unpacks badly and does not have its digest is told as damaged.
-      if (decoded.kind === "failed") throw new RelayedError(decoded.error);
-      if (unpacked.kind === "failed") throw new RelayedError(unpacked.error);
-      if (unpacked.kind === "done" && decoded.kind === "done") return unpacked.result;
-      throw new Error("Cannot happen: both halves of a lane gave up because of the other");
-    } finally {
-      // Whatever failed: both have closed their files, and the directory is the caller's again, once they answer.
-      abortRing(ring);
-      const stop: StopMessage = { kind: "stop" };
-      this.#decoder.postMessage(stop);
-      await Promise.allSettled([decoding, unpacking]);
+      await fillRing(job, this.#blob, watch);
+      return undefined;
+    } catch (error) {
+      this.#abort();
+      return error;
     }
   }
 
-  [Symbol.dispose](): void {
-    abortRing(this.#ring);
-    this.#decoder.terminate();
-    this.#unpacker.terminate();
+  #messages({ expected, directory, options }: LayerJob): Array<readonly [Worker, LaneMessage]> {
+    const blob = this.#blob;
+    const place = { directory, options };
+    if (this.#second === undefined) return [[this.#first, { kind: "whole", expected, blob, place }]];
+    const { archive, worker } = this.#second;
+    return [
+      [this.#first, { kind: "decode", expected, blob, archive }],
+      [worker, { kind: "unpack", place, archive }],
+    ];
+  }
+
+  #rings(): SharedArrayBuffer[] {
+    return this.#second === undefined ? [this.#blob] : [this.#blob, this.#second.archive];
+  }
+
+  #abort(): void {
+    for (const ring of this.#rings()) abortRing(ring);
   }
 }
 
+/**
+ * The layer, or the first error on its way: a layer that unpacks badly and does not have its digest is told as damaged.
+ * What stopped because of another is not an error of its own.
+ */
+function resultOf(fetched: unknown, answers: readonly LaneAnswer[]): LayerResult {
+  if (fetched !== undefined && !(fetched instanceof RingAborted)) throw fetched;
+  for (const answer of answers) if (answer.kind === "failed") throw new RelayedError(answer.error);
+  const last = answers.at(-1);
+  if (fetched === undefined && last?.kind === "done" && last.result !== undefined) return last.result;
+  throw new Error("Cannot happen: all parts of a lane gave up because of another");
+}
+
 /** A path inside the executable when there is one: a relative one could name a file of the working directory. */
-function openWorker(name: string): Worker {
+function openWorker(): Worker {
   const isCompiled = Bun.main.startsWith("/$bunfs/");
-  const url = isCompiled ? `${EMBEDDED}${name}.js` : new URL(`./${name}.ts`, import.meta.url).href;
+  const url = isCompiled ? EMBEDDED : new URL("./lane_worker.ts", import.meta.url).href;
   return new Worker(url, { smol: true });
 }
 
-function ask<Message, Result>(worker: Worker, message: Message): Promise<Answer<Result>> {
+function ask(worker: Worker, message: LaneMessage): Promise<LaneAnswer> {
   return new Promise((resolve, reject) => {
-    worker.onmessage = ({ data }: MessageEvent<Answer<Result>>) => resolve(data);
+    worker.onmessage = ({ data }: MessageEvent<LaneAnswer>) => resolve(data);
     worker.onerror = ({ message: text }) =>
       reject(new Error(`Cannot unpack layer: a Worker failed: ${text}`));
     worker.postMessage(message);
   });
-}
-
-function rejectOnAbort(signal: AbortSignal): Promise<never> {
-  const rejected = new Promise<never>((_, reject) => {
-    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-  });
-  // Most often nobody is there any more when it rejects.
-  rejected.catch(() => undefined);
-  return rejected;
 }

@@ -1,9 +1,8 @@
 /**
- * A ring of slots in shared memory between two Workers: one writes, one reads, both block when they must. Each side,
+ * A ring of slots in shared memory between two threads: one writes, one reads, both wait when they must. Each side,
  * and the main thread, can abort it; then the other side throws instead of waiting for ever.
  *
- *   Int32 header: produced, consumed, state, signal to the reader, signal to the writer, progress (KiB and bytes),
- *   length of each slot
+ *   Int32 header: produced, consumed, state, signal to the reader, signal to the writer, length of each slot
  *   then the slots, each SLOT_SIZE bytes
  *
  * A waiter reads the signal, then looks whether there is something to do, then waits for the signal to change: what
@@ -20,10 +19,7 @@ const CONSUMED = 1;
 const STATE = 2;
 const READER_SIGNAL = 3;
 const WRITER_SIGNAL = 4;
-/** Compressed bytes so far, for the main thread: 32 bits of bytes would overflow. */
-const PROGRESS_KIB = 5;
-const PROGRESS_BYTES = 6;
-const LENGTHS = 7;
+const LENGTHS = 5;
 /** Bytes before the first slot: a page, so that slots are aligned. */
 const HEADER_SIZE = 4096;
 
@@ -59,20 +55,6 @@ export function leaveRing(buffer: SharedArrayBuffer): void {
   finish(new Int32Array(buffer), UNREAD);
 }
 
-/** Counts compressed bytes, on the writer's side. */
-export function addProgress(buffer: SharedArrayBuffer, count: number): void {
-  const header = new Int32Array(buffer);
-  const total = Atomics.load(header, PROGRESS_BYTES) + count;
-  Atomics.store(header, PROGRESS_BYTES, total % 1024);
-  Atomics.add(header, PROGRESS_KIB, Math.floor(total / 1024));
-}
-
-/** Compressed bytes so far, to the KiB while it runs. */
-export function progressOf(buffer: SharedArrayBuffer): number {
-  const header = new Int32Array(buffer);
-  return Atomics.load(header, PROGRESS_KIB) * 1024 + Atomics.load(header, PROGRESS_BYTES);
-}
-
 function finish(header: Int32Array, state: number): void {
   // The first to finish decides.
   Atomics.compareExchange(header, STATE, RUNNING, state);
@@ -106,12 +88,20 @@ export class RingWriter implements ByteSink {
   acquire(): Uint8Array {
     for (;;) {
       const seen = Atomics.load(this.#header, WRITER_SIGNAL);
-      const state = Atomics.load(this.#header, STATE);
-      const produced = Atomics.load(this.#header, PRODUCED);
-      if (state === UNREAD) return this.#slot(produced);
-      if (state !== RUNNING) throw new RingAborted();
-      if (produced - Atomics.load(this.#header, CONSUMED) < SLOT_COUNT) return this.#slot(produced);
+      const slot = this.#freeSlot();
+      if (slot !== undefined) return slot;
       Atomics.wait(this.#header, WRITER_SIGNAL, seen);
+    }
+  }
+
+  /** The same for a thread that has other things to do meanwhile. @throws {RingAborted} */
+  async acquireLater(): Promise<Uint8Array> {
+    for (;;) {
+      const seen = Atomics.load(this.#header, WRITER_SIGNAL);
+      const slot = this.#freeSlot();
+      if (slot !== undefined) return slot;
+      const waiting = Atomics.waitAsync(this.#header, WRITER_SIGNAL, seen);
+      if (waiting.async) await waiting.value;
     }
   }
 
@@ -125,6 +115,14 @@ export class RingWriter implements ByteSink {
   /** Says that nothing more comes. */
   end(): void {
     finish(this.#header, ENDED);
+  }
+
+  #freeSlot(): Uint8Array | undefined {
+    const state = Atomics.load(this.#header, STATE);
+    const produced = Atomics.load(this.#header, PRODUCED);
+    if (state === UNREAD) return this.#slot(produced);
+    if (state !== RUNNING) throw new RingAborted();
+    return produced - Atomics.load(this.#header, CONSUMED) < SLOT_COUNT ? this.#slot(produced) : undefined;
   }
 
   #slot(produced: number): Uint8Array {

@@ -1,10 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import {
   abortRing,
-  addProgress,
   createRing,
   leaveRing,
-  progressOf,
   RingAborted,
   RingReader,
   RingWriter,
@@ -59,6 +57,17 @@ describe("a ring", () => {
     expect(Buffer.from(reader.next() ?? []).toString()).toBe("again");
   });
 
+  test("wakes a writer that waits without blocking once it is aborted", async () => {
+    const ring = createRing();
+    const writer = new RingWriter(ring);
+    for (let round = 0; round < 8; round += 1) write(writer, "full");
+    const waiting = writer.acquireLater();
+
+    abortRing(ring);
+
+    await expect(waiting).rejects.toThrow(RingAborted);
+  });
+
   test("never lets the writer wait for a reader that has left", () => {
     const ring = createRing();
     const writer = new RingWriter(ring);
@@ -68,7 +77,11 @@ describe("a ring", () => {
     for (let round = 0; round < 100; round += 1) write(writer, "unread");
   });
 
-  test("blocks a full writer until another thread reads", async () => {
+  const ways: ReadonlyArray<readonly [string, (writer: RingWriter) => Uint8Array | Promise<Uint8Array>]> = [
+    ["blocks", (writer) => writer.acquire()],
+    ["keeps", (writer) => writer.acquireLater()],
+  ];
+  test.each(ways)("%s a full writer until another thread reads", async (_, acquire) => {
     const ring = createRing();
     const source = `
       import { RingReader } from "${import.meta.dir}/../../../../src/image/lane/ring.ts";
@@ -89,18 +102,13 @@ describe("a ring", () => {
     worker.postMessage(ring);
     const writer = new RingWriter(ring);
 
-    for (let round = 0; round < 1000; round += 1) write(writer, "0123456789");
+    for (let round = 0; round < 1000; round += 1) {
+      (await acquire(writer)).set(Buffer.from("0123456789"));
+      writer.commit(10);
+    }
     writer.end();
 
     expect(await answer).toBe(10_000);
     worker.terminate();
-  });
-
-  test("counts progress beyond 32 bits", () => {
-    const ring = createRing();
-
-    for (let round = 0; round < 5; round += 1) addProgress(ring, 1_000_000_001);
-
-    expect(progressOf(ring)).toBe(5_000_000_005);
   });
 });

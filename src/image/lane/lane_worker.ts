@@ -1,0 +1,83 @@
+/**
+ * Worker of a lane: decodes a layer, or unpacks it, or both. One message, one layer, one answer. It waits for nothing but
+ * rings, so that whoever aborts those stops it. What only some messages need is loaded with the first of them.
+ */
+import { compileEarly, onPiece } from "./compile_policy.ts";
+import { toErrorData } from "./error_data.ts";
+import type { DecodeMessage, LaneAnswer, LaneMessage, UnpackMessage, WholeMessage } from "./job.ts";
+import { abortRing, leaveRing, RingAborted, RingReader, RingWriter } from "./ring.ts";
+
+declare const self: Worker;
+
+compileEarly();
+
+self.onmessage = async ({ data }: MessageEvent<LaneMessage>) => {
+  self.postMessage(await answer(data));
+};
+
+async function answer(message: LaneMessage): Promise<LaneAnswer> {
+  try {
+    switch (message.kind) {
+      case "decode":
+        return await decode(message);
+      case "unpack":
+        return await unpack(message);
+      case "whole":
+        return await decodeAndUnpack(message);
+    }
+  } catch (error) {
+    return error instanceof RingAborted ? { kind: "aborted" } : { kind: "failed", error: toErrorData(error) };
+  }
+}
+
+async function decode({ expected, blob, archive }: DecodeMessage): Promise<LaneAnswer> {
+  const { decodeRing } = await import("./decode_ring.ts");
+  const writer = new RingWriter(archive);
+  try {
+    await decodeRing(blob, writer, expected);
+    writer.end();
+    return { kind: "done", result: undefined };
+  } finally {
+    // Harmless after the end.
+    abortRing(archive);
+  }
+}
+
+async function unpack({ place, archive }: UnpackMessage): Promise<LaneAnswer> {
+  const [{ LayerUnpacker }, { isLayerFault }] = await Promise.all([
+    import("../unpack/layer_unpacker.ts"),
+    import("../unpack/layer_error.ts"),
+  ]);
+  try {
+    using unpacker = new LayerUnpacker(place.directory, place.options);
+    const reader = new RingReader(archive);
+    for (let bytes = reader.next(); bytes !== undefined; bytes = reader.next()) {
+      unpacker.push(bytes);
+      reader.release();
+      onPiece();
+    }
+    return { kind: "done", result: unpacker.finish() };
+  } catch (error) {
+    // The layer may only look hostile: the other half finds out whether it is what the manifest says.
+    if (isLayerFault(error)) leaveRing(archive);
+    else abortRing(archive);
+    throw error;
+  }
+}
+
+async function decodeAndUnpack({ expected, blob, place }: WholeMessage): Promise<LaneAnswer> {
+  const [{ decodeRing }, { LayerUnpacker }, { UnpackSink }] = await Promise.all([
+    import("./decode_ring.ts"),
+    import("../unpack/layer_unpacker.ts"),
+    import("./unpack_sink.ts"),
+  ]);
+  try {
+    using unpacker = new LayerUnpacker(place.directory, place.options);
+    const sink = new UnpackSink(unpacker);
+    await decodeRing(blob, sink, expected);
+    return { kind: "done", result: sink.finish() };
+  } finally {
+    // Harmless after the end: when the directory could not be made, the blob has not ended.
+    abortRing(blob);
+  }
+}
