@@ -1,6 +1,6 @@
 /** What the commands tell about themselves: the texts of their help, and their options. */
 import { type CommandSpec, HELP } from "./command_spec.ts";
-import { exportSpec, importSpec } from "./container_specs.ts";
+import { commitSpec, diffSpec, exportSpec, importSpec } from "./container_specs.ts";
 import {
   FILTER,
   historySpec,
@@ -138,6 +138,8 @@ export const COMMANDS: readonly CommandSpec[] = [
   loadSpec,
   exportSpec,
   importSpec,
+  diffSpec,
+  commitSpec,
   imageSpec,
   systemSpec,
   infoSpec,

@@ -83,6 +83,10 @@ async function loadExecute({ name }: CommandSpec): Promise<Execute> {
       return (await import("./export.ts")).exportContainer;
     case "import":
       return (await import("./import.ts")).importArchive;
+    case "diff":
+      return (await import("./diff.ts")).printChanges;
+    case "commit":
+      return (await import("./commit.ts")).commit;
     case "image":
       return (await import("./image.ts")).runImageCommand;
     case "system":

@@ -2,21 +2,18 @@
 import { writeSync } from "node:fs";
 import { writeFlatArchive } from "../image/tree/flat_archive.ts";
 import type { LayerFiles } from "../image/tree/layer_files.ts";
-import type { RunningContainer } from "./container_uses.ts";
 import type { EngineContext } from "./context.ts";
 import { dataRoot } from "./directories.ts";
 import { getLocalImage, NoSuchImageError } from "./local_image.ts";
 import { openMergedLayers } from "./merged_layers.ts";
-import { ContainerTree, findContainer, NoSuchContainerError } from "./running_container.ts";
+import { ContainerTree, findContainer, getContainer, NoSuchContainerError } from "./running_container.ts";
 
 /** What is exported, by the process that may read all of it. */
 export interface ExportHere {
   /** Data root. */
   readonly root: string;
-  /** Set for a container; its image's layers otherwise. */
-  readonly container?: RunningContainer | undefined;
-  /** As records list them, bottom first. */
-  readonly layers: readonly string[];
+  /** Id of a container, or the layers of an image, as records list them, bottom first. */
+  readonly from: { readonly container: string } | { readonly layers: readonly string[] };
 }
 
 /** Milliseconds between two tries while a pipe that does not block is full. */
@@ -33,14 +30,14 @@ const CHUNKS_AT_ONCE = 16;
 export async function exportFiles(word: string, output: number, context: EngineContext): Promise<void> {
   const root = dataRoot(context);
   const container = findContainer(root, word);
-  const layers = container?.layers ?? layersOf(root, word);
-  await exportWhole({ root, container, layers }, output, context);
+  const from = container === undefined ? { layers: layersOf(root, word) } : { container: container.id };
+  await exportWhole({ root, from }, output, context);
 }
 
 /** Writes what an image shows. @param output a descriptor @throws {NoSuchImageError} */
 export async function exportImage(image: string, output: number, context: EngineContext): Promise<void> {
   const root = dataRoot(context);
-  await exportWhole({ root, layers: getLocalImage(root, image).layers }, output, context);
+  await exportWhole({ root, from: { layers: getLocalImage(root, image).layers } }, output, context);
 }
 
 function layersOf(root: string, word: string): readonly string[] {
@@ -65,13 +62,16 @@ async function exportWhole(what: ExportHere, output: number, context: EngineCont
 }
 
 /** Exports as the user that this process is, root of some namespace. */
-export async function exportHere(what: ExportHere, output: number, signal?: AbortSignal): Promise<void> {
-  const { root, container, layers } = what;
-  if (container === undefined) {
-    using files = openMergedLayers(root, layers);
+export async function exportHere(
+  { root, from }: ExportHere,
+  output: number,
+  signal?: AbortSignal,
+): Promise<void> {
+  if ("layers" in from) {
+    using files = openMergedLayers(root, from.layers);
     return await writeArchive(files, output, signal);
   }
-  using tree = new ContainerTree(root, container);
+  using tree = new ContainerTree(root, getContainer(root, from.container));
   await writeArchive(tree.openMerged(), output, signal);
   tree.checkAlive();
 }

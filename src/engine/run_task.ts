@@ -27,30 +27,34 @@ export async function doTask(text: string): Promise<number> {
 
 async function workAt(text: string): Promise<void> {
   const task = JSON.parse(text) as Task;
-  if (task.kind === "pull") {
-    await doPull(task);
-  } else if (task.kind === "load") {
-    const { loadHere } = await import("./load_images.ts");
-    const rootless = { owners: task.single ? ("single" as const) : ("exact" as const) };
-    await loadHere(task.file, { root: dataRoot(task.context), rootless });
-  } else if (task.kind === "export") {
-    const { exportHere } = await import("./export.ts");
-    await exportHere(task, FIRST_GIVEN_FD);
-  } else if (task.kind === "import") {
-    const { importHere } = await import("./import.ts");
-    sendMessage({ kind: "answer", values: [await importHere(task.request, placeOf(task))] });
-  } else if (task.kind === "remove") {
-    const { removeTree } = await import("../fs/remove_tree.ts");
-    removeTree({ dirfd: AT_FDCWD, path: task.path });
-  } else if (task.kind === "view") {
-    const { answerHere } = await import("./image_view.ts");
-    const values = answerHere(task.root, task.question);
-    for (let at = 0; at < values.length; at += ANSWERS_MAX) {
-      sendMessage({ kind: "answer", values: values.slice(at, at + ANSWERS_MAX) });
+  switch (task.kind) {
+    case "pull":
+      return await doPull(task);
+    case "load": {
+      const { loadHere } = await import("./load_images.ts");
+      const rootless = { owners: task.single ? ("single" as const) : ("exact" as const) };
+      return await loadHere(task.file, { root: dataRoot(task.context), rootless });
     }
-  } else {
-    const { copyLayers } = await import("./copied_root.ts");
-    copyLayers(task, task.target);
+    case "export":
+      return await (await import("./export.ts")).exportHere(task, FIRST_GIVEN_FD);
+    case "import":
+      return sendAnswers([await (await import("./import.ts")).importHere(task.request, placeOf(task))]);
+    case "diff":
+      return sendAnswers((await import("./diff.ts")).changesHere(task));
+    case "commit":
+      return sendAnswers([await (await import("./commit.ts")).commitHere(task, placeOf(task))]);
+    case "remove":
+      return (await import("../fs/remove_tree.ts")).removeTree({ dirfd: AT_FDCWD, path: task.path });
+    case "view":
+      return sendAnswers((await import("./image_view.ts")).answerHere(task.root, task.question));
+    case "copy":
+      return (await import("./copied_root.ts")).copyLayers(task, task.target);
+  }
+}
+
+function sendAnswers(values: readonly unknown[]): void {
+  for (let at = 0; at < values.length; at += ANSWERS_MAX) {
+    sendMessage({ kind: "answer", values: values.slice(at, at + ANSWERS_MAX) });
   }
 }
 

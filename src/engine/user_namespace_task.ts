@@ -9,7 +9,9 @@ import { createMemfd, writeAll } from "../linux/memfd.ts";
 import { pipe2 } from "../linux/pipe.ts";
 import { inheritedFd } from "../linux/spawn.ts";
 import { runInUserNamespace } from "../runtime/user_namespace.ts";
+import type { CommitHere } from "./commit.ts";
 import type { EngineContext } from "./context.ts";
+import type { DiffHere } from "./diff.ts";
 import { stateRoot } from "./directories.ts";
 import type { ExportHere } from "./export.ts";
 import type { ImportRequest } from "./import.ts";
@@ -48,6 +50,8 @@ export type Task =
       readonly target: string;
     }
   | (ExportHere & { readonly kind: "export" })
+  | (DiffHere & { readonly kind: "diff" })
+  | (CommitHere & { readonly kind: "commit"; readonly root: string; readonly single: boolean })
   | {
       readonly kind: "import";
       readonly root: string;

@@ -30,14 +30,15 @@ const TYPES = new Map([
   [0o120000, "symlink"],
 ]);
 
-/** Takes a tree, "." for itself; names as latin1. `leaveOut` drops nodes, or fields of them. */
+/** Takes a tree, "." for itself; names as latin1. `leaveOut` drops nodes, or fields of them; `isPassedOver` is not even looked at. */
 export function snapshotTree(
   root: string,
   leaveOut: (path: string, node: NodeSnapshot) => Partial<NodeSnapshot> | undefined = () => ({}),
+  isPassedOver: (path: string) => boolean = () => false,
 ): TreeSnapshot {
   const names = new Map<string, string[]>();
   const nodes: Record<string, NodeSnapshot> = {};
-  for (const path of walk(root)) {
+  for (const path of walk(root, isPassedOver)) {
     const { node, identity } = snapshotNode(root, path);
     names.set(identity, [...(names.get(identity) ?? []), path]);
     nodes[path] = { ...node, links: [identity] };
@@ -59,9 +60,10 @@ export function listTree(root: string): string[] {
     .map(([path, { type }]) => (type === "directory" ? `${path}/` : path));
 }
 
-function* walk(root: string): Generator<string> {
+function* walk(root: string, isPassedOver: (path: string) => boolean): Generator<string> {
   const pending = ["."];
   for (let path = pending.pop(); path !== undefined; path = pending.pop()) {
+    if (isPassedOver(path)) continue;
     const absolute = nativePath(root, path);
     // Overlayfs lists whiteouts in directories that only one layer has; to everything else they are not there.
     const stat = lstatSync(absolute, { throwIfNoEntry: path === "." });

@@ -50,9 +50,9 @@ export interface CgroupRequest {
 export function createCgroup(request: CgroupRequest): Cgroup {
   const version = exists(`${CGROUP_ROOT}/cgroup.controllers`) ? 2 : 1;
   try {
-    return openCgroup(version === 2 ? makeUnified(request) : makeByController(request));
+    return openCgroup(version === 2 ? makeUnified(request) : makeByController(request), request.id);
   } catch (error) {
-    if (request.required.size === 0) return openCgroup({ place: NO_CGROUP, joinFds: [] });
+    if (request.required.size === 0) return openCgroup({ place: NO_CGROUP, joinFds: [] }, request.id);
     throw new CgroupError(
       `Cannot set the limits ${[...request.required].join(", ")}: the control group refuses`,
       {
@@ -65,11 +65,11 @@ export function createCgroup(request: CgroupRequest): Cgroup {
 
 /** Removes what a killed engine left of the group `id`, on whichever hierarchies it was. */
 export function removeLeftCgroup(id: string): void {
-  removeDirectories(placeOf(1, id, ["", "pids", "devices", "memory", "cpu"]));
+  removeDirectories(groupOf(1, id, ["", "pids", "devices", "memory", "cpu", "freezer"]));
 }
 
-/** `""` is the hierarchy of version 2. */
-function placeOf(version: 1 | 2, id: string, controllers: Iterable<string>): CgroupPlace {
+/** Where the group of a container is; `""` is the hierarchy of version 2. */
+export function groupOf(version: 1 | 2, id: string, controllers: Iterable<string>): CgroupPlace {
   const directories: Record<string, string> = {};
   for (const name of controllers) {
     directories[name] = `${CGROUP_ROOT}${name === "" ? "" : `/${name}`}/${PREFIX}${id}`;
@@ -79,7 +79,7 @@ function placeOf(version: 1 | 2, id: string, controllers: Iterable<string>): Cgr
 
 function makeUnified({ id, resources }: CgroupRequest): MadeGroup {
   // Its device rules are eBPF programs; without one the root is mounted without devices.
-  return makeV2(placeOf(2, id, [""]), { settings: limitsV2(resources), lenient: false });
+  return makeV2(groupOf(2, id, [""]), { settings: limitsV2(resources), lenient: false });
 }
 
 function makeByController({ id, resources, deviceRules }: CgroupRequest): MadeGroup {
@@ -90,7 +90,7 @@ function makeByController({ id, resources, deviceRules }: CgroupRequest): MadeGr
     const mount = `${CGROUP_ROOT}/${name}`;
     if (!exists(`${mount}/cgroup.procs`)) throw new CgroupError(`Cannot find "${mount}": not mounted`);
   }
-  return makeV1(placeOf(1, id, controllers), { settings, lenient: false });
+  return makeV1(groupOf(1, id, controllers), { settings, lenient: false });
 }
 
 const setting = (file: string, value: string, field: string): Setting => ({
@@ -131,7 +131,9 @@ function deviceLines(rules: readonly string[]): Setting[] {
   ];
 }
 
-function openCgroup({ place, joinFds }: MadeGroup): Cgroup {
+function openCgroup({ place, joinFds }: MadeGroup, id: string): Cgroup {
+  // Whoever has paused the container (pause_group.ts) has made it.
+  const frozen = place.version === 1 ? groupOf(1, id, ["freezer"]).directories : {};
   return {
     procs: joinFds,
     mounts: place.version === 2 ? ["cgroup2"] : Object.keys(place.directories),
@@ -139,6 +141,6 @@ function openCgroup({ place, joinFds }: MadeGroup): Cgroup {
     close: () => {
       for (const fd of joinFds) call("close", fd);
     },
-    remove: () => removeDirectories(place),
+    remove: () => removeDirectories({ ...place, directories: { ...place.directories, ...frozen } }),
   };
 }

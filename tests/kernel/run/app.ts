@@ -142,6 +142,11 @@ export class App {
     return new App(reference, sandbox);
   }
 
+  /** Another image of the same store. */
+  as(reference: string): App {
+    return new App(reference, this.#sandbox);
+  }
+
   /** Environment of a bunker that has the image. */
   get environment(): Record<string, string | undefined> {
     const { root, state } = this.#sandbox;
