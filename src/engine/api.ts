@@ -7,6 +7,7 @@
  *     for await (const { layer, current, total } of pull("alpine")) console.log(layer, current, total);
  *     for (const { repository, tag } of await images()) console.log(repository, tag);
  */
+import { open, unlink } from "node:fs/promises";
 import type { EngineContext } from "./context.ts";
 import type { HistoryStep } from "./history.ts";
 import type { ImageInspection } from "./inspect_image.ts";
@@ -15,7 +16,7 @@ import { type Operation, operation } from "./operation.ts";
 import { defaultRunOptions, type RunOptions } from "./options/run_options.ts";
 import type { LayerProgress } from "./progress.ts";
 import type { RemovedImages } from "./remove_image.ts";
-import type { ImageSummary, PullResult, PushResult, RunResult } from "./summary.ts";
+import type { CopyResult, ImageSummary, PullResult, PushResult, RunResult } from "./summary.ts";
 
 /** An image, and whatever of the options is not to be the default. */
 export type RunRequest = Partial<RunOptions> & Pick<RunOptions, "image">;
@@ -141,6 +142,84 @@ export async function loadImages(
   context: LibraryContext = {},
 ): Promise<LoadedImage[]> {
   return (await import("./load_images.ts")).loadImages(file, cancellable(options, context));
+}
+
+/** A copy from one registry or OCI layout (`oci:DIRECTORY[:TAG]`) to another. */
+export interface CopyImageRequest extends Cancellable {
+  readonly from: string;
+  readonly to: string;
+  /** An index with everything beneath it, instead of the image for one platform [false]. */
+  readonly all?: boolean;
+  /** `os/arch[/variant]` [this machine's]. */
+  readonly platform?: string;
+  /** What refers to the image too: signatures, lists of parts [false]. */
+  readonly referrers?: boolean;
+}
+
+/**
+ * Copies an image byte by byte, without the store.
+ * @throws {BunkerError} when it is not there, or the target does not take it.
+ */
+export function copyImage(
+  request: CopyImageRequest,
+  context: LibraryContext = {},
+): Operation<CopyResult, LayerProgress> {
+  return operation(async (report) => {
+    const engine = await import("./copy_image.ts");
+    const { from, to, all = false, platform, referrers = false } = request;
+    const observer = { begin: ignore, layer: byLayer(report), end: ignore };
+    const options = { all, platform, referrers, artifactTypes: [], observer };
+    return await engine.copyImage([from, to], options, cancellable(request, context));
+  });
+}
+
+/**
+ * Writes all files that an image shows as one archive without layers.
+ * @param options.output path of a new file
+ * @throws {BunkerError} when the image is not here, or damaged; there is no file then.
+ */
+export async function exportImage(
+  image: string,
+  options: Cancellable & { readonly output: string },
+  context: LibraryContext = {},
+): Promise<void> {
+  const engine = await import("./export.ts");
+  const output = await open(options.output, "wx", 0o600);
+  try {
+    await engine.exportImage(image, output.fd, cancellable(options, context));
+  } catch (error) {
+    await unlink(options.output);
+    throw error;
+  } finally {
+    await output.close();
+  }
+}
+
+/** What becomes of an archive of files. */
+export interface ImportImageOptions extends Cancellable {
+  /** Name of the image; without one its id is its name. */
+  readonly reference?: string;
+  /** Instructions of a Dockerfile: CMD, ENV, … */
+  readonly changes?: readonly string[];
+  readonly message?: string;
+  /** `os/arch[/variant]` [this machine's]. */
+  readonly platform?: string;
+}
+
+/**
+ * Makes an image of one layer of an archive of files, plain, gzip or zstd.
+ * @param source path or http(s) URL
+ * @returns the id of the image
+ * @throws {BunkerError} when it is no archive, or hostile: nothing has changed then.
+ */
+export async function importImage(
+  source: string,
+  options: ImportImageOptions = {},
+  context: LibraryContext = {},
+): Promise<string> {
+  const { reference, changes = [], message, platform } = options;
+  const request = { source, reference, changes, message, platform, createdAt: undefined };
+  return (await import("./import.ts")).importImage(request, cancellable(options, context));
 }
 
 /** Lists the local images, newest first. */

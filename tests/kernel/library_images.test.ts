@@ -1,6 +1,17 @@
 /** The library's functions that bring images and take them away, in this program and in one of an ordinary user. */
 import { describe, expect } from "bun:test";
-import { images, type LibraryContext, loadImages, pull, push, removeImage, saveImages } from "bunker";
+import {
+  copyImage,
+  exportImage,
+  images,
+  importImage,
+  type LibraryContext,
+  loadImages,
+  pull,
+  push,
+  removeImage,
+  saveImages,
+} from "bunker";
 import { serveRegistry } from "../helpers/fake_registry.ts";
 import { buildImage } from "../helpers/image_builder.ts";
 import { PullPlace } from "../helpers/pull_place.ts";
@@ -78,6 +89,49 @@ describe("push(), saveImages() and loadImages()", () => {
     expect(states.has("pushed")).toBeTrue();
     expect(emptied.content("app")?.tags.get("latest")).toBe(app.digest);
     expect(loaded.map(({ id }) => id)).toEqual([app.configDigest]);
+  });
+});
+
+describe("copyImage()", () => {
+  kernelTest("copies to a layout, tells the layers, and leaves the store alone", NEEDS, async (sandbox) => {
+    await using place = new PullPlace(sandbox, { app });
+    const to = `oci:${sandbox.directory}/layout:app`;
+    const copying = copyImage({ from: place.name(), to }, contextOf(place));
+    const layers = new Set<string>();
+    for await (const { layer } of copying) layers.add(layer);
+
+    expect(await copying).toMatchObject({ status: "copied", digest: app.digest });
+    expect([...layers].sort()).toEqual([...digests].sort());
+    expect(await images(contextOf(place))).toEqual([]);
+  });
+});
+
+describe("exportImage() and importImage()", () => {
+  kernelTest("give the files of an image, and make an image of them", NEEDS, async (sandbox) => {
+    await using place = new PullPlace(sandbox, { app });
+    const context = contextOf(place);
+    const output = `${sandbox.directory}/files.tar`;
+    await pull(place.name(), {}, context);
+
+    await exportImage(place.name(), { output }, context);
+    const again = await exportImage(place.name(), { output }, context).catch(({ code }) => code);
+    const id = await importImage(output, { reference: "made:1", changes: ["CMD /small"] }, context);
+
+    expect(Bun.spawnSync(["tar", "-tf", output]).stdout.toString()).toBe("large\nsmall\n");
+    expect(again).toBe("EEXIST");
+    expect(await images(context)).toContainEqual(
+      expect.objectContaining({ id, repository: "made", tag: "1" }),
+    );
+  });
+
+  kernelTest("leaves no file when there is no such image", NEEDS, async (sandbox) => {
+    await using place = new PullPlace(sandbox, { app });
+    const output = `${sandbox.directory}/files.tar`;
+
+    const failure = await exportImage("nothing", { output }, contextOf(place)).catch((error) => error);
+
+    expect(failure).toMatchObject({ code: "IMAGE_NOT_FOUND" });
+    expect(await Bun.file(output).exists()).toBeFalse();
   });
 });
 
