@@ -7,10 +7,12 @@ import { SyscallError } from "../../linux/call.ts";
 import type { TarEntry } from "../tar/entry.ts";
 import { LayerError } from "./layer_error.ts";
 import { cleanPath } from "./layer_path.ts";
-import type { LayerTarget } from "./layer_target.ts";
+import type { LayerTarget, TreePlace } from "./layer_target.ts";
 import { type DirectoryNode, isAttached, type LayerTree, pathOf } from "./layer_tree.ts";
 
 const ENOENT = 2;
+/** As many symlinks as a path may go through. */
+const ROUNDS_MAX = 40;
 const EEXIST = 17;
 
 /** A name that shall become a link. */
@@ -52,13 +54,9 @@ export class HardLinks {
 
   /** Makes the links that waited, as far as their targets exist by now; the rest, whose targets do not. */
   finish(): MissingLink[] {
-    for (let before = -1; this.#waiting.length !== before; ) {
-      before = this.#waiting.length;
-      // Backwards: a chain that points forward is then done in one round.
-      this.#waiting = this.#waiting
-        .reverse()
-        .filter((link) => isAttached(link.parent) && !this.#isMade(link));
-    }
+    this.#waiting = this.#waiting.filter(({ parent }) => isAttached(parent));
+    // A link to a symlink is a symlink, which may lead to where another link's target lies: only then a round is not enough.
+    for (let round = 0, again = true; again && round < ROUNDS_MAX; round += 1) again = this.#round();
     return this.#waiting.map(({ parent, name, entry }) => {
       const directory = pathOf(parent);
       return {
@@ -69,6 +67,46 @@ export class HardLinks {
     });
   }
 
+  /**
+   * Tries each link, and after each that could be made those that wait for its name: every link is tried a few times,
+   * in whatever order a hostile archive has them.
+   * @returns whether a symlink was made
+   */
+  #round(): boolean {
+    const byPlace = new Map<DirectoryNode, Map<ByteString, NewLink[]>>();
+    for (const link of this.#waiting) {
+      const place = this.#placeOf(link);
+      if (place === undefined) continue;
+      const names = byPlace.get(place.directory) ?? new Map<ByteString, NewLink[]>();
+      byPlace.set(place.directory, names);
+      const links = names.get(place.name);
+      if (links === undefined) names.set(place.name, [link]);
+      else links.push(link);
+    }
+    const made = new Set<NewLink>();
+    let madeSymlink = false;
+    for (const first of this.#waiting) {
+      const pending = [first];
+      for (let link = pending.pop(); link !== undefined; link = pending.pop()) {
+        if (made.has(link) || !this.#isMade(link)) continue;
+        made.add(link);
+        madeSymlink ||= link.parent.children.get(link.name)?.kind === "symlink";
+        pending.push(...(byPlace.get(link.parent)?.get(link.name) ?? []));
+      }
+    }
+    this.#waiting = this.#waiting.filter((link) => !made.has(link));
+    return madeSymlink;
+  }
+
+  /** Where the target of a link lies; undefined when its directory is not there. @throws {LayerError} */
+  #placeOf({ entry }: NewLink): TreePlace | undefined {
+    const target = cleanPath(entry.linkPath, entry.path);
+    if (target === "") throw new LayerError(entry.path, "it is a hard link to the layer's root");
+    const slash = target.lastIndexOf("/");
+    const directory = this.#tree.resolve(slash < 0 ? "" : target.slice(0, slash), () => undefined);
+    return directory === undefined ? undefined : { directory, name: target.slice(slash + 1) };
+  }
+
   /** True when nothing is left to do: made, or its name was taken by a later entry. */
   #isMade(link: NewLink): boolean {
     const result = this.#try(link);
@@ -76,18 +114,14 @@ export class HardLinks {
     return result !== -ENOENT;
   }
 
-  #try({ parent, name, entry }: NewLink): number {
-    const target = cleanPath(entry.linkPath, entry.path);
-    if (target === "") throw new LayerError(entry.path, "it is a hard link to the layer's root");
-    const slash = target.lastIndexOf("/");
-    const targetName = target.slice(slash + 1);
-    const directory = this.#tree.resolve(slash < 0 ? "" : target.slice(0, slash), () => undefined);
-    if (directory === undefined || directory.children.get(targetName)?.kind === "whiteout") return -ENOENT;
-    if (directory.children.get(targetName)?.kind === "directory") {
+  #try(link: NewLink): number {
+    const { parent, name, entry } = link;
+    const place = this.#placeOf(link);
+    const targetNode = place?.directory.children.get(place.name);
+    if (place === undefined || targetNode?.kind === "whiteout") return -ENOENT;
+    if (targetNode?.kind === "directory")
       throw new LayerError(entry.path, "it is a hard link to a directory");
-    }
-    const result = this.#target.link({ directory, name: targetName }, { directory: parent, name });
-    const targetNode = directory.children.get(targetName);
+    const result = this.#target.link(place, { directory: parent, name });
     // A link to a symlink is one as well: later paths may go through it.
     if (result === 0 && targetNode?.kind === "symlink") parent.children.set(name, targetNode);
     return result;
