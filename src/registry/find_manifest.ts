@@ -16,6 +16,7 @@ import { ACCEPTED_MANIFESTS } from "../oci/media_type.ts";
 import { formatPlatform, type Platform } from "../oci/platform.ts";
 import { DEFAULT_TAG, formatReference, type Reference } from "../oci/reference.ts";
 import type { Exchange } from "./exchange.ts";
+import { readWhole } from "./follow.ts";
 import { RegistryError } from "./registry_error.ts";
 import type { ContentRequest, Session } from "./session.ts";
 
@@ -101,14 +102,14 @@ export async function fetchManifest(
   }
   const what = describeImage(reference);
   const request = manifestRequest(reference);
-  const exchange = await session.request({
-    ...request,
-    name: expected?.digest ?? request.name,
-    what,
+  const name = expected?.digest ?? request.name;
+  const { exchange, bytes } = await readWhole({
+    send: () => session.request({ ...request, name, what, signal }),
+    bytesMax: DOCUMENT_BYTES_MAX,
+    retry: session.settings.retry,
     signal,
   });
-  if (exchange.status !== 200) throw await session.errorOf(exchange, what);
-  const bytes = await exchange.bytes(DOCUMENT_BYTES_MAX);
+  if (bytes === undefined) throw await session.errorOf(exchange, what);
   const pin = expected?.digest ?? reference.digest;
   const digest = pin ?? announcedDigest(exchange) ?? digestOfBytes(bytes);
   checkDigest(bytes, digest, "manifest");

@@ -40,6 +40,41 @@ export async function sendRepeatedly(request: RepeatableRequest): Promise<Exchan
   }
 }
 
+/** How a whole body is read. */
+export interface WholeOptions {
+  /** Sends the request, as often as it takes to get a head. */
+  readonly send: () => Promise<Exchange>;
+  readonly bytesMax: number;
+  readonly retry: RetryPolicy;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Sends a request and reads the whole body of a reply with success, again when it breaks in its middle.
+ * @returns `bytes` undefined for a reply without success, whose body is unread
+ * @throws {RegistryError} when the body is larger than `bytesMax`, or breaks each time
+ */
+export async function readWhole({
+  send: sendRequest,
+  bytesMax,
+  retry,
+  signal,
+}: WholeOptions): Promise<{ readonly exchange: Exchange; readonly bytes: Uint8Array | undefined }> {
+  const budget = new RetryBudget(retry);
+  for (;;) {
+    const exchange = await sendRequest();
+    if (exchange.status !== 200) return { exchange, bytes: undefined };
+    try {
+      return { exchange, bytes: await exchange.bytes(bytesMax) };
+    } catch (error) {
+      const mayPass = error instanceof RegistryError && error.retryable;
+      const delayMs = mayPass ? budget.take() : undefined;
+      if (delayMs === undefined) throw error;
+      await delay(delayMs, signal);
+    }
+  }
+}
+
 /** Sends a request and follows its redirects; POST is never redirected, and what has a body only as it is. */
 export async function follow(request: HttpRequest): Promise<Exchange> {
   let { url, headers } = request;

@@ -1,6 +1,7 @@
 /** What a reply that is no success means for a person, from its status and the registry's own error codes. */
 import { optionalString, parseJsonObject } from "../oci/json.ts";
 import type { Exchange } from "./exchange.ts";
+import { describeQuota, quotaOf } from "./notices.ts";
 import { quoteForeign, RegistryError, type RegistryErrorCode } from "./registry_error.ts";
 import { parseRetryAfter } from "./retry.ts";
 
@@ -42,11 +43,8 @@ export async function statusError(exchange: Exchange, asked: Asked): Promise<Reg
   });
 }
 
-function judge(
-  exchange: Exchange,
-  { registry, hasCredentials }: Asked,
-  serverCode: string | undefined,
-): Verdict {
+function judge(exchange: Exchange, asked: Asked, serverCode: string | undefined): Verdict {
+  const { registry, hasCredentials } = asked;
   switch (exchange.status) {
     case 401:
       return hasCredentials
@@ -65,7 +63,7 @@ function judge(
         hint: "Check the name and the tag.",
       };
     case 429:
-      return rateLimited(exchange, registry);
+      return rateLimited(exchange, asked);
     default:
       return { code: "REGISTRY_FAILED", state: `"${registry}" replies with status ${exchange.status}` };
   }
@@ -94,17 +92,20 @@ function missing(registry: string, serverCode: string | undefined): string {
   return `"${registry}" has no such tag or digest`;
 }
 
-function rateLimited(exchange: Exchange, registry: string): Verdict {
+/** What is left of the quota, how long it takes, and what to do meanwhile. */
+function rateLimited(exchange: Exchange, { registry, hasCredentials }: Asked): Verdict {
   const waitMs = parseRetryAfter(exchange.header("retry-after"));
   const seconds = waitMs === undefined ? undefined : Math.ceil(waitMs / 1000);
   const wait = seconds === undefined ? "" : `; it asks to wait ${seconds} s`;
+  const quota = quotaOf(exchange);
+  const left = quota === undefined ? "" : `; ${describeQuota(quota)}`;
+  const login = hasCredentials ? "" : "log in for a higher limit: bunker login, ";
   return {
     code: "REGISTRY_RATE_LIMITED",
-    state: `"${registry}" allows no more requests for now${wait}`,
+    state: `"${registry}" allows no more requests for now${wait}${left}`,
     hint:
-      seconds === undefined
-        ? "Try again later, log in for a higher limit, or configure a mirror."
-        : `Try again in ${seconds} s, log in for a higher limit, or configure a mirror.`,
+      `Try again ${seconds === undefined ? "later" : `in ${seconds} s`}, ${login}` +
+      'or name a mirror under "mirrors" in the configuration.',
   };
 }
 

@@ -8,7 +8,7 @@ import type { KnownChallenge } from "./challenge.ts";
 import { basicAuthorization, type Credentials, TOKEN_USER } from "./credentials.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Exchange, Timeouts } from "./exchange.ts";
-import { sendRepeatedly } from "./follow.ts";
+import { readWhole, sendRepeatedly } from "./follow.ts";
 import { quoteForeign, RegistryError, urlForMessages } from "./registry_error.ts";
 import { parseRetryAfter, type RetryPolicy } from "./retry.ts";
 import {
@@ -135,14 +135,17 @@ export class Access {
     const realm = this.#checkedRealm(challenge.realm);
     const { credentials } = this.#settings;
     const asked = joinScopes(challenge.scope, scope);
-    const exchange =
-      credentials?.type === "identity"
-        ? await this.#refresh(realm, { challenge, credentials, scope: asked }, signal)
-        : await this.#ask(
-            tokenRequest(realm, challenge, { scope: asked, credentials, offline: this.#offline }),
-            signal,
-          );
-    const token = await this.#readToken(exchange);
+    const question = { scope: asked, credentials, offline: this.#offline };
+    const { exchange, bytes } = await readWhole({
+      send: () =>
+        credentials?.type === "identity"
+          ? this.#refresh(realm, { challenge, credentials, scope: asked }, signal)
+          : this.#ask(tokenRequest(realm, challenge, question), signal),
+      bytesMax: TOKEN_BODY_BYTES_MAX,
+      retry: this.#settings.retry,
+      signal,
+    });
+    const token = await this.#readToken(exchange, bytes);
     this.#tokens.set(scope, token);
     return token.header;
   }
@@ -187,13 +190,12 @@ export class Access {
     return realm;
   }
 
-  async #readToken(exchange: Exchange): Promise<IssuedToken> {
+  async #readToken(exchange: Exchange, body: Uint8Array | undefined): Promise<IssuedToken> {
     const { endpoint, credentials } = this.#settings;
-    if (exchange.status !== 200) {
+    if (body === undefined) {
       await exchange.discard();
       throw refused(endpoint.name, exchange, credentials !== undefined);
     }
-    const body = await exchange.bytes(TOKEN_BODY_BYTES_MAX);
     try {
       const token = parseToken(body);
       if (this.#offline) this.#identityToken = token.identityToken;

@@ -6,7 +6,7 @@ import { type PullOptions, pullImage } from "../../src/image/pull.ts";
 import type { PullResult } from "../../src/image/store_image.ts";
 import { AT_FDCWD } from "../../src/linux/abi/fcntl.ts";
 import { parseReference, type Reference } from "../../src/oci/reference.ts";
-import { type FakeRegistry, serveRegistry } from "./fake_registry.ts";
+import { type FakeRegistry, type RegistryOptions, serveRegistry } from "./fake_registry.ts";
 import { type BuiltDocument, buildImage, type ImageSpec } from "./image_builder.ts";
 
 export class PullSandbox implements AsyncDisposable {
@@ -19,12 +19,15 @@ export class PullSandbox implements AsyncDisposable {
   }
 
   /** Serves images by `repository:tag`. */
-  static serve(images: Readonly<Record<string, BuiltDocument | ImageSpec>>): PullSandbox {
+  static serve(
+    images: Readonly<Record<string, BuiltDocument | ImageSpec>>,
+    options: Omit<RegistryOptions, "images"> = {},
+  ): PullSandbox {
     const documents = Object.entries(images).map(([name, image]) => [
       name,
       "layers" in image && "blobs" in image === false ? buildImage(image) : (image as BuiltDocument),
     ]);
-    return new PullSandbox(serveRegistry({ images: Object.fromEntries(documents) }));
+    return new PullSandbox(serveRegistry({ images: Object.fromEntries(documents), ...options }));
   }
 
   reference(name = "app:latest"): Reference {
