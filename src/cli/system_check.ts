@@ -1,4 +1,4 @@
-/** `bunker system check`: a line for each fault, and what was looked at; exit code 1 while something is wrong. */
+/** `bunker system check`: a line for each fault, what was done about it, and what was looked at; exit code 1 while something is wrong. */
 import type { SystemCheck } from "../engine/check_system.ts";
 import type { EngineContext } from "../engine/context.ts";
 import { readCommandLine } from "./command_line.ts";
@@ -13,18 +13,25 @@ const EXIT_BROKEN = 1;
 export async function check(words: readonly string[], context: EngineContext): Promise<number> {
   const parsed = await readCommandLine(systemCheckSpec, words);
   if (parsed === undefined) return 0;
-  const repair = parsed.flag("repair");
+  const [repair, full] = [parsed.flag("repair"), parsed.flag("full")];
   const { checkSystem } = await import("../engine/check_system.ts");
-  const checked = await checkSystem({ repair }, context);
+  const checked = await checkSystem({ repair, full }, context);
   writeOut(parsed.flag("json") ? `${JSON.stringify(checked, undefined, 2)}\n` : describe(checked));
-  return repair || checked.faults.length === 0 ? 0 : EXIT_BROKEN;
+  const isWhole = repair ? checked.left.length === 0 : checked.faults.length === 0;
+  return isWhole ? 0 : EXIT_BROKEN;
 }
 
-function describe({ blobs, blobBytes, layers, images, faults, removed }: SystemCheck): string {
+function describe({ blobs, blobBytes, layers, images, faults, ...done }: SystemCheck): string {
   const found = faults.map(({ path, state }) => `${path}: ${state}`);
   const looked = `Checked ${blobs} blobs (${formatSize(blobBytes)}), ${layers} layers, ${images} images`;
   const count =
     faults.length === 0 ? "no fault" : faults.length === 1 ? "1 fault" : `${faults.length} faults`;
-  const lines = [...found, ...removed.map((path) => `Removed: ${path}`), `${looked}: ${count}`];
+  const lines = [
+    ...found,
+    ...done.mended.map((path) => `Unpacked again: ${path}`),
+    ...done.removed.map((path) => `Removed: ${path}`),
+    ...done.left.map((path) => `In use, left as it is: ${path}`),
+    `${looked}: ${count}`,
+  ];
   return `${harmless(lines.join("\n"))}\n`;
 }

@@ -52,10 +52,16 @@ export const systemCheckSpec: CommandSpec = {
   usage: "[OPTIONS]",
   interspersed: true,
   operands: { min: 0, max: 0 },
-  options: [HELP, JSON_OUTPUT, { name: "repair", kind: "boolean", help: "Remove what is broken" }],
+  options: [
+    { name: "full", kind: "boolean", help: "Unpack every layer once more, and compare its files" },
+    HELP,
+    JSON_OUTPUT,
+    { name: "repair", kind: "boolean", help: "Unpack damaged layers again, and remove what is broken" },
+  ],
   examples: [
     { line: "bunker system check", does: "Read everything, and name what is wrong" },
-    { line: "bunker system check --repair", does: "Remove what is broken as well" },
+    { line: "bunker system check --full", does: "Compare each file with the archive that it came from" },
+    { line: "bunker system check --full --repair", does: "Mend what can be mended, remove the rest" },
   ],
 };
 
@@ -69,6 +75,6 @@ export const systemSpec: CommandSpec = {
   options: [HELP],
   examples: [
     { line: "bunker system df", does: "Show what takes how much space" },
-    { line: "bunker system check --repair", does: "Verify the store, and remove what is broken" },
+    { line: "bunker system check --repair", does: "Verify the store, and mend it" },
   ],
 };

@@ -45,6 +45,10 @@ async function workAt(text: string): Promise<void> {
       return sendAnswers([await (await import("./commit.ts")).commitHere(task, placeOf(task))]);
     case "remove":
       return (await import("../fs/remove_tree.ts")).removeTree({ dirfd: AT_FDCWD, path: task.path });
+    case "audit": {
+      const { auditHere } = await import("./audit_layers.ts");
+      return sendAnswers([await auditHere(task.root, task.request, placeOf(task).rootless)]);
+    }
     case "view":
       return sendAnswers((await import("./image_view.ts")).answerHere(task.root, task.question));
     case "copy":

@@ -44,6 +44,12 @@ export type Task =
   | { readonly kind: "remove"; readonly path: string }
   | { readonly kind: "view"; readonly root: string; readonly question: ViewQuestion }
   | {
+      readonly kind: "audit";
+      readonly root: string;
+      readonly request: { readonly full: boolean; readonly repair: boolean };
+      readonly single: boolean;
+    }
+  | {
       readonly kind: "copy";
       readonly root: string;
       readonly lower: readonly string[];

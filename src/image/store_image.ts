@@ -157,7 +157,8 @@ function describeImage(
   };
 }
 
-function unpackOptions(probe: string, rootless: StoreOptions["rootless"]): UnpackOptions {
+/** How layers are unpacked here. @param probe path of a directory that is made to try */
+export function unpackOptions(probe: string, rootless: StoreOptions["rootless"]): UnpackOptions {
   return {
     form: "directory",
     whiteouts: chooseWhiteouts(probe, rootless !== undefined),

@@ -64,9 +64,11 @@ describe("bunker image ls and which as an ordinary user", () => {
     const files = await user.bunker(["image", "ls", "-l", place.reference, "/srv"]);
     const trace = await user.bunker(["image", "which", "--json", place.reference, "/srv/secret"]);
     const missing = await user.bunker(["image", "ls", place.reference, "/nothing"]);
+    const check = await user.bunker(["system", "check", "--full"]);
     const mount = await user.bunker(["image", "mount", place.reference]);
     await user.bunker(["rmi", place.reference]);
 
+    expect(check).toMatchObject({ exitCode: 0, stderr: "" });
     expect(mount.stderr).toContain("only root mounts where other programs see it\nhint: Look at it with ");
     expect(files.stderr).toBe("");
     expect(files.stdout).toMatch(/^-rw-r--r-- 1000 1000 1 \S+ \S+ owned$/m);

@@ -1,9 +1,21 @@
 /** `bunker system`: what takes space, what goes when nothing needs it, and what a damaged store tells. */
 import { describe, expect } from "bun:test";
-import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { buildImage } from "../helpers/image_builder.ts";
 import { PULL_NEEDS, PullPlace } from "../helpers/pull_place.ts";
 import { kernelTest, type Sandbox } from "../helpers/sandbox.ts";
+import { snapshotTree } from "../helpers/tree_snapshot.ts";
 
 const one = buildImage({
   layers: [{ entries: [{ name: "a", data: "12345" }] }],
@@ -144,16 +156,6 @@ describe("bunker system check", () => {
       /^refs\/.*: its document sha256:[0-9a-f]{64} is missing or damaged$/m,
     ],
     [
-      "an unpacked layer that is missing",
-      ({ root }) => renameSync(`${root}/l/${layerOf(one)}`, `${root}/gone`),
-      /^layers\/d[0-9a-f]{24}\.json: its directory is missing$/m,
-    ],
-    [
-      "a layer's record that is damaged",
-      ({ root }) => writeFileSync(`${root}/layers/${layerOf(one)}.json`, "\0\0\0"),
-      /^layers\/d[0-9a-f]{24}\.json: its record cannot be read$/m,
-    ],
-    [
       "an image's record that is damaged",
       ({ root }) => {
         const [name] = readdirSync(`${root}/refs`);
@@ -184,6 +186,38 @@ describe("bunker system check", () => {
     });
   }
 
+  const mendable: ReadonlyArray<readonly [what: string, damage: (sandbox: Sandbox) => void, line: RegExp]> = [
+    [
+      "an unpacked layer that is missing",
+      ({ root }) => renameSync(`${root}/l/${layerOf(one)}`, `${root}/gone`),
+      /^layers\/d[0-9a-f]{24}\.json: its directory is missing$/m,
+    ],
+    [
+      "a layer's record that is damaged",
+      ({ root }) => writeFileSync(`${root}/layers/${layerOf(one)}.json`, "\0\0\0"),
+      /^layers\/d[0-9a-f]{24}\.json: its record cannot be read$/m,
+    ],
+  ];
+  for (const [what, damage, line] of mendable) {
+    kernelTest(`tells of ${what}, and unpacks it again`, PULL_NEEDS, async (sandbox) => {
+      await using place = new PullPlace(sandbox, images);
+      await place.pull("one");
+      const before = unpackedIn(sandbox);
+      damage(sandbox);
+
+      const found = await place.bunker(["system", "check"]);
+      const repaired = await place.bunker(["system", "check", "--repair"]);
+
+      expect(found).toMatchObject({ exitCode: 1, stderr: "" });
+      expect(found.stdout).toMatch(line);
+      expect(repaired).toMatchObject({ exitCode: 0, stderr: "" });
+      expect(repaired.stdout).toMatch(/^Unpacked again: l\/d[0-9a-f]{24}$/m);
+      rmSync(`${sandbox.root}/gone`, { recursive: true, force: true });
+      expect(unpackedIn(sandbox)).toEqual(before);
+      expect(await place.bunker(["system", "check", "--full"])).toMatchObject({ exitCode: 0 });
+    });
+  }
+
   kernelTest(
     "keeps an image whose compressed layer is damaged, since it runs",
     PULL_NEEDS,
@@ -200,10 +234,111 @@ describe("bunker system check", () => {
   );
 });
 
+describe("bunker system check --full", () => {
+  const bottom = {
+    entries: [
+      { name: "./", mtime: 1_600_000_000 },
+      { name: "bin/", mode: 0o755 },
+      { name: "bin/sh", data: "shell", mode: 0o755, mtime: 1_600_000_000 },
+      { name: "bin/ash", type: "hardlink", link: "bin/sh", mode: 0o755, mtime: 1_600_000_000 },
+      { name: "lib", type: "symlink", link: "bin" },
+    ],
+  };
+  // Takes the attributes of bin/ from below.
+  const above = {
+    entries: [
+      { name: "bin/more", data: "more" },
+      { name: "lib/x", data: "x" },
+    ],
+  };
+  const app = buildImage({ layers: [bottom, above] });
+
+  const changes: ReadonlyArray<readonly [what: string, change: (layer: string) => void, line: string]> = [
+    ["content", (layer) => writeFileSync(`${layer}/bin/sh`, "shelf"), '"bin/sh" has other content'],
+    ["a mode", (layer) => chmodSync(`${layer}/bin/sh`, 0o4755), '"bin/sh" has another mode'],
+    ["an owner", (layer) => chownSync(`${layer}/bin`, 7, 0), '"bin" has another owner'],
+    ["a file more", (layer) => writeFileSync(`${layer}/bin/new`, ""), '"bin/new" does not belong there'],
+    ["a file less", (layer) => rmSync(`${layer}/lib`), '"lib" is missing'],
+    ["a time", (layer) => utimesSync(`${layer}/bin/sh`, 1, 2), '"bin/sh" has another time'],
+    [
+      "a hard link that is none",
+      (layer) => {
+        renameSync(`${layer}/bin/ash`, `${layer}/bin/old`);
+        copyFileSync(`${layer}/bin/old`, `${layer}/bin/ash`);
+        utimesSync(`${layer}/bin/ash`, 1_600_000_000, 1_600_000_000);
+        rmSync(`${layer}/bin/old`);
+      },
+      "has other hard links",
+    ],
+    [
+      "a whiteout",
+      (layer) => Bun.spawnSync(["mknod", `${layer}/etc`, "c", "0", "0"]),
+      '"etc" does not belong there',
+    ],
+  ];
+  for (const [what, change, line] of changes) {
+    kernelTest(`finds ${what}, names it, and unpacks the layer again`, PULL_NEEDS, async (sandbox) => {
+      await using place = new PullPlace(sandbox, { "app:latest": app });
+      await place.pull();
+      const before = unpackedIn(sandbox);
+      const layer = `l/d${app.layers[0]?.diffId.slice(7, 31)}`;
+      change(`${sandbox.root}/${layer}`);
+
+      const quick = await place.bunker(["system", "check"]);
+      const full = await place.bunker(["system", "check", "--full"]);
+      const repaired = await place.bunker(["system", "check", "--full", "--repair"]);
+
+      expect(quick.exitCode).toBe(0);
+      expect(full).toMatchObject({ exitCode: 1, stderr: "" });
+      expect(full.stdout).toContain(line);
+      expect(full.stdout).toMatch(new RegExp(`^${layer}: "`, "m"));
+      expect(repaired).toMatchObject({ exitCode: 0, stderr: "" });
+      expect(repaired.stdout).toContain(`Unpacked again: ${layer}\n`);
+      expect(unpackedIn(sandbox)).toEqual(before);
+    });
+  }
+
+  kernelTest("finds no fault in layers that were completed from below", PULL_NEEDS, async (sandbox) => {
+    await using place = new PullPlace(sandbox, { "app:latest": app });
+    await place.pull();
+
+    const check = await place.bunker(["system", "check", "--full", "--json"]);
+
+    expect(JSON.parse(check.stdout)).toMatchObject({ layers: 2, faults: [], mended: [], left: [] });
+    expect(
+      readdirSync(`${sandbox.root}/l`)
+        .map((name) => name[0])
+        .sort(),
+    ).toEqual(["c", "d"]);
+  });
+
+  kernelTest("leaves a layer that is mounted, and says so", PULL_NEEDS, async (sandbox) => {
+    await using place = new PullPlace(sandbox, { "app:latest": app });
+    await place.pull();
+    const layer = `l/d${app.layers[0]?.diffId.slice(7, 31)}`;
+    writeFileSync(`${sandbox.root}/${layer}/bin/sh`, "shelf");
+    await place.bunker(["image", "mount", place.name()]);
+
+    const used = await place.bunker(["system", "check", "--full", "--repair"]);
+    await place.bunker(["image", "unmount", "--all"]);
+    const free = await place.bunker(["system", "check", "--full", "--repair"]);
+
+    expect(used).toMatchObject({ exitCode: 1, stderr: "" });
+    expect(used.stdout).toContain(`In use, left as it is: ${layer}\n`);
+    expect(free.stdout).toContain(`Unpacked again: ${layer}\n`);
+  });
+});
+
 interface Usage {
   readonly type: string;
   readonly reclaimableBytes: number;
 }
+
+/** Layers with their records; times of directories change with what comes and goes in them. */
+const unpackedIn = ({ root }: Sandbox): unknown => ({
+  layers: snapshotTree(`${root}/l`, (_, { type }) => (type === "directory" ? { mtime: "" } : {})),
+  records: readdirSync(`${root}/layers`).map((name) => readFileSync(`${root}/layers/${name}`, "utf8")),
+});
 
 const blobOf = (root: string, digest: string): string => `${root}/blobs/sha256/${digest.slice(7)}`;
 
