@@ -292,3 +292,11 @@ export function fsync(fd: number): void {
 export function syncfs(fd: number): void {
   call("syncfs", fd);
 }
+
+/** SYNC_FILE_RANGE_WRITE of linux/fs.h: begin to write, wait for nothing that is not full. */
+const SYNC_FILE_RANGE_WRITE = 2;
+
+/** sync_file_range(2): begins to write a range of a file to the disk. The negated error number for a failure. */
+export function startWriting(fd: number, offset: number, length: number): number {
+  return callRaw("sync_file_range", fd, offset, length, SYNC_FILE_RANGE_WRITE);
+}

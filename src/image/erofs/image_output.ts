@@ -8,6 +8,7 @@
  *     └────────────┴──────┴───────────────┴──────┴──────────
  *                    a block of inodes that is not full yet has its place already, and is put there when it is
  */
+import { EarlyFlush } from "../../fs/early_flush.ts";
 import { SyscallError } from "../../linux/call.ts";
 import { ftruncate, pwriteAll } from "../../linux/file.ts";
 import { alignUp, BLOCK_SIZE, BLOCKS_MAX, SLOT_SIZE } from "./format.ts";
@@ -38,6 +39,7 @@ interface OpenBlock {
 /** Writes one image front to back. */
 export class ImageOutput {
   readonly #fd: number;
+  readonly #early: EarlyFlush;
   readonly #buffer = new Uint8Array(new ArrayBuffer(BUFFER_SIZE));
   #base: number;
   #used = 0;
@@ -51,6 +53,7 @@ export class ImageOutput {
    */
   constructor(fd: number, position: number, hash = 0n) {
     this.#fd = fd;
+    this.#early = new EarlyFlush(fd);
     this.#base = position;
     this.#hash = hash;
   }
@@ -85,6 +88,7 @@ export class ImageOutput {
     } else {
       pwriteAll(this.#fd, bytes, this.#base);
       this.#base += bytes.length;
+      this.#early.reach(this.#base);
     }
   }
 
@@ -147,6 +151,7 @@ export class ImageOutput {
   #flush(): void {
     if (this.#used > 0) pwriteAll(this.#fd, this.#buffer.subarray(0, this.#used), this.#base);
     this.#base += this.#used;
+    this.#early.reach(this.#base);
     this.#used = 0;
   }
 }

@@ -1,6 +1,7 @@
 /** The first part of a layer's way: takes its blob as it comes, checks size and digest, and keeps the blob. */
 import { writeSync } from "node:fs";
 import { BunkerError } from "../../errors.ts";
+import { EarlyFlush } from "../../fs/early_flush.ts";
 import type { Descriptor } from "../../oci/descriptor.ts";
 import { type Digest, digestOfHex } from "../../oci/digest.ts";
 
@@ -28,10 +29,12 @@ export interface IntakeOptions {
 export class BlobIntake {
   readonly #options: IntakeOptions;
   readonly #hasher = new Bun.CryptoHasher("sha256");
+  readonly #flush: EarlyFlush | undefined;
   #size = 0;
 
   constructor(options: IntakeOptions) {
     this.#options = options;
+    if (options.blobFd !== undefined) this.#flush = new EarlyFlush(options.blobFd);
   }
 
   /** @throws {LayerMismatch} when there are more bytes than there may be */
@@ -43,6 +46,7 @@ export class BlobIntake {
     }
     this.#hasher.update(chunk);
     if (blobFd !== undefined) writeAll(blobFd, chunk);
+    this.#flush?.reach(this.#size);
     onBytes(chunk.length);
   }
 

@@ -20,6 +20,7 @@ import {
   mknodat,
   openat,
   pwriteAll,
+  startWriting,
   symlinkat,
   tryLinkat,
   tryOpenat,
@@ -37,6 +38,9 @@ const NEW_FILE = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
 const MARK = { flags: O_WRONLY | O_CREAT, mode: 0o600 };
 const WHITEOUT_FILE = ".wh.";
 const OPAQUE_FILE = ".wh..wh..opq";
+
+/** Files from this size on begin to be written to the disk at once, so that the flush at the end waits for less. */
+const EARLY_FLUSH_MIN = 1 << 20;
 
 /** Writes one layer below an open directory. */
 export class DirectoryTarget implements LayerTarget {
@@ -82,6 +86,7 @@ export class DirectoryTarget implements LayerTarget {
       if (this.#written < entry.size) ftruncate(fd, entry.size);
       this.#attributes.setOnFile(fd, entry);
       setTimes(fd, null, timesOf(entry));
+      if (this.#written >= EARLY_FLUSH_MIN) startWriting(fd, 0, 0);
     } finally {
       this.#closeFile();
     }

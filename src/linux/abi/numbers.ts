@@ -83,6 +83,7 @@ export const numbers = {
   pipe2: [293, 59],
   prlimit64: [302, 261],
   syncfs: [306, 267],
+  sync_file_range: [277, 84],
   setns: [308, 268],
   memfd_create: [319, 279],
   seccomp: [317, 277],
