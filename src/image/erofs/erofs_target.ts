@@ -12,6 +12,7 @@ import { clampTime, isHostXattr, type Skipped } from "../unpack/attributes.ts";
 import type { LayerTarget, TreePlace } from "../unpack/layer_target.ts";
 import { type DirectoryNode, directoriesOf, pathOf } from "../unpack/layer_tree.ts";
 import type { UnpackOptions } from "../unpack/options.ts";
+import { modeWithList } from "./access_list.ts";
 import { writeDirectories } from "./directory_writer.ts";
 import { FileWriter } from "./file_writer.ts";
 import { BLOCK_SIZE, FILE_TYPE, NAME_BYTES_MAX } from "./format.ts";
@@ -89,7 +90,7 @@ export class ErofsTarget implements LayerTarget {
 
   describeDirectory(node: DirectoryNode, { mode, uid, gid, xattrs }: TarEntry): void {
     const kept = new Map([...xattrs].filter(([name]) => isKept(name)));
-    Object.assign(this.#directoryOf(node), { mode, uid, gid, xattrs: kept });
+    Object.assign(this.#directoryOf(node), { mode: modeWithList(mode, kept), uid, gid, xattrs: kept });
   }
 
   setImpliedMode(node: DirectoryNode, mode: number): void {
@@ -99,7 +100,7 @@ export class ErofsTarget implements LayerTarget {
   describeRoot(entry: TarEntry): void {
     const { mode, uid, gid, xattrs } = entry;
     const kept = new Map([...xattrs].filter(([name]) => isKept(name)));
-    Object.assign(this.#root, { mode, uid, gid, xattrs: kept });
+    Object.assign(this.#root, { mode: modeWithList(mode, kept), uid, gid, xattrs: kept });
   }
 
   createSymlink(parent: DirectoryNode, name: ByteString, entry: TarEntry): void {
@@ -176,7 +177,8 @@ export class ErofsTarget implements LayerTarget {
 
   #begin(parent: DirectoryNode, name: ByteString, { entry, typeBits, owner, size, device }: Content): void {
     this.#claim(parent, name);
-    const { mode, uid, gid, mtime } = entry;
+    const { uid, gid, mtime } = entry;
+    const mode = owner === "symlink" ? entry.mode : modeWithList(entry.mode, entry.xattrs);
     const xattrs = this.#xattrsOf(entry, owner);
     const inode = { mode: typeBits | mode, uid, gid, mtime: clampTime(mtime), size, device, xattrs };
     const packed = packFile(this.#files.begin(inode), FILE_TYPE[typeBits >> 12] ?? 0);

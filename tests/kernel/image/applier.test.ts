@@ -83,6 +83,20 @@ describe.each([...layerForms])("layers of form %s", (form, missing) => {
       },
     );
 
+    rootTest(title("makes the mode of a file that of its access list"), () => {
+      using sandbox = new LayerSandbox(form);
+      const xattrs = { "system.posix_acl_access": ACCESS_LIST };
+
+      const { path } = sandbox.unpack([
+        { name: "file", mode: 0o4644, xattrs },
+        { name: "d/", mode: 0o1700, xattrs },
+        { name: "pipe", type: "fifo", xattrs },
+      ]);
+
+      const tree = snapshotTree(path);
+      expect(["file", "d", "pipe"].map((name) => tree[name]?.mode)).toEqual(["4770", "1770", "770"]);
+    });
+
     rootTest(title("makes hard links whose target comes later, also in long chains"), () => {
       using sandbox = new LayerSandbox(form);
       const chain = Array.from({ length: 3000 }, (_, index): TarEntry => {
