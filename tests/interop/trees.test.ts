@@ -10,10 +10,11 @@ import type { TarEntry } from "../helpers/tar_builder.ts";
 import { ImageTrees, isRefused, TREE_NEEDS, type Tree } from "./image_trees.ts";
 import { knownDifferences, type Shown } from "./known_differences.ts";
 import { ODDITIES, type Oddity, randomLayers } from "./random_image.ts";
+import { seedOf } from "./seed.ts";
 import { shrinkLayers } from "./shrink_layers.ts";
 import { comparableWith, differencesOf, type Peer } from "./tree_comparison.ts";
 
-const SEED = seedOf(process.env["FUZZ_SEED"] ?? "20261126");
+const SEED = seedOf(process.env["FUZZ_SEED"]);
 const COUNT = Number(process.env["FUZZ_COUNT"] ?? 12);
 /** A tree takes a tenth of a second, and half of one when podman has to make it too. */
 const TEST_MS_MAX = 60_000 + COUNT * 5000;
@@ -89,8 +90,4 @@ async function compareOne(
   if (isRefused(other)) return [`${peer} refuses it: ${other.refused}`];
   const links = !odd.includes("hard links to lower files");
   return differencesOf(comparableWith(peer, own, links), comparableWith(peer, other, links));
-}
-
-function seedOf(text: string): number {
-  return text === "random" ? Date.now() % 2 ** 20 : Number(text);
 }
