@@ -47,6 +47,9 @@ export function header(entry: WrittenEntry, options: HeaderOptions = {}): Buffer
   if (path === "" || path.includes("\0") || entry.linkPath.includes("\0")) {
     throw new TarError("Cannot write archive: a path is empty or holds a NUL");
   }
+  if (Math.max(path.length, entry.linkPath.length) > limits.pathBytes) {
+    throw new TarError(`Cannot write archive: a path has more than ${limits.pathBytes} bytes`);
+  }
   const split = splitPath(path);
   const records = recordsOf({ ...entry, path }, { isLong: split === undefined, options });
   const main = block({ ...entry, ...(split ?? { name: plain(path), prefix: "" }), flag: FLAGS[entry.type] });

@@ -30,6 +30,7 @@ import type { Timestamp } from "../tar/entry.ts";
 import type { FileContent, LayerFiles, LayerNode, LayerNodeKind } from "./layer_files.ts";
 
 const ENOENT = 2;
+const EINVAL = 22;
 const WHITEOUT_FILE = ".wh.";
 const OPAQUE_FILE = ".wh..wh..opq";
 const OPAQUE_XATTRS = ["trusted.overlay.opaque", "user.overlay.opaque"];
@@ -94,7 +95,8 @@ export class DirectoryFiles implements LayerFiles {
   readLink(node: LayerNode): ByteString {
     const path = pathOf(node);
     const target = tryReadlinkat(this.#openParent(path), cBytes(nameOf(path)));
-    if (typeof target === "number") throw failed("readlinkat", path, target);
+    // EINVAL: something else has taken its place.
+    if (typeof target === "number") throw failed("readlinkat", path, target === -EINVAL ? -ENOENT : target);
     return target.toString("latin1");
   }
 

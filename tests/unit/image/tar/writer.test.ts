@@ -135,6 +135,8 @@ describe("header()", () => {
 
     expect(() => header(entryOf({ path: "a\0b" }))).toThrow("a path is empty or holds a NUL");
     expect(() => header(entryOf({ path: "" }))).toThrow("a path is empty or holds a NUL");
+    expect(() => header(entryOf({ path: "x".repeat(4096) }))).toThrow("a path has more than 4095 bytes");
+    expect(only(entryOf({ path: "x".repeat(4095) }))?.path.length).toBe(4095);
     expect(() => header(entryOf({ path: "f", xattrs }))).toThrow(/the attributes of an entry have \d+ bytes/);
     expect(() => header(entryOf({ path: "f", type: "char", major: 2 ** 21 }))).toThrow("too large");
   });

@@ -1,0 +1,150 @@
+/** Commits that are in the way of something: of a container that goes on, of a full disk, of a SIGKILL. */
+import { describe, expect } from "bun:test";
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { Box, bunkerFrom, spawnBunker } from "../../helpers/box.ts";
+import { refusalOf } from "../../helpers/pull_place.ts";
+import { kernelTest, type Sandbox } from "../../helpers/sandbox.ts";
+import { App, RUN_NEEDS } from "../run/app.ts";
+
+/** So much that reading it takes a good part of a second. */
+const LARGE = "dd if=/dev/urandom of=/large bs=1M count=24 2>/dev/null";
+
+/** Whether the container's processes are stopped. */
+function isFrozen(id: string): boolean {
+  const files = [`freezer/bunker-${id}/freezer.state`, `bunker-${id}/cgroup.freeze`];
+  const file = files.map((name) => `/sys/fs/cgroup/${name}`).find(existsSync);
+  return file !== undefined && /^(?:FROZEN|1)$/.test(readFileSync(file, "utf8").trim());
+}
+
+/** Looks until it holds. @throws {Error} when it does not within ten seconds */
+async function until(what: string, holds: () => boolean): Promise<void> {
+  const end = Date.now() + 10_000;
+  while (!holds()) {
+    if (Date.now() > end) throw new Error(`not in time: ${what}`);
+    await Bun.sleep(1);
+  }
+}
+
+const images = async (sandbox: Sandbox): Promise<string> =>
+  (await bunkerFrom(sandbox, ["images", "--json"])).stdout;
+
+describe("bunker commit", () => {
+  kernelTest("stops the container while it reads, and lets it go on", RUN_NEEDS, async (sandbox) => {
+    const app = await App.install(sandbox);
+    const box = await Box.start(app, LARGE);
+    const id = box.id(sandbox);
+
+    const commit = spawnBunker(app, ["commit", "box", "new"]);
+    await until("the container is frozen", () => isFrozen(id));
+    const exitCode = await commit.exited;
+
+    expect(exitCode).toBe(0);
+    expect(isFrozen(id)).toBeFalse();
+    expect(await box.do("true", "still here")).toContain("still here");
+    await box.end();
+  });
+
+  kernelTest("reads it while it runs when told to", RUN_NEEDS, async (sandbox) => {
+    const app = await App.install(sandbox);
+    const box = await Box.start(app, LARGE);
+    const id = box.id(sandbox);
+
+    const results = [];
+    for (const flag of ["--no-pause", "--pause=false"]) {
+      const commit = spawnBunker(app, ["commit", flag, "box", "new"]);
+      await until("it has begun", () => readdirSync(`${sandbox.root}/tmp`).length > 0);
+      results.push(isFrozen(id), await commit.exited);
+    }
+    await box.end();
+
+    expect(results).toEqual([false, 0, false, 0]);
+  });
+
+  kernelTest(
+    "leaves the container running and the store clean when it is killed",
+    RUN_NEEDS,
+    async (sandbox) => {
+      const app = await App.install(sandbox);
+      const box = await Box.start(app, LARGE);
+      const id = box.id(sandbox);
+      const before = await images(sandbox);
+
+      const commit = spawnBunker(app, ["commit", "box", "new"]);
+      await until("the container is frozen", () => isFrozen(id));
+      commit.kill("SIGKILL");
+      await commit.exited;
+      await until("the container goes on", () => !isFrozen(id));
+
+      expect(await box.do("true", "still here")).toContain("still here");
+      expect(await images(sandbox)).toBe(before);
+      const again = await bunkerFrom(sandbox, ["commit", "box", "new"]);
+      expect(again.exitCode).toBe(0);
+      expect(readdirSync(`${sandbox.root}/tmp`)).toEqual([]);
+      await box.end();
+    },
+  );
+
+  kernelTest("is ended by Ctrl-C, and leaves nothing", RUN_NEEDS, async (sandbox) => {
+    const app = await App.install(sandbox);
+    const box = await Box.start(app, LARGE);
+    const id = box.id(sandbox);
+
+    const commit = spawnBunker(app, ["commit", "box", "new"]);
+    await until("the container is frozen", () => isFrozen(id));
+    commit.kill("SIGINT");
+
+    expect(await commit.exited).toBe(130);
+    expect(isFrozen(id)).toBeFalse();
+    expect(readdirSync(`${sandbox.root}/tmp`)).toEqual([]);
+    await box.end();
+  });
+
+  kernelTest("makes no image of a container that ends meanwhile", RUN_NEEDS, async (sandbox) => {
+    const app = await App.install(sandbox);
+    const box = await Box.start(app, LARGE);
+    const before = await images(sandbox);
+
+    const commit = spawnBunker(app, ["commit", "--no-pause", "box", "new"]);
+    await until("it has begun", () => readdirSync(`${sandbox.root}/tmp`).length > 0);
+    commit.kill("SIGSTOP");
+    await box.end();
+    commit.kill("SIGCONT");
+    const [exitCode, stderr] = [await commit.exited, await commit.stderr.text()];
+
+    expect(exitCode).toBe(125);
+    expect(stderr).toContain("it has ended meanwhile");
+    expect(await images(sandbox)).toBe(before);
+  });
+
+  kernelTest("lets two that come at once do so one after the other", RUN_NEEDS, async (sandbox) => {
+    const app = await App.install(sandbox);
+    const box = await Box.start(app, LARGE);
+
+    const commits = ["one", "two", "three"].map((name) => spawnBunker(app, ["commit", "box", name]));
+    const exitCodes = await Promise.all(commits.map(({ exited }) => exited));
+
+    expect(exitCodes).toEqual([0, 0, 0]);
+    expect(isFrozen(box.id(sandbox))).toBeFalse();
+    await box.end();
+  });
+
+  kernelTest("says that the disk is full, and leaves the store as it was", RUN_NEEDS, async (sandbox) => {
+    mkdirSync(sandbox.root);
+    await Bun.$`mount -t tmpfs -o size=20m bunker-test ${sandbox.root}`;
+    try {
+      const app = await App.install(sandbox);
+      const box = await Box.start(app, "dd if=/dev/urandom of=/large bs=1M count=6 2>/dev/null");
+      const before = await images(sandbox);
+
+      const refusal = refusalOf(await bunkerFrom(sandbox, ["commit", "box", "new"]));
+
+      expect(refusal.message).toMatch(/^Cannot commit container [0-9a-f]{12}: the disk is full$/);
+      expect(await images(sandbox)).toBe(before);
+      expect(readdirSync(`${sandbox.root}/tmp`)).toEqual([]);
+      expect(await box.do("true", "still here")).toContain("still here");
+      await box.end();
+    } finally {
+      await Bun.$`umount ${sandbox.root}`;
+    }
+  });
+});
