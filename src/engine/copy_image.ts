@@ -1,6 +1,7 @@
 /** `copy`: an image from one registry or OCI layout to another, without the store. */
 import { UsageError } from "../errors.ts";
 import { copyImage as copyBetween } from "../image/copy/copy.ts";
+import { copyError } from "../image/copy/copy_error.ts";
 import type { PlatformChoice } from "../image/copy/documents.ts";
 import { LayoutSource } from "../image/copy/layout_source.ts";
 import { LayoutTarget } from "../image/copy/layout_target.ts";
@@ -49,11 +50,15 @@ export async function copyImage(
   const { options, failures } = await clientOptions(names, request, context);
   let result: CopyResult | undefined;
   const work = async (signal: AbortSignal = new AbortController().signal): Promise<CopyResult> => {
-    await using source = sourceOf(names[0], options, signal);
-    await using target = await targetOf(names[1], options, signal);
-    request.observer?.begin(source.name, target.name);
-    const copied = await copyBetween({ source, target, signal, ...extent });
-    return { source: source.name, target: target.name, ...copied };
+    try {
+      await using source = sourceOf(names[0], options, signal);
+      await using target = await targetOf(names[1], options, signal);
+      request.observer?.begin(source.name, target.name);
+      const copied = await copyBetween({ source, target, signal, ...extent });
+      return { source: source.name, target: target.name, ...copied };
+    } catch (error) {
+      throw copyError({ source: from, target: to }, error, signal);
+    }
   };
   try {
     result = await (context.interruptible?.(work) ?? work());

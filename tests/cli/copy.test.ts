@@ -1,6 +1,6 @@
 /** `bunker copy` as it looks from outside: its outputs, its refusals, interruption, and what others make of a copy. */
 import { describe, expect } from "bun:test";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { buildArtifact } from "../helpers/copy_place.ts";
 import { startDockerRegistry } from "../helpers/docker_registry.ts";
 import { buildImage, buildIndex } from "../helpers/image_builder.ts";
@@ -86,6 +86,29 @@ describe("bunker copy", () => {
     expect(pulled.hints).toEqual(["Copy it with bunker copy"]);
   });
 
+  kernelTest(
+    "says when a disk is full or read-only, and leaves what was there",
+    ["root", ...NEEDS],
+    async (sandbox) => {
+      await using place = new PullPlace(sandbox, images);
+      const [full, closed] = ["full", "closed"].map((name) => `${sandbox.directory}/${name}`) as [
+        string,
+        string,
+      ];
+      using _ = mountTmpfs(full, "size=200k");
+      using __ = mountTmpfs(closed, "ro");
+
+      const noSpace = await place.refusal(["copy", "-q", "--all", place.name("app:1"), `oci:${full}:app`]);
+      const readOnly = await place.refusal(["copy", "-q", place.name("app:1"), `oci:${closed}/new:app`]);
+
+      expect(noSpace.message).toBe(
+        `Cannot copy image "${place.name("app:1")}" to "oci:${full}:app": the disk is full`,
+      );
+      expect(JSON.parse(readFileSync(`${full}/index.json`, "utf8")).manifests).toEqual([]);
+      expect(readOnly.because.join()).toContain("EROFS");
+    },
+  );
+
   for (const signal of ["SIGINT", "SIGKILL"] as const) {
     kernelTest(
       `leaves no half image when ${signal} ends it, and goes on from there`,
@@ -162,4 +185,10 @@ function start({ root, state }: Sandbox, { config }: PullPlace, words: readonly 
     env: { PATH: process.env["PATH"] ?? "", BUNKER_ROOT: root, BUNKER_STATE: state, BUNKER_CONFIG: config },
     stdio: ["ignore", "ignore", "ignore"],
   });
+}
+
+function mountTmpfs(directory: string, options: string): Disposable {
+  mkdirSync(directory);
+  Bun.spawnSync(["mount", "-t", "tmpfs", "-o", options, "tmpfs", directory]);
+  return { [Symbol.dispose]: () => void Bun.spawnSync(["umount", directory]) };
 }
