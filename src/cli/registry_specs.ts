@@ -30,7 +30,7 @@ export const pushSpec: CommandSpec = {
 /** `bunker copy [OPTIONS] SOURCE DESTINATION`. */
 export const copySpec: CommandSpec = {
   name: "copy",
-  description: "Copy an image between registries and OCI layouts",
+  description: "Copy an image between registries, OCI layouts and archives",
   usage: "[OPTIONS] SOURCE DESTINATION",
   interspersed: true,
   operands: { min: 2, max: 2 },

@@ -1,4 +1,4 @@
-/** `copy`: an image from one registry or OCI layout to another, without the store. */
+/** `copy`: an image from one registry, OCI layout or archive to another, without the store. */
 import { UsageError } from "../errors.ts";
 import { copyImage as copyBetween } from "../image/copy/copy.ts";
 import { copyError } from "../image/copy/copy_error.ts";
@@ -35,7 +35,8 @@ export interface CopyRequest extends AccessRequest {
 
 /**
  * Copies an image byte by byte.
- * @param from `[docker://]NAME[:TAG|@DIGEST]`, or `oci:DIRECTORY[:TAG|@DIGEST]`
+ * @param from `[docker://]NAME[:TAG|@DIGEST]`, `oci:DIRECTORY[:TAG|@DIGEST]`, `oci-archive:FILE[:TAG]`,
+ * `docker-archive:FILE[:NAME]`
  * @param to the same without a digest
  * @throws {RegistryError} {CopyError} {UsageError} {SyntaxError}
  */
@@ -47,11 +48,12 @@ export async function copyImage(
   const extent = extentOf(request);
   const names = [from, to].map((text) => parsePlaceName(text, process.cwd())) as [PlaceName, PlaceName];
   refusePinned(to, names[1]);
+  refuseIndex(to, names[1], request);
   const { options, failures } = await clientOptions(names, request, context);
   let result: CopyResult | undefined;
   const work = async (signal: AbortSignal = new AbortController().signal): Promise<CopyResult> => {
     try {
-      await using source = sourceOf(names[0], options, signal);
+      await using source = await sourceOf(names[0], options, signal);
       await using target = await targetOf(names[1], options, signal);
       request.observer?.begin(source.name, target.name);
       const copied = await copyBetween({ source, target, signal, ...extent });
@@ -71,10 +73,19 @@ export async function copyImage(
 }
 
 function refusePinned(text: string, name: PlaceName): void {
-  const digest = name.kind === "registry" ? name.reference.digest : name.digest;
+  const digest =
+    name.kind === "registry" ? name.reference.digest : name.kind === "layout" ? name.digest : undefined;
   if (digest === undefined) return;
   throw new UsageError(`Cannot copy to "${text}": a digest is what an image has, not a name to be given`, {
     hint: "Leave the digest away; the copy has the same as the image that is copied",
+  });
+}
+
+/** Before anything is fetched. */
+function refuseIndex(text: string, name: PlaceName, { all }: CopyRequest): void {
+  if (!all || name.kind !== "archive" || name.form !== "docker-archive") return;
+  throw new UsageError(`Cannot copy all platforms to "${text}": docker's form holds one`, {
+    hint: "Leave --all away, or write oci-archive: in place of docker-archive:",
   });
 }
 
@@ -108,10 +119,15 @@ async function clientOptions(
   return { options: { ...client, onWarning }, failures };
 }
 
-function sourceOf(name: PlaceName, options: RegistryClientOptions, signal: AbortSignal): CopySource {
-  return name.kind === "registry"
-    ? new RegistrySource(name.reference, options, signal)
-    : new LayoutSource(name);
+async function sourceOf(
+  name: PlaceName,
+  options: RegistryClientOptions,
+  signal: AbortSignal,
+): Promise<CopySource> {
+  if (name.kind === "registry") return new RegistrySource(name.reference, options, signal);
+  if (name.kind === "layout") return new LayoutSource(name);
+  // Archives are read by what `load` reads them with.
+  return (await import("../image/copy/archive_source.ts")).openArchive(name, signal);
 }
 
 async function targetOf(
@@ -119,9 +135,9 @@ async function targetOf(
   options: RegistryClientOptions,
   signal: AbortSignal,
 ): Promise<CopyTarget> {
-  return name.kind === "registry"
-    ? new RegistryTarget(name.reference, { ...options, signal })
-    : LayoutTarget.open(name, signal);
+  if (name.kind === "registry") return new RegistryTarget(name.reference, { ...options, signal });
+  if (name.kind === "layout") return LayoutTarget.open(name, signal);
+  return new (await import("../image/copy/archive_target.ts")).ArchiveTarget(name);
 }
 
 const states: Readonly<Record<"pushing" | "pushed" | "exists" | "mounted", LayerState>> = {

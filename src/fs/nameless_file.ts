@@ -4,7 +4,16 @@
  * free, the writer is gone, and the next one removes it.
  */
 import { randomBytes } from "node:crypto";
-import { closeSync, existsSync, openSync, readdirSync, renameSync, rmSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
 import { EEXIST, EINVAL, EISDIR, EOPNOTSUPP } from "../linux/abi/errno.ts";
 import { AT_FDCWD, AT_SYMLINK_FOLLOW, O_RDWR, O_TMPFILE } from "../linux/abi/fcntl.ts";
 import { LOCK_EX, LOCK_NB } from "../linux/abi/file.ts";
@@ -54,6 +63,11 @@ export class NamelessFile implements Disposable {
   /** @throws node:fs errors: ENOSPC */
   write(bytes: Uint8Array): void {
     for (let done = 0; done < bytes.length; ) done += writeSync(this.#fd, bytes, done);
+  }
+
+  /** Has the disk keep what was written. */
+  flush(): void {
+    fsyncSync(this.#fd);
   }
 
   /** Gives the file its name, in place of what is there. Not flushed. @throws {SyscallError} */

@@ -59,11 +59,14 @@ describe("bunker copy", () => {
       "a digest is what an image has",
     );
     expect(await messageOf(from, `oci:${sandbox.directory}/x@${index.digest}`)).toContain("a digest is what");
-    expect(await messageOf(from, "dir:/tmp/x")).toContain('places are registries and "oci:DIRECTORY[:TAG]"');
+    expect(await messageOf(from, "dir:/tmp/x")).toContain('places are registries, "oci:"');
     expect(await messageOf(from, "oci::tag")).toContain("the directory is missing");
     expect(await messageOf(from, "oci:x:a b")).toContain('"a b" is no tag of a layout');
     expect(await messageOf("--all", "--platform", "arm64", from, place.name("copy"))).toContain(
       "--all and --platform",
+    );
+    expect(await messageOf("--all", from, `docker-archive:${sandbox.directory}/x:app`)).toContain(
+      "docker's form",
     );
     expect(place.registry.requests).toEqual([]);
     expect(existsSync(`${sandbox.directory}/x`)).toBeFalse();

@@ -1,6 +1,8 @@
 /** Two registries on loopback and a directory, and copies between them with short waits. */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
+import { openArchive } from "../../src/image/copy/archive_source.ts";
+import { ArchiveTarget } from "../../src/image/copy/archive_target.ts";
 import { type CopiedImage, type CopyOptions, copyImage } from "../../src/image/copy/copy.ts";
 import { LayoutSource } from "../../src/image/copy/layout_source.ts";
 import { LayoutTarget } from "../../src/image/copy/layout_target.ts";
@@ -48,7 +50,7 @@ export class CopyPlace implements AsyncDisposable {
       ...wish.client,
       signal,
     };
-    await using source = this.#source(from, client, signal);
+    await using source = await this.#source(from, client, signal);
     await using target = await this.#target(to, client, signal);
     return await copyImage({
       ...{ source, target, signal, referrers, onProgress },
@@ -77,8 +79,9 @@ export class CopyPlace implements AsyncDisposable {
     return name.replace(/^from\//, `${this.from.host}/`).replace(/^to\//, `${this.to.host}/`);
   }
 
-  #source(name: string, client: WriterOptions, signal: AbortSignal): CopySource {
+  async #source(name: string, client: WriterOptions, signal: AbortSignal): Promise<CopySource> {
     const place = parsePlaceName(this.#resolve(name), this.directory);
+    if (place.kind === "archive") return openArchive(place, signal);
     return place.kind === "registry"
       ? new RegistrySource(place.reference, client, signal)
       : new LayoutSource(place);
@@ -86,6 +89,7 @@ export class CopyPlace implements AsyncDisposable {
 
   async #target(name: string, client: WriterOptions, signal: AbortSignal): Promise<CopyTarget> {
     const place = parsePlaceName(this.#resolve(name), this.directory);
+    if (place.kind === "archive") return new ArchiveTarget(place);
     return place.kind === "registry"
       ? new RegistryTarget(place.reference, client)
       : LayoutTarget.open(place, signal);

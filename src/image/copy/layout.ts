@@ -128,7 +128,7 @@ export function subjectOf(bytes: Uint8Array): Digest | undefined {
 }
 
 /** A file that holds a document: what is larger is none, and a pipe would never end. */
-function readSmall(path: string): Uint8Array | undefined {
+export function readSmall(path: string): Uint8Array | undefined {
   const stat = lstatSync(path, { throwIfNoEntry: false });
   if (stat === undefined) return undefined;
   if (stat.isFile() && stat.size <= DOCUMENT_BYTES_MAX) return readFileSync(path);

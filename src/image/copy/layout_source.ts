@@ -33,10 +33,14 @@ export class LayoutSource implements CopySource {
   readonly #directory: string;
   readonly #index: LayoutIndex;
   readonly #entry: LayoutEntry["descriptor"];
+  #owned: Disposable | undefined;
 
-  /** @throws {CopyError} when there is no such layout, or no such image in it */
-  constructor(name: LayoutName) {
-    this.name = formatLayout(name);
+  /**
+   * @param shown what messages call it [its name on the command line]
+   * @throws {CopyError} when there is no such layout, or no such image in it
+   */
+  constructor(name: LayoutName, shown: string = formatLayout(name)) {
+    this.name = shown;
     this.#directory = name.directory;
     const index = findLayoutIndex(name.directory);
     if (index === undefined) {
@@ -45,7 +49,13 @@ export class LayoutSource implements CopySource {
       });
     }
     this.#index = index;
-    this.#entry = findEntry(name, index).descriptor;
+    this.#entry = findEntry(name, index, shown).descriptor;
+  }
+
+  /** Has something disposed of with this source. */
+  owning(owned: Disposable): this {
+    this.#owned = owned;
+    return this;
   }
 
   repositoryOf(): undefined {
@@ -84,7 +94,7 @@ export class LayoutSource implements CopySource {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // Nothing is held between two reads.
+    this.#owned?.[Symbol.dispose]();
   }
 }
 
@@ -94,14 +104,14 @@ export function formatLayout({ directory, tag, digest }: LayoutName): string {
   return `oci:${directory}${tag === undefined ? "" : `:${tag}`}${pin}`;
 }
 
-function findEntry(name: LayoutName, { entries }: LayoutIndex): LayoutEntry {
+function findEntry(name: LayoutName, { entries }: LayoutIndex, shown: string): LayoutEntry {
   const named = entries.filter(
     ({ tag, descriptor }) =>
       (name.tag === undefined || tag === name.tag) &&
       (name.digest === undefined || descriptor.digest === name.digest),
   );
   const [first] = named;
-  if (first === undefined) throw noSuchImage(name, entries);
+  if (first === undefined) throw noSuchImage(shown, entries);
   const distinct = new Set(named.map(({ descriptor }) => descriptor.digest));
   if (distinct.size === 1) return first;
   // What refers to others is no image that one would mean without naming it.
@@ -110,7 +120,7 @@ function findEntry(name: LayoutName, { entries }: LayoutIndex): LayoutEntry {
   );
   const [only, second] = images;
   if (only !== undefined && second === undefined) return only;
-  throw new CopyError(`Cannot choose an image of OCI layout "${name.directory}": it has ${distinct.size}`, {
+  throw new CopyError(`Cannot choose an image of "${shown}": it has ${distinct.size}`, {
     hint: `Name one of its tags: ${tagsOf(entries)}`,
   });
 }
@@ -120,9 +130,9 @@ function isReferrer({ directory }: LayoutName, digest: Digest): boolean {
   return bytes !== undefined && subjectOf(bytes) !== undefined;
 }
 
-function noSuchImage(name: LayoutName, entries: readonly LayoutEntry[]): CopyError {
+function noSuchImage(shown: string, entries: readonly LayoutEntry[]): CopyError {
   const tags = tagsOf(entries);
-  return new CopyError(`Cannot find image "${formatLayout(name)}": the layout has no such image`, {
+  return new CopyError(`Cannot find image "${shown}": there is no such image`, {
     hint: tags === "" ? "Copy an image into it first" : `Name one of its tags: ${tags}`,
   });
 }

@@ -30,6 +30,18 @@ describe("parsePlaceName()", () => {
     } as never);
   });
 
+  test.each<[string, object]>([
+    ["oci-archive:x.tar", { form: "oci-archive", file: "/here/x.tar" }],
+    ["oci-archive:/x.tar:v1", { form: "oci-archive", file: "/x.tar", tag: "v1" }],
+    ["docker-archive:/x.tar", { form: "docker-archive", file: "/x.tar" }],
+    [
+      "docker-archive:/x.tar:a",
+      { form: "docker-archive", file: "/x.tar", tag: "docker.io/library/a:latest" },
+    ],
+  ])("takes %s for an archive", (text, archive) => {
+    expect(parsePlaceName(text, "/here")).toEqual({ kind: "archive", tag: undefined, ...archive } as never);
+  });
+
   test.each([
     ["oci:", "the directory is missing"],
     ["oci::tag", "the directory is missing"],
@@ -37,7 +49,11 @@ describe("parsePlaceName()", () => {
     ["oci:/x:a..b", '"a..b" is no tag'],
     ["oci:/x:-a", '"-a" is no tag'],
     [`oci:/x:${"a".repeat(513)}`, "is no tag"],
-    ["oci-archive:/x.tar", 'places are registries and "oci:DIRECTORY[:TAG]"'],
+    ["dir:/x", "places are registries"],
+    ["oci-archive:", "the file is missing"],
+    ["oci-archive:/x:a b", '"a b" is no tag'],
+    [`docker-archive:/x:a@${DIGEST}`, "has no digests for names"],
+    ["docker-archive:/x:A", "upper-case"],
     ["containers-storage:alpine", "places are registries"],
     ["docker://", "the repository is missing"],
     ["Alpine", "upper-case"],
