@@ -113,26 +113,20 @@ describe("a container that swaps what is read of it (CVE-2018-15664)", () => {
     RUN_NEEDS,
     async (sandbox) => {
       const app = await App.install(sandbox, { entries: [{ name: "srv/" }] });
-      const box = await Box.start(
-        app,
-        "cd /srv; i=0; while [ $i -lt 2100 ]; do mkdir d; cd d; i=$((i+1)); done; cd /",
-      );
-
-      const results = [];
-      for (const args of [
+      const deep = "cd /srv; i=0; while [ $i -lt 2100 ]; do mkdir d; cd d; i=$((i+1)); done; cd /";
+      const box = await Box.start(app, deep);
+      const words = [
         ["commit", "box", "new"],
         ["export", "-o", `${sandbox.directory}/x`, "box"],
-        ["diff", "box"],
-      ]) {
-        const t0 = performance.now();
-        results.push(await bunkerFrom(sandbox, args));
-        console.log(args[0], performance.now() - t0);
-      }
+      ];
+
+      const results = [];
+      for (const args of words) results.push(await bunkerFrom(sandbox, args));
       await box.end();
 
       for (const { exitCode, stderr } of results) {
         expect(exitCode).toBe(125);
-        expect(stderr).toContain("ENAMETOOLONG");
+        expect(stderr).toMatch(/a path has more than 4095 bytes/);
         expect(stderr.length).toBeLessThan(2000);
       }
     },
