@@ -14,21 +14,21 @@ import { runContainer } from "./run.ts";
  */
 export async function dispatch(words: readonly string[]): Promise<number> {
   let command: string | undefined;
-  let debug = false;
+  let context: EngineContext = { debug: false };
   try {
     const globals = parseOptions(words, { options: GLOBAL_OPTIONS, interspersed: false });
-    debug = globals.flag("debug");
     command = globals.operands[0];
-    return await execute(globals);
+    context = contextOf(globals);
+    return await execute(globals, context);
   } catch (error) {
     const { report } = await import("./report.ts");
-    return await report(error, { command, debug });
+    const { explainStorage } = await import("../engine/storage_error.ts");
+    return await report(explainStorage(error, context), { command, debug: context.debug });
   }
 }
 
-async function execute(globals: ParsedOptions): Promise<number> {
+async function execute(globals: ParsedOptions, context: EngineContext): Promise<number> {
   const [command, ...rest] = globals.operands;
-  const context = contextOf(globals);
   if (globals.flag("version")) return (await import("./version.ts")).printVersion();
   if (globals.flag("help") || command === undefined) return (await import("./help.ts")).printOverview();
   if (command === "run") return await runContainer(rest, context);

@@ -61,7 +61,8 @@ export async function unmount(words: readonly string[], context: EngineContext):
     } catch (error) {
       const { describeError } = await import("./report.ts");
       const { writeError } = await import("./output.ts");
-      writeError(describeError(error));
+      const { explainStorage } = await import("../engine/storage_error.ts");
+      writeError(describeError(explainStorage(error, context)));
       exitCode = EXIT_FAILED;
     }
   }

@@ -21,7 +21,8 @@ export async function removeImages(words: readonly string[], context: EngineCont
       writeOut(describeRemoved(await removeImage(name, { force }, context)));
     } catch (error) {
       const { describeError } = await import("./report.ts");
-      writeError(describeError(error));
+      const { explainStorage } = await import("../engine/storage_error.ts");
+      writeError(describeError(explainStorage(error, context)));
       if (!force || !isMissing(error)) exitCode = EXIT_FAILED;
     }
   }

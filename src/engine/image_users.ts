@@ -1,5 +1,7 @@
 /** Who uses images of the store: containers that run, and mounts. What they use stays. */
+import { exists } from "../linux/small_file.ts";
 import type { Digest } from "../oci/digest.ts";
+import { CONTAINERS } from "./container_directory.ts";
 import { type ContainerUses, holdContainers } from "./container_uses.ts";
 import { healMounts, type ImageMount, listMounts } from "./image_mounts.ts";
 
@@ -30,11 +32,17 @@ export function holdUsers(root: string): ImageUsers {
 
 /** Looks at all users, and lets go at once: for telling only. */
 export function lookAtUsers(root: string): readonly ImageUser[] {
+  const mounts = listMounts(root);
+  // It would be made, and nothing is to be changed here.
+  if (!exists(`${root}/${CONTAINERS}`)) return usersOf({ containers: [] }, mounts);
   using held = holdContainers(root);
-  return usersOf(held, listMounts(root));
+  return usersOf(held, mounts);
 }
 
-function usersOf({ containers }: ContainerUses, mounts: readonly ImageMount[]): ImageUser[] {
+function usersOf(
+  { containers }: Pick<ContainerUses, "containers">,
+  mounts: readonly ImageMount[],
+): ImageUser[] {
   return [
     ...containers.map(({ id, imageId, manifestDigest, layers }) => ({
       imageId,

@@ -17,6 +17,8 @@ const ENTRIES_MAX = 1000;
 /** Bytes that are: freeing the blocks of large files takes time too. */
 const BYTES_MAX = 64 << 20;
 
+const FULL: readonly string[] = ["ENOSPC", "EDQUOT"];
+
 /** First word of the command line of the process in the background; src/main.ts knows it. */
 export const REMOVAL_WORD = "--remove-abandoned";
 
@@ -50,14 +52,24 @@ async function take(root: string, decide: (users: readonly ImageUser[]) => void)
   const used = new Set(users.flatMap(({ layers }) => layers));
   // Their documents: an image may be made of a container whose own image has lost its name.
   const documents = new Set(users.flatMap(({ imageId, manifestDigest }) => [imageId, manifestDigest]));
-  const staging = Staging.create(root);
+  const staging = makeStaging(root);
   try {
-    const garbage = collectGarbage(root, { used, documents, staging: staging.path });
+    const garbage = collectGarbage(root, { used, documents, staging: staging?.path });
     const idMaps = process.getuid?.() === 0 ? undefined : idMapsOfUser();
     for (const path of garbage.unmoved) await removeOwnedTree(path, idMaps);
     return { garbage, finish: (context) => finish(staging, { garbage, idMaps }, context) };
   } catch (error) {
-    staging.abandon();
+    staging?.abandon();
+    throw error;
+  }
+}
+
+/** @returns undefined when there is no room for another directory: what is to go then goes where it lies */
+function makeStaging(root: string): Staging | undefined {
+  try {
+    return Staging.create(root);
+  } catch (error) {
+    if (FULL.includes(String((error as NodeJS.ErrnoException).code))) return undefined;
     throw error;
   }
 }
@@ -68,10 +80,11 @@ interface Removal {
 }
 
 async function finish(
-  staging: Staging,
+  staging: Staging | undefined,
   { garbage, idMaps }: Removal,
   { embedded = false }: EngineContext,
 ): Promise<void> {
+  if (staging === undefined) return;
   const root = staging.path.slice(0, staging.path.lastIndexOf("/tmp/"));
   const isLittle = garbage.entries <= ENTRIES_MAX && garbage.sizeBytes <= BYTES_MAX;
   if (isLittle || embedded) {

@@ -25,7 +25,10 @@ export interface Garbage {
   readonly sizeBytes: number;
   /** Directory entries that are to be removed. */
   readonly entries: number;
-  /** Absolute paths of layers that could not be moved since another user owns them; they have no record any more. */
+  /**
+   * Absolute paths of what could not be moved, since another user owns it or there is no room: blobs, and layers that have
+   * no record any more.
+   */
   readonly unmoved: readonly string[];
 }
 
@@ -35,8 +38,8 @@ export interface CollectOptions {
   readonly used: ReadonlySet<string>;
   /** Manifests and configurations of the images of running containers [none]. */
   readonly documents?: ReadonlySet<Digest>;
-  /** Absolute path of a directory on the store's file system. */
-  readonly staging: string;
+  /** Absolute path of a directory on the store's file system; undefined when there was no room to make one. */
+  readonly staging: string | undefined;
 }
 
 const RECORD_SUFFIX = ".json";
@@ -87,14 +90,18 @@ function takeLayer(root: string, name: string, away: (name: string) => void): La
   return [record];
 }
 
-function moveAway(path: string, staging: string, unmoved: string[]): void {
+function moveAway(path: string, staging: string | undefined, unmoved: string[]): void {
+  if (staging === undefined) {
+    unmoved.push(path);
+    return;
+  }
   try {
     renameSync(path, `${staging}/${path.slice(path.lastIndexOf("/") + 1)}`);
   } catch (error) {
     const { code = "" } = error as NodeJS.ErrnoException;
     if (code === "ENOENT") return;
     // A directory gets another parent only by somebody who may write to it.
-    if (code !== "EACCES" && code !== "EPERM") throw error;
+    if (!["EACCES", "EPERM", "ENOSPC", "EDQUOT"].includes(code)) throw error;
     unmoved.push(path);
   }
 }

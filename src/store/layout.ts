@@ -7,6 +7,7 @@
  *   ROOT/layers/NAME.json                           what that layer is (see layer_record.ts)
  *   ROOT/refs/REGISTRY/REPOSITORY/:TAG.json         one image record (see find_image.ts)
  *   ROOT/locks/KEY                                  files for flock(2); a layer's goes with the layer
+ *   ROOT/c/ID                                       a running container (engine/container_directory.ts)
  *   ROOT/mounts/KEY.json, ROOT/mounts/KEY           an image that is mounted (engine/image_mounts.ts)
  *   ROOT/tmp/ID, ROOT/tmp/ID.lock                   work in progress; garbage once its lock is free
  *
@@ -31,6 +32,8 @@ export const DIRECTORIES: ReadonlyArray<readonly [name: string, mode: number]> =
   ["refs", 0o700],
   ["locks", 0o700],
   ["tmp", 0o700],
+  // Here already, so that an image can be removed when not one inode is left.
+  ["c", 0o711],
 ];
 
 /** Name of a layer that depends on nothing below it: `d` and digits of its diffID. */
