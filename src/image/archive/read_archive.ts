@@ -2,10 +2,11 @@
  * Takes an archive of images apart: every file of it goes into a directory of its own number, hashed as it comes. Names
  * of entries are keys only, they never become paths; whatever an honest archive does not hold is refused by name.
  */
-import { closeSync, openSync, writeSync } from "node:fs";
+import { closeSync, ftruncateSync, openSync, writeSync } from "node:fs";
 import { BunkerError } from "../../errors.ts";
 import { type ByteString, quoteBytes } from "../../fs/byte_string.ts";
 import { type Digest, digestOfHex, isDigest } from "../../oci/digest.ts";
+import { DOCUMENT_BYTES_MAX } from "../../oci/json.ts";
 import { type ByteSink, HashingWriter } from "../lane/byte_sink.ts";
 import { type Inflater, MAGIC_LENGTH, openInflater } from "../lane/inflate.ts";
 import type { TarEntry } from "../tar/entry.ts";
@@ -43,6 +44,10 @@ export const ARCHIVE_ENTRIES_MAX = 50_000;
 /** Bytes of one file, and of all. */
 const FILE_BYTES_MAX = 2 ** 40;
 const TOTAL_BYTES_MAX = 2 ** 42;
+/** Bytes of all holes: they cost the archive nothing, and the reader their digest, three seconds for so many. */
+const HOLE_BYTES_MAX = 2 ** 32;
+/** Entries that are refused before they are read. */
+const DOCUMENTS: readonly string[] = ["oci-layout", "index.json", "manifest.json", "repositories"];
 const LINKS_MAX = 8;
 const BUFFER_SIZE = 256 * 1024;
 const BLOB = /^blobs\/sha256\/([^/]+)$/;
@@ -100,6 +105,7 @@ class Extraction implements TarHandler, Disposable {
   #hasher = new Bun.CryptoHasher("sha256");
   #filled = 0;
   #total = 0;
+  #holes = 0;
 
   constructor(directory: string) {
     this.#directory = directory;
@@ -120,6 +126,8 @@ class Extraction implements TarHandler, Disposable {
     this.#total += entry.size;
     if (entry.size > FILE_BYTES_MAX || this.#total > TOTAL_BYTES_MAX)
       throw refused(entry.path, "is too large");
+    if (DOCUMENTS.includes(name) && entry.size > DOCUMENT_BYTES_MAX)
+      throw refused(entry.path, `is too large: ${entry.size} bytes of JSON`);
     const path = `${this.#directory}/${this.#names.size}`;
     this.#open = { name, path, fd: openSync(path, "wx", 0o600), size: entry.size };
     this.#hasher = new Bun.CryptoHasher("sha256");
@@ -128,15 +136,19 @@ class Extraction implements TarHandler, Disposable {
 
   onData(bytes: Uint8Array, offset: number): void {
     const fd = this.#open?.fd ?? -1;
-    // A hole of a sparse file is zeros like any others.
-    this.#zeros(fd, offset - this.#filled);
-    this.#write(fd, bytes);
+    this.#skip(offset - this.#filled);
+    this.#hasher.update(bytes);
+    for (let done = 0; done < bytes.length; )
+      done += writeSync(fd, bytes, done, bytes.length - done, offset + done);
+    this.#filled += bytes.length;
   }
 
   onEntryEnd(): void {
     if (this.#open === undefined) return;
     const { name, path, fd, size } = this.#open;
-    this.#zeros(fd, size - this.#filled);
+    const hole = size - this.#filled;
+    this.#skip(hole);
+    if (hole > 0) ftruncateSync(fd, size);
     this.#open = undefined;
     closeSync(fd);
     const digest = digestOfHex(this.#hasher.digest("hex"));
@@ -165,17 +177,14 @@ class Extraction implements TarHandler, Disposable {
     this.#open = undefined;
   }
 
-  #zeros(fd: number, count: number): void {
+  /** Goes over a hole of a sparse file: zeros for the digest, nothing for the disk. */
+  #skip(count: number): void {
+    this.#holes += count;
+    if (this.#holes > HOLE_BYTES_MAX) throw refused(this.#open?.name ?? "", "has more holes than data");
     const zeros = new Uint8Array(Math.min(count, BUFFER_SIZE));
-    for (let left = count; left > 0; left -= zeros.length) {
-      this.#write(fd, zeros.subarray(0, Math.min(left, zeros.length)));
-    }
-  }
-
-  #write(fd: number, bytes: Uint8Array): void {
-    this.#hasher.update(bytes);
-    this.#filled += bytes.length;
-    for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
+    for (let left = count; left > 0; left -= zeros.length)
+      this.#hasher.update(zeros.subarray(0, Math.min(left, zeros.length)));
+    this.#filled += count;
   }
 }
 
