@@ -1,5 +1,6 @@
 /** `system check`: whether the store is whole; with `repair` what can be mended is, and what is broken goes. */
 import { rmSync } from "node:fs";
+import { faultOfImage } from "../image/erofs/check_image.ts";
 import { checkStore, type StoreCheck, type StoreFault } from "../store/check.ts";
 import { replaceRecords } from "../store/images.ts";
 import { auditLayers } from "./audit_layers.ts";
@@ -34,7 +35,7 @@ export async function checkSystem(
   const root = dataRoot(context);
   const nothing = { mended: [], removed: [], left: [] };
   if (!hasStore(root)) return { blobs: 0, blobBytes: 0, layers: 0, images: 0, faults: [], ...nothing };
-  const first = await checkStore(root);
+  const first = await checkStore(root, faultOfImage);
   if (!repair && !full) return { ...first, ...nothing };
   if (repair) {
     await removeAllAbandoned(root);
@@ -57,7 +58,7 @@ async function removeAll(root: string, context: EngineContext): Promise<string[]
   const removed = new Set<string>();
   // What is removed may be what others rely on: a layer its image, so it is looked at again until nothing is broken.
   for (;;) {
-    const { faults } = await checkStore(root);
+    const { faults } = await checkStore(root, faultOfImage);
     const broken = faults.filter(({ isBroken, path }) => isBroken && !removed.has(path));
     await removeBroken(root, broken, context);
     for (const { path } of broken) removed.add(path);

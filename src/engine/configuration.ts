@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { UsageError } from "../errors.ts";
+import type { LayerPreference } from "../image/erofs/layer_form.ts";
 import { parseRegistriesConfig, type RegistriesConfig } from "../registry/registries_config.ts";
 import type { EngineContext } from "./context.ts";
 
@@ -14,6 +15,8 @@ const FILE_SIZE_MAX = 1 << 20;
 /** What the configuration says. */
 export interface Configuration {
   readonly registries: RegistriesConfig;
+  /** How layers are kept; undefined: the default. */
+  readonly layers: LayerPreference | undefined;
 }
 
 /** Reads the configuration. @throws {UsageError} naming the file and what is wrong in it. */
@@ -22,7 +25,10 @@ export function readConfiguration(context: EngineContext): Configuration {
   if (given !== undefined && given !== "") return readFile(given) ?? missing(given);
   const home = process.env["XDG_CONFIG_HOME"] ?? `${homedir()}/.config`;
   const files = ["/etc/bunker/config.json", `${home}/bunker/config.json`].map((path) => readFile(path));
-  return { registries: Object.assign({}, ...files.map((file) => file?.registries)) };
+  return {
+    registries: Object.assign({}, ...files.map((file) => file?.registries)),
+    layers: files.findLast((file) => file?.layers !== undefined)?.layers,
+  };
 }
 
 function missing(path: string): never {
@@ -54,7 +60,16 @@ function parse(text: string): Configuration {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw new SyntaxError("Cannot use the configuration: expected an object");
   }
-  const unknown = Object.keys(value).find((key) => key !== "registries");
-  if (unknown !== undefined) throw new SyntaxError(`Cannot use the key "${unknown}": known is "registries"`);
-  return { registries: parseRegistriesConfig("registries" in value ? value.registries : {}) };
+  const unknown = Object.keys(value).find((key) => key !== "registries" && key !== "layers");
+  if (unknown !== undefined)
+    throw new SyntaxError(`Cannot use the key "${unknown}": known are "registries" and "layers"`);
+  return {
+    registries: parseRegistriesConfig("registries" in value ? value.registries : {}),
+    layers: "layers" in value ? parseLayers(value.layers) : undefined,
+  };
+}
+
+function parseLayers(value: unknown): LayerPreference {
+  if (value === "erofs" || value === "directories") return value;
+  throw new SyntaxError('Cannot use the value of "layers": expected "erofs" or "directories"');
 }

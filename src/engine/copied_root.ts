@@ -2,8 +2,13 @@
  * A container's root as a plain directory: the image's layers merged into one, for machines that refuse overlayfs or
  * every mount(2), and for layers that overlayfs cannot read. Costs a copy of the image at each start.
  */
+import { mkdirSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { flattenLayers } from "../fs/copy_tree.ts";
+import { MergedFiles } from "../image/tree/merged_files.ts";
+import { openLayerFiles } from "../image/tree/open_layer_files.ts";
+import { writeTree } from "../image/tree/write_tree.ts";
+import { isImagePath } from "../store/find_image.ts";
 import { readLayerRecord } from "../store/layers.ts";
 import { layerDirectory } from "../store/layout.ts";
 import { idMapsOfUser } from "./rootless.ts";
@@ -13,7 +18,7 @@ import { runTask } from "./user_namespace_task.ts";
 export interface LayerStack {
   /** Data root. */
   readonly root: string;
-  /** Directories relative to the data root, top first. */
+  /** Paths of layers relative to the data root, top first. */
   readonly lower: readonly string[];
 }
 
@@ -43,10 +48,21 @@ export async function copyRoot(
  * @throws {SyscallError} ENOSPC …: `target` is then to be removed
  */
 export function copyLayers({ root, lower }: LayerStack, target: string): void {
+  if (lower.some(isImagePath)) {
+    writeMerged({ root, lower }, target);
+    return;
+  }
   for (const layer of lower.toReversed()) {
     // No mount option forbids to open device nodes of an image here; /dev is made apart from the layers.
     flattenLayers([`${root}/${layer}`], target, { whiteouts: whiteoutsOf(root, layer), omitDevices: true });
   }
+}
+
+/** Images cannot be merged one after the other: what shows is found first. */
+function writeMerged({ root, lower }: LayerStack, target: string): void {
+  mkdirSync(target, { mode: 0o755 });
+  using merged = new MergedFiles(lower.map((layer) => openLayerFiles(root, layer)));
+  writeTree(merged, target, { omitDevices: true });
 }
 
 /** How a layer marks what it hides; directories that are no layers of an image hide nothing. */

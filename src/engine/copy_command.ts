@@ -4,6 +4,10 @@
  */
 import { constants, copyFileSync, lstatSync, mkdirSync, statSync } from "node:fs";
 import { dirname, normalize } from "node:path";
+import { byteString } from "../fs/byte_string.ts";
+import type { LayerNode } from "../image/tree/layer_files.ts";
+import { openLayerFiles } from "../image/tree/open_layer_files.ts";
+import { isImagePath } from "../store/find_image.ts";
 import type { ContainerDirectory } from "./container_directory.ts";
 import type { ContainerPlan } from "./run_plan.ts";
 
@@ -14,11 +18,20 @@ export function copyCommandLayer(
 ): readonly string[] {
   const command = spec.process.args[0] as string;
   if (!command.startsWith("/") || normalize(command) !== command) return [];
-  if (image.layers.some((layer) => exists(`${root}/${layer}${command}`)) || !isExecutable(command)) return [];
+  if (image.layers.some((layer) => holds(root, layer, command)) || !isExecutable(command)) return [];
   const target = `${path}/command${command}`;
   mkdirSync(dirname(target), { recursive: true, mode: 0o755 });
   copyFileSync(command, target, constants.COPYFILE_FICLONE);
   return [`${name}/command`];
+}
+
+function holds(root: string, layer: string, command: string): boolean {
+  if (!isImagePath(layer)) return exists(`${root}/${layer}${command}`);
+  using files = openLayerFiles(root, layer);
+  let at: LayerNode | undefined = files.root;
+  for (const name of byteString(command.slice(1)).split("/"))
+    at = at?.kind === "directory" ? files.lookup(at, name) : undefined;
+  return at !== undefined;
 }
 
 /** Without following a link at its end; a link on the way that leaves the layer only means that it is not copied. */

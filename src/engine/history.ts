@@ -30,7 +30,8 @@ export async function imageHistory(word: string, context: EngineContext): Promis
   const { config } = readDocuments(root, image);
   const chain = chainIds(config.diffIds);
   const layers = config.diffIds.map((diffId, at) => {
-    const layer = findLayer(root, { diffId, chainId: chain[at] ?? diffId }, image.overlayXattrs);
+    const use = { whiteouts: image.overlayXattrs, form: "erofs" as const };
+    const layer = findLayer(root, { diffId, chainId: chain[at] ?? diffId }, use);
     return { diffId, sizeBytes: layer?.record.sizeBytes ?? 0 };
   });
   const fits = config.history.filter(({ isEmptyLayer }) => !isEmptyLayer).length === layers.length;

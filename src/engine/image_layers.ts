@@ -28,6 +28,7 @@ export function layersOf(root: string, image: StoredImage): ImageLayer[] {
   const chain = chainIds(diffIds);
   const steps = history.filter(({ isEmptyLayer }) => !isEmptyLayer);
   const fits = steps.length === diffIds.length;
+  const use = { whiteouts: image.overlayXattrs, form: "erofs" as const };
   const hidden = diffIds.length - image.layers.length;
   return diffIds.map((diffId, at) => {
     const chainId = chain[at] ?? diffId;
@@ -36,7 +37,7 @@ export function layersOf(root: string, image: StoredImage): ImageLayer[] {
       diffId,
       chainId,
       blob: manifest.layers[at]?.digest ?? diffId,
-      sizeBytes: findLayer(root, { diffId, chainId }, image.overlayXattrs)?.record.sizeBytes ?? 0,
+      sizeBytes: findLayer(root, { diffId, chainId }, use)?.record.sizeBytes ?? 0,
       step: fits ? steps[at] : undefined,
       path: image.layers[at - hidden],
     };

@@ -2,11 +2,13 @@
 import { createReadStream } from "node:fs";
 import { resolve } from "node:path";
 import { UsageError } from "../errors.ts";
+import type { LayerPreference } from "../image/erofs/layer_form.ts";
 import { importImage as importArchive } from "../image/import_image.ts";
 import { storeError } from "../image/store_error.ts";
 import { applyChanges } from "../oci/change/change.ts";
 import { parsePlatform } from "../oci/platform.ts";
 import { parseReference, type Reference } from "../oci/reference.ts";
+import { readConfiguration } from "./configuration.ts";
 import type { EngineContext } from "./context.ts";
 import { dataRoot } from "./directories.ts";
 
@@ -39,7 +41,7 @@ export async function importImage(asked: ImportRequest, context: EngineContext):
   applyChanges({}, request.changes);
   if (request.platform !== undefined) parsePlatform(request.platform);
   const work = async (signal?: AbortSignal): Promise<string> => {
-    if (process.getuid?.() === 0) return importHere(request, { root, rootless: undefined, signal });
+    if (process.getuid?.() === 0) return importHere(request, rootPlace(context, signal));
     const { idMapsOfUser } = await import("./rootless.ts");
     const { askTask } = await import("./user_namespace_task.ts");
     const idMaps = idMapsOfUser();
@@ -55,17 +57,24 @@ export interface StoreHere {
   readonly root: string;
   /** Set when this process is root of a user namespace. */
   readonly rootless: { readonly owners: "exact" | "single" } | undefined;
+  readonly layers?: LayerPreference | undefined;
   readonly signal?: AbortSignal | undefined;
+}
+
+/** Where root puts images. @throws {UsageError} when the configuration cannot be used */
+export function rootPlace(context: EngineContext, signal: AbortSignal | undefined): StoreHere {
+  return { root: dataRoot(context), rootless: undefined, layers: readConfiguration(context).layers, signal };
 }
 
 /** Imports as the user that this process is, root of some namespace. @returns the id of the image */
 export async function importHere(request: ImportRequest, here: StoreHere): Promise<string> {
-  const { root, rootless, signal = new AbortController().signal } = here;
+  const { root, rootless, layers, signal = new AbortController().signal } = here;
   const { source, changes, message, platform, createdAt } = request;
   try {
     const { image } = await importArchive(await chunksOf(source, signal), {
       root,
       rootless,
+      layers,
       signal,
       changes,
       reference: referenceOf(request.reference),

@@ -1,8 +1,10 @@
 /** `load`: the images of an archive into the store. */
 import { createReadStream } from "node:fs";
 import { loadArchive } from "../image/archive/load_archive.ts";
+import type { LayerPreference } from "../image/erofs/layer_form.ts";
 import { familiarReference, parseReference } from "../oci/reference.ts";
 import { listRecords } from "../store/images.ts";
+import { readConfiguration } from "./configuration.ts";
 import type { EngineContext } from "./context.ts";
 import { dataRoot, stateRoot } from "./directories.ts";
 import { idMapsOfUser } from "./rootless.ts";
@@ -25,7 +27,7 @@ export async function loadImages(file: string | undefined, context: EngineContex
   const before = new Map(listRecords(root).map(({ path, image }) => [path, image.storedAt]));
   const work = (signal?: AbortSignal): Promise<void> =>
     process.getuid?.() === 0
-      ? loadHere(file, { root, rootless: undefined, signal })
+      ? loadHere(file, { root, rootless: undefined, layers: readConfiguration(context).layers, signal })
       : loadThere(file, { root, signal }, context);
   await (context.interruptible?.(work) ?? work());
   return listRecords(root)
@@ -43,17 +45,18 @@ export interface LoadHere {
   readonly root: string;
   /** Set when this process is root of a user namespace. */
   readonly rootless: { readonly owners: "exact" | "single" } | undefined;
+  readonly layers?: LayerPreference | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /** Loads as the user that this process is, root of some namespace. */
 export async function loadHere(
   file: string | undefined,
-  { root, rootless, signal }: LoadHere,
+  { root, rootless, layers, signal }: LoadHere,
 ): Promise<void> {
   const chunks =
     file === undefined ? createReadStream("", { fd: 0, autoClose: false }) : createReadStream(file);
-  await loadArchive(chunks, { root, rootless, signal: signal ?? new AbortController().signal });
+  await loadArchive(chunks, { root, rootless, layers, signal: signal ?? new AbortController().signal });
 }
 
 /** Loads by a second process. */

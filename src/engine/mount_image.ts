@@ -3,9 +3,10 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, realpathSync } from "node:fs";
 import { BunkerError, UsageError } from "../errors.ts";
 import { mountOverlay } from "../fs/overlay_mount.ts";
+import { mountImage as mountLayer } from "../image/erofs/mount_image.ts";
 import { call, cstr, SyscallError } from "../linux/call.ts";
 import { familiarReference, parseReference } from "../oci/reference.ts";
-import type { StoredImage } from "../store/find_image.ts";
+import { isImagePath, type StoredImage } from "../store/find_image.ts";
 import { lockImages } from "../store/images.ts";
 import type { EngineContext } from "./context.ts";
 import { dataRoot } from "./directories.ts";
@@ -122,9 +123,15 @@ function mount(root: string, image: StoredImage, directory: string | undefined):
   try {
     if (directory === undefined) mkdirSync(target, { mode: 0o755 });
     mkdirSync(`${root}/${EMPTY}`, { recursive: true, mode: 0o755 });
+    // Images are mounted where nobody sees it, and stay as long as the overlay does.
+    using images = new DisposableStack();
+    const pathOf = (layer: string): string =>
+      isImagePath(layer)
+        ? `/proc/self/fd/${images.use(mountLayer(`${root}/${layer}`)).number}`
+        : `${root}/${layer}`;
     mountOverlay(
       {
-        layers: [...layers.toReversed(), EMPTY].map((layer) => `${root}/${layer}`),
+        layers: [...layers.toReversed(), EMPTY].map(pathOf),
         userxattr: image.overlayXattrs === "user",
         source: sourceOf(key),
       },

@@ -7,6 +7,7 @@ import { parsePlatform } from "../oci/platform.ts";
 import { formatReference, parseReference, type Reference } from "../oci/reference.ts";
 import { describeQuota, type Quota } from "../registry/notices.ts";
 import { findImage } from "../store/find_image.ts";
+import { readConfiguration } from "./configuration.ts";
 import type { EngineContext } from "./context.ts";
 import { explainedBy } from "./credentials.ts";
 import { dataRoot, stateRoot } from "./directories.ts";
@@ -90,6 +91,7 @@ export async function pullHere(name: string, request: PullHere, context: EngineC
       reference,
       platform: platform === undefined ? undefined : parsePlatform(platform),
       root: dataRoot(context),
+      layers: rootless === undefined ? readConfiguration(context).layers : undefined,
       client: { ...access.client, onWarning: onNote },
       rootless,
       signal,

@@ -12,6 +12,7 @@ import { isImagePath, type StoredImage } from "../store/find_image.ts";
 import { layerNameOf, readLayerRecord, type StagedLayer } from "../store/layers.ts";
 import { Staging } from "../store/staging.ts";
 import { explainFull } from "./disk_full.ts";
+import { LayerDamaged } from "./erofs/image_reader.ts";
 import { type LayerContext, lockLayers, prepareLayers } from "./pull_layers.ts";
 import { type StoreOptions, unpackOptions } from "./store_image.ts";
 import { differencesOf } from "./tree/compare_files.ts";
@@ -52,6 +53,7 @@ export async function auditImage(request: AuditRequest): Promise<void> {
   const staging = stack.use(Staging.create(root)).path;
   try {
     const { signal } = new AbortController();
+    const hidden = resolved.manifest.layers.length - image.layers.length;
     // A root without layers: whatever the image has is unpacked.
     const scratch = `${staging}/scratch`;
     mkdirSync(scratch);
@@ -61,10 +63,10 @@ export async function auditImage(request: AuditRequest): Promise<void> {
       client: { blobRequest: missing },
       files: new Map(resolved.manifest.layers.map(({ digest }) => [digest, `${root}/${blobPath(digest)}`])),
       options: {
-        ...unpackOptions(`${staging}/probe`, request.rootless),
-        form: image.layers.some(isImagePath) ? "erofs" : "directory",
+        ...(await unpackOptions(staging, { rootless: request.rootless, layers: "directories" })),
         whiteouts: image.overlayXattrs,
       },
+      formAt: (index) => (isImagePath(image.layers[index - hidden] ?? "") ? "erofs" : "directory"),
       keepBlobs: false,
       signal,
       onProgress: () => undefined,
@@ -94,8 +96,7 @@ async function compareAll(
 
 /** @returns what is wrong; undefined when nothing is */
 function compare(root: string, layer: string, { record, directory }: StagedLayer): string | undefined {
-  const name = layerNameOf(record);
-  if (readLayerRecord(root, name) === undefined) return "its record is missing or damaged";
+  if (readLayerRecord(root, layerNameOf(record)) === undefined) return "its record is missing or damaged";
   const differences: string[] = [];
   try {
     using expected = openLayerPath(directory);
@@ -105,6 +106,7 @@ function compare(root: string, layer: string, { record, directory }: StagedLayer
     }
   } catch (error) {
     // Whatever cannot be read is not as it was written.
+    if (error instanceof LayerDamaged) return "its file is damaged";
     if (!(error instanceof SyscallError)) throw error;
     differences.push(error.code === "ENOENT" ? "it is missing" : `it cannot be read: ${error.message}`);
   }

@@ -11,6 +11,7 @@ import { AT_FDCWD } from "../linux/abi/fcntl.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import { blobPath, type Digest } from "../oci/digest.ts";
 import type { RegistryClient, ResolvedImage } from "../registry/client.ts";
+import { isImagePath } from "../store/find_image.ts";
 import {
   chainIds,
   findLayer,
@@ -19,6 +20,7 @@ import {
   type StoredLayer,
   writeLayerRecord,
 } from "../store/layers.ts";
+import { imageLayerName } from "../store/layout.ts";
 import { inParallel } from "./in_parallel.ts";
 import { keepBlob } from "./keep_blob.ts";
 import type { LayerJob, LayerSource } from "./lane/job.ts";
@@ -43,6 +45,8 @@ export interface LayerContext {
   /** Verified blobs on the store's file system, by digest: looked at before the client is asked. */
   readonly files?: ReadonlyMap<Digest, string> | undefined;
   readonly options: UnpackOptions;
+  /** The form of each layer, by its place from the bottom [that of the options]. */
+  readonly formAt?: (index: number) => UnpackOptions["form"];
   readonly keepBlobs: boolean;
   readonly signal: AbortSignal;
   readonly onProgress: (progress: PullProgress) => void;
@@ -98,7 +102,7 @@ export async function prepareLayers(image: ResolvedImage, context: LayerContext)
       throw new RangeError("Cannot pair layers and diff_ids");
     return { index, descriptor, diffId, chainId };
   });
-  const found = positions.map((position) => findLayer(context.root, position, context.options.whiteouts));
+  const found = positions.map((position) => findLayer(context.root, position, context.options));
   const missing = positions.filter(({ index }) => found[index] === undefined);
   for (const { descriptor, index } of positions) {
     if (found[index] !== undefined && hasBlob(descriptor, context))
@@ -127,7 +131,7 @@ async function unpackMissing(
   const distinct = new Map(missing.map((position) => [position.diffId, position]));
   const queue = [...distinct.values()].map((position): QueuedLayer => {
     const { descriptor, diffId } = position;
-    const directory = directoryOf(position, context);
+    const directory = pathOf(position, context);
     let done = 0;
     return {
       sizeBytes: descriptor.size,
@@ -164,8 +168,8 @@ async function openJob(image: ResolvedImage, position: Position, context: LayerC
     source,
     expected: { descriptor, diffId },
     blobPath: isStored || !keepBlobs ? undefined : staged,
-    directory: directoryOf(position, context),
-    options,
+    directory: pathOf(position, context),
+    options: { ...options, form: formAt(context, position.index) },
   };
 }
 
@@ -272,6 +276,7 @@ function settle(position: Position, settling: Settling): StagedLayer {
     entries: result.entries,
     opaque: result.opaque,
     overlayXattrs: context.options.whiteouts,
+    ...(isImagePath(directory) ? { form: "erofs" as const } : {}),
   };
   const recordFile = `${directory}.json`;
   writeLayerRecord(recordFile, record);
@@ -281,11 +286,13 @@ function settle(position: Position, settling: Settling): StagedLayer {
 }
 
 /** @returns the completed layer: a copy of what was unpacked when it stands in the image again, further up */
-function complete({ index, diffId }: Position, layer: Unpacked, { below, positions }: Settling): string {
+function complete(
+  { index, diffId }: Position,
+  layer: Unpacked,
+  { below, positions, context }: Settling,
+): string {
   const isNeededAgain = positions.some((other) => other.index > index && other.diffId === diffId);
-  const directory = isNeededAgain
-    ? below.copy(layer.directory, `${layer.directory}-${index}`)
-    : layer.directory;
+  const directory = isNeededAgain ? below.copy(layer.directory, pathOf({ index }, context)) : layer.directory;
   below.complete(directory, layer.result);
   return directory;
 }
@@ -297,7 +304,14 @@ function blobsOf(positions: readonly Position[], context: LayerContext): Prepare
   return [...distinct].map(([digest, position]) => ({ path: stagedBlob(position, context), digest }));
 }
 
-const directoryOf = ({ index }: Position, { staging }: LayerContext): string => `${staging}/layer-${index}`;
+/** Where a layer is unpacked to: a directory, or a file. */
+function pathOf({ index }: Pick<Position, "index">, context: LayerContext): string {
+  const name = `layer-${index}`;
+  return `${context.staging}/${formAt(context, index) === "erofs" ? imageLayerName(name) : name}`;
+}
+
+const formAt = (context: LayerContext, index: number): UnpackOptions["form"] =>
+  context.formAt?.(index) ?? context.options.form;
 
 const stagedBlob = ({ index }: Position, { staging }: LayerContext): string => `${staging}/blob-${index}`;
 

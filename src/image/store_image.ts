@@ -16,6 +16,7 @@ import { commitLayer, layerNameOf } from "../store/layers.ts";
 import { layerDirectory } from "../store/layout.ts";
 import { Staging } from "../store/staging.ts";
 import { explainFull } from "./disk_full.ts";
+import { chooseForm, type LayerPreference } from "./erofs/layer_form.ts";
 import { type LayerContext, lockLayers, type PreparedLayers, prepareLayers } from "./pull_layers.ts";
 import type { PullProgress } from "./pull_progress.ts";
 import type { Skipped } from "./unpack/attributes.ts";
@@ -31,6 +32,8 @@ export interface StoreOptions {
   readonly root: string;
   /** Set when this process is root of a user namespace: which ids are mapped there. */
   readonly rootless?: { readonly owners: "exact" | "single" } | undefined;
+  /** How layers are kept: as files where the kernel mounts such, or as directories [directories]. */
+  readonly layers?: LayerPreference | undefined;
   /** Keep compressed layers, for save and push [true]. */
   readonly keepBlobs?: boolean;
   readonly onProgress?: (progress: PullProgress) => void;
@@ -82,7 +85,7 @@ async function storeStaged(
     staging,
     client,
     files,
-    options: unpackOptions(`${staging}/probe`, options.rootless),
+    options: await unpackOptions(staging, options),
     keepBlobs: options.keepBlobs ?? true,
     signal,
     onProgress,
@@ -157,11 +160,15 @@ function describeImage(
   };
 }
 
-/** How layers are unpacked here. @param probe path of a directory that is made to try */
-export function unpackOptions(probe: string, rootless: StoreOptions["rootless"]): UnpackOptions {
+/** How layers are unpacked here. @param staging a directory on the data root's file system, in which is tried */
+export async function unpackOptions(
+  staging: string,
+  { rootless, layers }: Pick<StoreOptions, "rootless" | "layers">,
+): Promise<UnpackOptions> {
+  const form = rootless === undefined ? await chooseForm(layers, `${staging}/images`) : "directory";
   return {
-    form: "directory",
-    whiteouts: chooseWhiteouts(probe, rootless !== undefined),
+    form,
+    whiteouts: form === "erofs" ? "trusted" : chooseWhiteouts(`${staging}/probe`, rootless !== undefined),
     owners: rootless?.owners ?? "exact",
     devices: rootless === undefined ? "create" : "skip",
     creator: { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 },

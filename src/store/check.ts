@@ -7,7 +7,7 @@ import { isTemporary } from "../fs/atomic.ts";
 import { blobPath, type Digest, digestOfHex, isDigest } from "../oci/digest.ts";
 import { parseImageConfig } from "../oci/image_config.ts";
 import { parseManifest } from "../oci/manifest.ts";
-import { readRecord } from "./find_image.ts";
+import { isImagePath, readRecord } from "./find_image.ts";
 import { findMissingIndex } from "./image_content.ts";
 import { type ImageRecord, listRecords } from "./images.ts";
 import { layerNameOf, readLayerRecord } from "./layers.ts";
@@ -32,8 +32,11 @@ export interface StoreCheck {
   readonly faults: readonly StoreFault[];
 }
 
+/** Says what is wrong with a layer that is a file, by its absolute path; undefined when nothing is. */
+export type ImageInspector = (path: string) => string | undefined;
+
 /** Looks at everything; reads every blob to its end. */
-export async function checkStore(root: string): Promise<StoreCheck> {
+export async function checkStore(root: string, inspect: ImageInspector): Promise<StoreCheck> {
   const faults: StoreFault[] = [];
   let [blobs, blobBytes] = [0, 0];
   const damaged = new Set<Digest>();
@@ -52,7 +55,7 @@ export async function checkStore(root: string): Promise<StoreCheck> {
     faults.push({ kind: "blob", path, state: `its content has the digest sha256:${hex}`, isBroken: true });
   }
   const layers = namesOf(`${root}/layers`).filter((name) => name.endsWith(".json"));
-  faults.push(...layers.flatMap((file) => faultsOfLayer(root, file)));
+  faults.push(...layers.flatMap((file) => faultsOfLayer(root, file, inspect)));
   const records = listRecords(root);
   faults.push(
     ...unreadable(root, records),
@@ -78,7 +81,7 @@ async function hashOf(path: string): Promise<{ hex: string | undefined; size: nu
   return { hex: hasher.digest("hex"), size };
 }
 
-function faultsOfLayer(root: string, file: string): StoreFault[] {
+function faultsOfLayer(root: string, file: string, inspect: ImageInspector): StoreFault[] {
   const name = file.slice(0, -".json".length);
   const path = `layers/${file}`;
   const fault = (state: string): StoreFault[] => [{ kind: "layer", path, state, isBroken: true }];
@@ -86,7 +89,10 @@ function faultsOfLayer(root: string, file: string): StoreFault[] {
   if (record === undefined) return fault("its record cannot be read");
   if (!isDigest(record.diffId ?? "") || layerNameOf(record) !== name)
     return fault("its record is of another layer");
-  return existsSync(`${root}/${layerDirectory(name)}`) ? [] : fault("its directory is missing");
+  const layer = `${root}/${layerDirectory(name)}`;
+  if (!existsSync(layer)) return fault(`its ${isImagePath(name) ? "file" : "directory"} is missing`);
+  const damage = isImagePath(name) ? inspect(layer) : undefined;
+  return damage === undefined ? [] : fault(damage);
 }
 
 /** Files below `refs` that are no records: a power loss may leave them. */

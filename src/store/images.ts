@@ -1,5 +1,5 @@
 /** Images in the store: listed, found by id, recorded and removed. Everything that `run` itself does not need. */
-import { type Dirent, mkdirSync, readdirSync, rmdirSync, rmSync, statSync } from "node:fs";
+import { type Dirent, existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { isTemporary, writeFileAtomic } from "../fs/atomic.ts";
 import { Lock } from "../fs/lock.ts";
@@ -156,7 +156,8 @@ function removeRecord(root: string, path: string): void {
   rmSync(`${root}/${path}`, { force: true });
   for (let parent = dirname(path); parent.includes("/"); parent = dirname(parent)) {
     if (entriesOf(`${root}/${parent}`).length > 0) return;
-    rmdirSync(`${root}/${parent}`);
+    // A record that was removed before has taken its empty directories with it.
+    if (existsSync(`${root}/${parent}`)) rmdirSync(`${root}/${parent}`);
   }
 }
 

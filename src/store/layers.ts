@@ -1,7 +1,7 @@
 /** Unpacked layers: found by what they hold, put in place in one step. */
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { type Digest, digestHex, digestOfBytes } from "../oci/digest.ts";
-import { chainLayerName, diffLayerName, layerDirectory, layerRecordPath } from "./layout.ts";
+import { chainLayerName, diffLayerName, imageLayerName, layerDirectory, layerRecordPath } from "./layout.ts";
 
 /** `ROOT/layers/NAME.json`: what a layer is. */
 export interface LayerRecord {
@@ -15,6 +15,8 @@ export interface LayerRecord {
   /** True when nothing of the layers below shows through. */
   readonly opaque: boolean;
   readonly overlayXattrs: "trusted" | "user" | "files";
+  /** Set when the layer is a file; a directory otherwise. */
+  readonly form?: "erofs";
 }
 
 /** A layer in the store. */
@@ -42,20 +44,25 @@ export function chainIds(diffIds: readonly Digest[]): Digest[] {
   return chain;
 }
 
-/**
- * Finds an unpacked layer.
- * @param overlayXattrs a layer in another form is of no use and is not found
- */
+/** What of the store a pull can use. */
+export interface LayerUse {
+  readonly whiteouts: LayerRecord["overlayXattrs"];
+  /** Where layers become files, those that are directories do as well; the other way round not. */
+  readonly form: "directory" | "erofs";
+}
+
+/** Finds an unpacked layer; one that is of no use is not found. */
 export function findLayer(
   root: string,
   { diffId, chainId }: LayerKey,
-  overlayXattrs: LayerRecord["overlayXattrs"],
+  { whiteouts, form }: LayerUse,
 ): StoredLayer | undefined {
-  for (const name of [diffLayerName(diffId), chainLayerName(chainId)]) {
+  const directories = [diffLayerName(diffId), chainLayerName(chainId)];
+  for (const name of [...(form === "erofs" ? directories.map(imageLayerName) : []), ...directories]) {
     const record = readLayerRecord(root, name);
     if (record === undefined || !existsSync(`${root}/${layerDirectory(name)}`)) continue;
     const isSame = record.diffId === diffId && (record.chainId ?? chainId) === chainId;
-    if (isSame && record.overlayXattrs === overlayXattrs) return { name, record };
+    if (isSame && record.overlayXattrs === whiteouts) return { name, record };
   }
   return undefined;
 }
@@ -86,14 +93,15 @@ export function listLayers(root: string): StoredLayer[] {
 }
 
 /** Name that a layer has in the store. */
-export function layerNameOf({ chainId, diffId }: LayerRecord): string {
-  return chainId === undefined ? diffLayerName(diffId) : chainLayerName(chainId);
+export function layerNameOf({ chainId, diffId, form }: LayerRecord): string {
+  const name = chainId === undefined ? diffLayerName(diffId) : chainLayerName(chainId);
+  return form === "erofs" ? imageLayerName(name) : name;
 }
 
-/** A layer that is ready: directory and record on the store's file system, flushed. */
+/** A layer that is ready: directory or file and record on the store's file system, flushed. */
 export interface StagedLayer {
   readonly record: LayerRecord;
-  /** Absolute path of the unpacked directory. */
+  /** Absolute path of the unpacked layer. */
   readonly directory: string;
   /** Absolute path of the record's file, written by {@link writeLayerRecord}. */
   readonly recordFile: string;

@@ -15,7 +15,7 @@
  * mount options when the kernel lacks `lowerdir+`: 127 layers of 28 bytes are 3.5 KiB.
  */
 import { type Digest, digestHex } from "../oci/digest.ts";
-import { IMAGE_SUFFIX, isImagePath } from "./find_image.ts";
+import { IMAGE_SUFFIX } from "./find_image.ts";
 
 /** Written to `ROOT/version`; another number is refused rather than guessed at. */
 export const LAYOUT_VERSION = 1;
@@ -42,17 +42,14 @@ export const diffLayerName = (diffId: Digest): string => `d${digits(diffId)}`;
 /** Name of a layer that took something from the layers below it: `c` and digits of the chainID. */
 export const chainLayerName = (chainId: Digest): string => `c${digits(chainId)}`;
 
+/** Name of the same layer where it is a file. */
+export const imageLayerName = (name: string): string => `${name}${IMAGE_SUFFIX}`;
+
 /** Path of an unpacked layer, relative to the root: this is what image records list. */
 export const layerDirectory = (name: string): string => `l/${name}`;
 
-/** Path of a layer that is an EROFS image, relative to the root. */
-export const layerImage = (name: string): string => `l/${name}${IMAGE_SUFFIX}`;
-
-/** Name of the layer at a path in `l`, whatever its form. */
-export function layerNameAt(path: string): string {
-  const name = path.slice(path.lastIndexOf("/") + 1);
-  return isImagePath(name) ? name.slice(0, -IMAGE_SUFFIX.length) : name;
-}
+/** Name of the layer at a path, as records list it. */
+export const layerNameAt = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
 
 /** Path of a layer's record, relative to the root. */
 export const layerRecordPath = (name: string): string => `layers/${name}.json`;

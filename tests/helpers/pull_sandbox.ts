@@ -8,6 +8,7 @@ import { AT_FDCWD } from "../../src/linux/abi/fcntl.ts";
 import { parseReference, type Reference } from "../../src/oci/reference.ts";
 import { type FakeRegistry, type RegistryOptions, serveRegistry } from "./fake_registry.ts";
 import { type BuiltDocument, buildImage, type ImageSpec } from "./image_builder.ts";
+import { layerPreference } from "./layer_preference.ts";
 
 export class PullSandbox implements AsyncDisposable {
   readonly path = mkdtempSync(`${tmpdir()}/bunker-pull-`);
@@ -39,6 +40,7 @@ export class PullSandbox implements AsyncDisposable {
     return pullImage({
       reference: this.reference(),
       root: this.root,
+      layers: layerPreference,
       client: {
         retry: { firstDelayMs: 5, totalDelayMsMax: 200 },
         timeouts: { connectMs: 1000, responseMs: 1000, stallMs: 1000 },

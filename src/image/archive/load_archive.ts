@@ -15,7 +15,7 @@ import { findImages, type LoadableImage } from "./archive_images.ts";
 import { archiveError, readArchive } from "./read_archive.ts";
 
 /** Where to, and as whom. */
-export interface LoadOptions extends Pick<StoreOptions, "root" | "rootless"> {
+export interface LoadOptions extends Pick<StoreOptions, "root" | "rootless" | "layers"> {
   readonly signal: AbortSignal;
 }
 
@@ -42,14 +42,14 @@ export async function loadArchive(
 async function load(
   { names, resolved }: LoadableImage,
   files: ReadonlyMap<Digest, string>,
-  { root, rootless, signal }: LoadOptions,
+  { root, rootless, layers, signal }: LoadOptions,
 ): Promise<void> {
   const [first = { ...UNNAMED, digest: resolved.manifestDigest }, ...others] = names;
   try {
     const origin = { client: { blobRequest: missing }, files, signal };
     const { image } = await storeImage(
       { ...resolved, reference: first },
-      { reference: first, root, rootless },
+      { reference: first, root, rootless, layers },
       origin,
     );
     await nameToo(root, image, others);

@@ -5,6 +5,7 @@
  */
 import { assert } from "../../assert.ts";
 import { UsageError } from "../../errors.ts";
+import { presentOrThrow } from "../../fs/absent.ts";
 import { tryOpenBeneath } from "../../fs/beneath.ts";
 import { type ByteString, cBytes, quoteBytes } from "../../fs/byte_string.ts";
 import { isOverlayXattr, pathByDescriptor } from "../../fs/copy_node.ts";
@@ -127,7 +128,8 @@ export class DirectoryFiles implements LayerFiles {
     const dirfd = this.#open(directory);
     const place = pathByDescriptor({ dirfd, name: "." });
     if (this.#opaqueXattrs.some((name) => getxattr(place, name)?.toString("latin1") === "y")) return true;
-    return this.#hasMarkers && typeof tryStatx(dirfd, OPAQUE_FILE) !== "number";
+    if (!this.#hasMarkers) return false;
+    return presentOrThrow(tryStatx(dirfd, OPAQUE_FILE), { name: "statx", path: OPAQUE_FILE }) !== undefined;
   }
 
   /** True for a file that stands for a whiteout; a directory of such a name is one like any other. */
@@ -138,8 +140,8 @@ export class DirectoryFiles implements LayerFiles {
   #findMarker(dirfd: number, name: ByteString): Stat | undefined {
     if (!this.#hasMarkers) return undefined;
     const marker = WHITEOUT_FILE + name;
-    const stat = tryStatx(dirfd, cBytes(marker));
-    return typeof stat !== "number" && this.#isMarker(marker, stat) ? stat : undefined;
+    const stat = presentOrThrow(tryStatx(dirfd, cBytes(marker)), { name: "statx", path: marker });
+    return stat !== undefined && this.#isMarker(marker, stat) ? stat : undefined;
   }
 
   #open(directory: LayerNode): number {

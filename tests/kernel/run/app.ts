@@ -3,12 +3,14 @@
  * sandbox from a registry of this process, which is closed before anything runs.
  */
 import { readFileSync } from "node:fs";
+import type { LayerPreference } from "../../../src/image/erofs/layer_form.ts";
 import { pullImage } from "../../../src/image/pull.ts";
 import { parseReference } from "../../../src/oci/reference.ts";
 import { BUSYBOX } from "../../helpers/alpine_image.ts";
 import { type BunkerOptions, programs } from "../../helpers/bunker.ts";
 import { serveRegistry } from "../../helpers/fake_registry.ts";
 import { buildImage, type ImageSpec, type LayerSpec } from "../../helpers/image_builder.ts";
+import { layerPreference } from "../../helpers/layer_preference.ts";
 import type { PipedResult } from "../../helpers/pipes.ts";
 import type { Need } from "../../helpers/requires.ts";
 import type { Sandbox } from "../../helpers/sandbox.ts";
@@ -52,6 +54,8 @@ export interface AppSpec {
   readonly config?: Readonly<Record<string, unknown>>;
   /** Instead of all of it. */
   readonly image?: ImageSpec;
+  /** How the layers are kept [layer_preference.ts]. */
+  readonly layers?: LayerPreference;
 }
 
 /** Options of one run. */
@@ -138,7 +142,8 @@ export class App {
     );
     await using registry = serveRegistry({ images: { "app:latest": image } });
     const reference = `${registry.host}/app`;
-    await pullImage({ reference: parseReference(reference), root: sandbox.root });
+    const layers = spec.layers ?? layerPreference;
+    await pullImage({ reference: parseReference(reference), root: sandbox.root, layers });
     return new App(reference, sandbox);
   }
 

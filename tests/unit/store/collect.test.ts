@@ -58,7 +58,7 @@ describe("collectGarbage()", () => {
     rmSync(`${root}/layers/${names[0]}.json`);
     rmSync(`${root}/l/${names[1]}`, { recursive: true });
     const key = { diffId: diffIds[0] as Digest, chainId: diffIds[0] as Digest };
-    expect(findLayer(root, key, "trusted")).toBeUndefined();
+    expect(findLayer(root, key, { whiteouts: "trusted", form: "directory" })).toBeUndefined();
 
     collect();
 
