@@ -79,13 +79,13 @@ export interface Cancellable {
  */
 export function pull(
   name: string,
-  options: Cancellable & { readonly platform?: string } = {},
+  options: Cancellable & { readonly platform?: string; readonly tlsVerify?: boolean } = {},
   context: LibraryContext = {},
 ): Operation<PullResult, LayerProgress> {
   return operation(async (report) => {
     const engine = await import("./pull.ts");
     const observer = { begin: ignore, layer: byLayer(report), end: ignore };
-    const request = { platform: options.platform, observer };
+    const request = { platform: options.platform, tlsVerify: options.tlsVerify, observer };
     return await engine.pull(name, request, cancellable(options, context));
   });
 }
@@ -96,13 +96,13 @@ export function pull(
  */
 export function push(
   name: string,
-  options: Cancellable & { readonly allTags?: boolean } = {},
+  options: Cancellable & { readonly allTags?: boolean; readonly tlsVerify?: boolean } = {},
   context: LibraryContext = {},
 ): Operation<PushResult[], LayerProgress> {
   return operation(async (report) => {
     const engine = await import("./push.ts");
     const observer = { begin: ignore, layer: byLayer(report), end: ignore };
-    const request = { allTags: options.allTags ?? false, observer };
+    const request = { allTags: options.allTags ?? false, tlsVerify: options.tlsVerify, observer };
     return await engine.push(name, request, cancellable(options, context));
   });
 }

@@ -9,7 +9,7 @@
  */
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { homedir } from "node:os";
-import { rootCertificates } from "node:tls";
+import { dirname } from "node:path";
 import type { CertificateStore, HostCertificates } from "../registry/trust.ts";
 
 /** Largest file that is read, in bytes. */
@@ -27,6 +27,8 @@ const BUNDLES: readonly string[] = [
   "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
   "/etc/ssl/cert.pem",
 ];
+/** Most files of a directory of authorities that are read. */
+const DIRECTORY_COUNT_MAX = 1000;
 /** Largest bundle that is read, in bytes. */
 const BUNDLE_SIZE_MAX = 4 << 20;
 
@@ -44,8 +46,8 @@ export function certificatePlaces(): readonly string[] {
   ];
 }
 
-/** Reads all; what is wrong with the files of a host is told when that host is met. */
-export async function readCertificates(places = certificatePlaces()): Promise<CertificateStore> {
+/** Reads those of the hosts; what is wrong with the files of one is told when it is met. */
+export async function readHosts(places = certificatePlaces()): Promise<CertificateStore["hosts"]> {
   const hosts: Record<string, HostCertificates> = {};
   for (const place of places) {
     for (const host of directoriesIn(place)) {
@@ -54,7 +56,7 @@ export async function readCertificates(places = certificatePlaces()): Promise<Ce
       hosts[host] = await readHost(`${place}/${host}`);
     }
   }
-  return { hosts, system: systemAuthorities() };
+  return hosts;
 }
 
 function directoriesIn(place: string): readonly string[] {
@@ -122,16 +124,39 @@ function readText(path: string): string {
   return text;
 }
 
-/** Those that Bun does not have: an organisation's own, which every other program of the machine trusts. */
-function systemAuthorities(): readonly string[] {
-  const bundle = BUNDLES.find((path) => existsSync(path));
-  if (bundle === undefined) return [];
+/**
+ * Those that Bun does not have: an organisation's own, which every other program of the machine trusts. SSL_CERT_FILE and
+ * SSL_CERT_DIR name other places, as for Go's programs.
+ */
+export async function systemAuthorities(): Promise<readonly string[]> {
+  const file = process.env["SSL_CERT_FILE"] || BUNDLES.find((path) => existsSync(path));
+  // The directory of a bundle has the same, each in a file of its own.
+  const bundled = file === undefined ? undefined : dirname(file);
+  const directories = (process.env["SSL_CERT_DIR"] ?? "").split(":");
+  const others = directories.filter((path) => path !== "" && path !== bundled);
+  // Lazily: this module of Bun takes 2 ms (measured), and a registry of plain HTTP needs none of it.
+  const { rootCertificates } = await import("node:tls");
+  const known = new Set(rootCertificates.map(bare));
+  const paths = [...(file === undefined ? [] : [file]), ...others.flatMap(filesIn)];
+  const found = paths.flatMap(authoritiesIn).map((text) => [bare(text), text] as const);
+  return [...new Map(found.filter(([name]) => !known.has(name))).values()];
+}
+
+function authoritiesIn(path: string): readonly string[] {
   try {
-    if (statSync(bundle).size > BUNDLE_SIZE_MAX) return [];
-    const known = new Set(rootCertificates.map(bare));
-    return (readFileSync(bundle, "utf8").match(CERTIFICATE) ?? []).filter((text) => !known.has(bare(text)));
+    if (statSync(path).size > BUNDLE_SIZE_MAX) return [];
+    return readFileSync(path, "utf8").match(CERTIFICATE) ?? [];
   } catch {
     // Unreadable is as good as not there: then Bun's own list is what there is.
+    return [];
+  }
+}
+
+function filesIn(directory: string): readonly string[] {
+  try {
+    const names = readdirSync(directory).slice(0, DIRECTORY_COUNT_MAX);
+    return names.map((name) => `${directory}/${name}`);
+  } catch {
     return [];
   }
 }

@@ -16,7 +16,7 @@ import type { RegistryClientOptions } from "../registry/client.ts";
 import type { EngineContext } from "./context.ts";
 import { explainedBy } from "./credentials.ts";
 import type { CopyObserver, LayerState } from "./progress.ts";
-import { type AccessRequest, findAccess, joinAccess } from "./registry_access.ts";
+import { type AccessRequest, clientOptions, findAccess, joinAccess } from "./registry_access.ts";
 import type { CopyResult } from "./summary.ts";
 
 /** What to copy, and how. */
@@ -49,7 +49,7 @@ export async function copyImage(
   const names = [from, to].map((text) => parsePlaceName(text, process.cwd())) as [PlaceName, PlaceName];
   refusePinned(to, names[1]);
   refuseIndex(to, names[1], request);
-  const { options, failures } = await clientOptions(names, request, context);
+  const { options, failures } = await optionsFor(names, request, context);
   let result: CopyResult | undefined;
   const work = async (signal: AbortSignal = new AbortController().signal): Promise<CopyResult> => {
     try {
@@ -107,16 +107,16 @@ function extentOf({ all, platform, referrers, artifactTypes, observer }: CopyReq
   };
 }
 
-async function clientOptions(
+async function optionsFor(
   names: readonly PlaceName[],
   request: CopyRequest,
   context: EngineContext,
 ): Promise<{ readonly options: RegistryClientOptions; readonly failures: readonly Error[] }> {
   const places = names.flatMap((name) => (name.kind === "registry" ? [name.reference] : []));
   const found = await Promise.all(places.map((place) => findAccess(place, request, context)));
-  const { client, failures } = joinAccess(found);
-  const onWarning = (text: string): void => request.observer?.note?.(text);
-  return { options: { ...client, onWarning }, failures };
+  const access = joinAccess(found);
+  const options = clientOptions(access, (text) => request.observer?.note?.(text));
+  return { options, failures: access.failures };
 }
 
 async function sourceOf(

@@ -5,6 +5,7 @@
 import { DEFAULT_REGISTRY, parseRegistry } from "../oci/reference.ts";
 import { type Credentials, credentialsOf, dockerKey } from "../registry/credentials.ts";
 import { logIn } from "../registry/login.ts";
+import { systemAuthorities } from "./certificates.ts";
 import type { EngineContext } from "./context.ts";
 import {
   changeDockerConfig,
@@ -48,7 +49,8 @@ export async function login(request: LoginRequest, context: EngineContext): Prom
     throw new CredentialError(`Cannot log in to "${registry}": there is no password`);
   // A file that cannot be changed is found out before a password is sent anywhere.
   const helper = helperFor(registry);
-  const work = (signal?: AbortSignal) => logIn(registry, credentials, { registries, certificates, signal });
+  const work = (signal?: AbortSignal) =>
+    logIn(registry, credentials, { registries, certificates, findAuthorities: systemAuthorities, signal });
   const kept = await (context.interruptible?.(work) ?? work());
   if (helper === undefined) {
     await changeDockerConfig(registry, kept, context);

@@ -12,7 +12,7 @@ import type { EngineContext } from "./context.ts";
 import { explainedBy } from "./credentials.ts";
 import { dataRoot, stateRoot } from "./directories.ts";
 import type { LayerProgress, LayerState, PullObserver } from "./progress.ts";
-import { type AccessRequest, findAccess, type RegistryAccess } from "./registry_access.ts";
+import { type AccessRequest, clientOptions, findAccess, type RegistryAccess } from "./registry_access.ts";
 import { idMapsOfUser } from "./rootless.ts";
 import type { PullResult } from "./summary.ts";
 import { runTask } from "./user_namespace_task.ts";
@@ -92,7 +92,7 @@ export async function pullHere(name: string, request: PullHere, context: EngineC
       platform: platform === undefined ? undefined : parsePlatform(platform),
       root: dataRoot(context),
       layers: rootless === undefined ? readConfiguration(context).layers : undefined,
-      client: { ...access.client, onWarning: onNote },
+      client: clientOptions(access, onNote),
       rootless,
       signal,
       onProgress: (progress) => tell(onLayer, progress),

@@ -18,7 +18,7 @@ import { explainedBy } from "./credentials.ts";
 import { dataRoot } from "./directories.ts";
 import { ImageNotFoundError } from "./obtain_image.ts";
 import type { LayerState, PushObserver } from "./progress.ts";
-import { type AccessRequest, findAccess } from "./registry_access.ts";
+import { type AccessRequest, clientOptions, findAccess } from "./registry_access.ts";
 import type { PushResult } from "./summary.ts";
 
 /** How to push. */
@@ -45,9 +45,9 @@ export async function push(
   const named = parseReference(name);
   const platform = request.platform === undefined ? undefined : parsePlatform(request.platform);
   const images = request.allTags ? imagesOf(root, named, platform) : [imageOf(root, named, platform)];
-  const { client, failures } = await findAccess(named, request, context);
+  const access = await findAccess(named, request, context);
   const { observer } = request;
-  const onWarning = (text: string): void => observer?.note?.(text);
+  const client = clientOptions(access, (text) => observer?.note?.(text));
   observer?.begin(`${named.registry}/${named.repository}`);
   const results: PushResult[] = [];
   try {
@@ -59,7 +59,7 @@ export async function push(
           image,
           reference,
           root,
-          client: { ...client, onWarning },
+          client,
           signal,
           onProgress: (progress) => observer === undefined || tell(observer, progress),
         });
@@ -68,7 +68,7 @@ export async function push(
     }
     return results;
   } catch (error) {
-    throw explainedBy(error, failures);
+    throw explainedBy(error, access.failures);
   } finally {
     observer?.end(results);
   }

@@ -76,6 +76,7 @@ const passedOn = [
   "NO_PROXY",
   "no_proxy",
   "SSL_CERT_FILE",
+  "SSL_CERT_DIR",
 ];
 
 /** What the task must not show to anybody: it goes over in memory that the second bunker inherits. */

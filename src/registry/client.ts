@@ -41,6 +41,8 @@ export interface RegistryClientOptions {
   readonly timeouts?: Partial<Timeouts>;
   /** [none but what Bun knows] */
   readonly certificates?: CertificateStore;
+  /** Reads the system's authorities where they are not in `certificates` and turn out to be needed. */
+  readonly findAuthorities?: () => Promise<CertificateStore["system"]>;
   /** Hears what registries want the user to know, a line each, once. */
   readonly onWarning?: ((text: string) => void) | undefined;
 }
@@ -227,7 +229,11 @@ export class RegistryClient implements TokenOwner {
     if (known !== undefined) return known;
     const { registries, certificates } = this.#options;
     const sessions = endpointsOf(registry, registries, certificates?.hosts).map(
-      (endpoint) => new Session(accessSettings(endpoint, this.#options), this.#notices),
+      (endpoint) =>
+        new Session(accessSettings(endpoint, this.#options), {
+          notices: this.#notices,
+          findAuthorities: this.#options.findAuthorities,
+        }),
     );
     this.#sessions.set(registry, sessions);
     return sessions;

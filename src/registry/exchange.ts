@@ -7,7 +7,7 @@ import { watchConnection } from "./connect_watch.ts";
 import { bodyError, isUnknownAuthority, networkError, proxyRefusal } from "./network_error.ts";
 import { proxyFor } from "./proxy.ts";
 import { RegistryError, urlForMessages } from "./registry_error.ts";
-import { DEFAULT_TRUST, hasSystemAuthorities, type Trust, tlsOptions } from "./trust.ts";
+import { DEFAULT_TRUST, hasSystemAuthorities, type TlsOptions, type Trust, tlsOptions } from "./trust.ts";
 
 /** Time limits in milliseconds. */
 export interface Timeouts {
@@ -151,7 +151,7 @@ async function sendOnce(request: HttpRequest, withSystem: boolean): Promise<Exch
   request.signal?.throwIfAborted();
   const { url, trust = DEFAULT_TRUST } = request;
   const { connectMs, responseMs } = request.timeouts ?? DEFAULT_TIMEOUTS;
-  const way: Way = { proxy: proxyFor(url), tls: tlsOptions(url, trust, withSystem) };
+  const way: Way = { proxy: proxyFor(url), tls: await tlsOptions(url, trust, withSystem) };
   const controller = new AbortController();
   // Only the peer's silence counts: a body that comes from elsewhere may stall, and go on.
   const own = { isReading: false };
@@ -183,7 +183,7 @@ const PROXY_AUTHENTICATION = 407;
 /** How a request goes to its host. */
 interface Way {
   readonly proxy: URL | undefined;
-  readonly tls: ReturnType<typeof tlsOptions>;
+  readonly tls: TlsOptions;
 }
 
 async function start(

@@ -75,13 +75,17 @@ export async function readWhole({
   }
 }
 
-/** Sends a request and follows its redirects; POST is never redirected, and what has a body only as it is. */
+/**
+ * Sends a request and follows its redirects, what has a body only as it is. A POST that is not the begin of an upload holds
+ * a secret, and goes to no other origin.
+ */
 export async function follow(request: HttpRequest): Promise<Exchange> {
   let { url, headers } = request;
   for (let hop = 0; hop <= REDIRECT_COUNT_MAX; hop++) {
     const exchange = await send({ ...request, url, headers });
     if (!isRedirect(request, exchange.status)) return exchange;
     const target = redirectTarget(exchange, request.mayRedirect);
+    if (request.method === "POST" && request.kind === "api" && target.origin !== url.origin) return exchange;
     await exchange.discard();
     if (target.origin !== url.origin) headers = withoutAuthorization(headers);
     url = target;
@@ -95,7 +99,6 @@ export async function follow(request: HttpRequest): Promise<Exchange> {
 }
 
 function isRedirect({ method }: HttpRequest, status: number): boolean {
-  if (method === "POST") return false;
   const reads = method === "GET" || method === "HEAD";
   return (reads ? REDIRECT_STATUSES : EXACT_REDIRECT_STATUSES).includes(status);
 }

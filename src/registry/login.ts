@@ -27,7 +27,7 @@ export async function logIn(
   const { registries, certificates, signal } = options;
   const guess = endpointsOf(registry, registries, certificates?.hosts).at(-1);
   if (guess === undefined) throw new RangeError("Cannot log in: there is no endpoint");
-  const { settings, first } = await firstPing({ ...accessSettings(guess, options), credentials }, signal);
+  const { settings, first } = await firstPing({ ...accessSettings(guess, options), credentials }, options);
   const access = new Access(settings, { offline: true });
   const challenge = challengeOf(first, settings);
   const authorization =
@@ -45,7 +45,7 @@ export async function logIn(
 /** Pings without credentials, by the other protocol where the first guess was wrong. */
 async function firstPing(
   guess: AccessSettings,
-  signal: AbortSignal | undefined,
+  { signal, findAuthorities }: LoginOptions,
 ): Promise<{ readonly settings: AccessSettings; readonly first: Exchange }> {
   const isFinal = (outcome: Exchange | RegistryError): boolean => looksLikeOther(guess.endpoint, outcome);
   try {
@@ -55,7 +55,7 @@ async function firstPing(
   } catch (error) {
     if (!(error instanceof RegistryError) || !isFinal(error)) throw error;
   }
-  const settings = { ...guess, endpoint: await settleEndpoint(guess, signal) };
+  const settings = { ...guess, ...(await settleEndpoint(guess, { signal, findAuthorities })) };
   return { settings, first: await ping(settings, undefined, { signal }) };
 }
 

@@ -4,9 +4,10 @@
  */
 import type { Endpoint } from "./endpoint.ts";
 import { Exchange, send } from "./exchange.ts";
-import { isClosed, isNoTls } from "./network_error.ts";
+import { isClosed, isNoTls, isUnknownAuthority } from "./network_error.ts";
 import { RegistryError } from "./registry_error.ts";
 import type { AccessSettings } from "./token.ts";
+import { DEFAULT_TRUST } from "./trust.ts";
 
 /** What a server of TLS says to plain HTTP, when it says anything. */
 const BAD_REQUEST = 400;
@@ -23,24 +24,46 @@ export function withoutDoubt({ otherUrl: _, ...endpoint }: Endpoint): Endpoint {
   return endpoint;
 }
 
+/** What is known afterwards. */
+export type Settled = Pick<AccessSettings, "endpoint" | "trust">;
+
+/** Reads the authorities of the system. */
+export type FindAuthorities = (() => Promise<readonly string[]>) | undefined;
+
 /**
  * Asks whether the other protocol is spoken.
- * @returns the endpoint to go on with: another one, or `endpoint` without a doubt
+ * @returns the endpoint to go on with: another one, or the same without a doubt
  * @throws {RegistryError} REGISTRY_TLS when TLS is spoken, but with a certificate that is refused: that is no reason to do
  * without
  */
-export async function settleEndpoint(settings: AccessSettings, signal?: AbortSignal): Promise<Endpoint> {
+export async function settleEndpoint(
+  settings: AccessSettings,
+  { signal, findAuthorities }: { signal?: AbortSignal | undefined; findAuthorities?: FindAuthorities } = {},
+): Promise<Settled> {
   const { otherUrl } = settings.endpoint;
   const endpoint = withoutDoubt(settings.endpoint);
-  if (otherUrl === undefined) return endpoint;
-  const { timeouts, trust } = settings;
+  if (otherUrl === undefined) return { endpoint };
+  const other = { ...endpoint, baseUrl: otherUrl };
   try {
-    const url = new URL(`${otherUrl}/v2/`);
-    const exchange = await send({ method: "GET", url, headers: {}, kind: "api", timeouts, trust, signal });
-    await exchange.discard();
-    return { ...endpoint, baseUrl: otherUrl };
+    await ping(settings, otherUrl, signal);
+    return { endpoint: other };
   } catch (error) {
-    if (!(error instanceof RegistryError) || (error.code === "REGISTRY_TLS" && !isNoTls(error))) throw error;
-    return endpoint;
+    if (!(error instanceof RegistryError) || (error.code === "REGISTRY_TLS" && !isNoTls(error))) {
+      if (!isUnknownAuthority(error) || findAuthorities === undefined) throw error;
+      const trust = { ...(settings.trust ?? DEFAULT_TRUST), system: await findAuthorities() };
+      await ping({ ...settings, trust }, otherUrl, signal);
+      return { endpoint: other, trust };
+    }
+    return { endpoint };
   }
+}
+
+async function ping(
+  { timeouts, trust }: AccessSettings,
+  baseUrl: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const url = new URL(`${baseUrl}/v2/`);
+  const exchange = await send({ method: "GET", url, headers: {}, kind: "api", timeouts, trust, signal });
+  await exchange.discard();
 }

@@ -8,7 +8,13 @@ import type { Exchange, HttpRequest } from "./exchange.ts";
 import { type RepeatableRequest, sendRepeatedly } from "./follow.ts";
 import type { Notices } from "./notices.ts";
 import { RegistryError } from "./registry_error.ts";
-import { looksLikeOther, settleEndpoint, withoutDoubt } from "./scheme.ts";
+import {
+  type FindAuthorities,
+  looksLikeOther,
+  type Settled,
+  settleEndpoint,
+  withoutDoubt,
+} from "./scheme.ts";
 import { type Asked, statusError } from "./status_error.ts";
 import { Access, type AccessSettings } from "./token.ts";
 import { askOwner, type TokenQuestion } from "./token_relay.ts";
@@ -35,19 +41,27 @@ export interface ContentRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Who takes part in a conversation. */
+export interface SessionOptions {
+  /** Hears what replies say besides their content. */
+  readonly notices?: Notices;
+  readonly findAuthorities?: FindAuthorities;
+}
+
 /** A conversation with one endpoint. */
 export class Session {
   readonly #notices: Notices | undefined;
+  readonly #findAuthorities: FindAuthorities;
   #settings: AccessSettings;
   #access: Access;
   /** Access without credentials to other origins that redirects led to. */
   readonly #strangers = new Map<string, Access>();
 
-  /** @param notices hears what replies say besides their content */
-  constructor(settings: AccessSettings, notices?: Notices) {
+  constructor(settings: AccessSettings, { notices, findAuthorities }: SessionOptions = {}) {
     this.#settings = settings;
     this.#access = new Access(settings);
     this.#notices = notices;
+    this.#findAuthorities = findAuthorities;
   }
 
   /** As far as it is known: the first request may find out that it speaks the other protocol. */
@@ -165,23 +179,24 @@ export class Session {
     const outcome = await this.#send(request, authorization, isOther).catch(asRegistryError);
     if (!isOther(outcome)) {
       if (outcome instanceof RegistryError) throw outcome;
-      this.#settle(endpoint, withoutDoubt(endpoint));
+      this.#settle(endpoint, { endpoint: withoutDoubt(endpoint) });
       return outcome;
     }
-    const settled = await settleEndpoint(this.#settings, request.signal);
+    const options = { signal: request.signal, findAuthorities: this.#findAuthorities };
+    const settled = await settleEndpoint(this.#settings, options);
     this.#settle(endpoint, settled);
     if (!(outcome instanceof RegistryError)) {
-      if (settled.baseUrl === endpoint.baseUrl) return outcome;
+      if (settled.endpoint.baseUrl === endpoint.baseUrl) return outcome;
       await outcome.discard();
     }
     return this.#send(request, undefined);
   }
 
-  #settle(guess: Endpoint, endpoint: Endpoint): void {
+  #settle(guess: Endpoint, settled: Settled): void {
     // Another request may have settled it meanwhile, and got a token since.
     if (this.endpoint !== guess) return;
-    this.#settings = { ...this.#settings, endpoint };
-    if (endpoint.baseUrl !== guess.baseUrl) this.#access = new Access(this.#settings);
+    this.#settings = { ...this.#settings, ...settled };
+    if (settled.endpoint.baseUrl !== guess.baseUrl) this.#access = new Access(this.#settings);
   }
 
   async #send(

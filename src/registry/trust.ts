@@ -7,7 +7,6 @@
  * A registry's own authorities hold wherever it leads to, to its token server and to where its blobs lie: both are its
  * choice anyway. A client certificate is shown to the host that it was made for and to no other.
  */
-import { getCACertificates } from "node:tls";
 import type { Endpoint } from "./endpoint.ts";
 import { RegistryError } from "./registry_error.ts";
 
@@ -75,7 +74,7 @@ export function hasSystemAuthorities(trust: Trust): boolean {
  * costs half a millisecond a request (measured)
  * @throws {RegistryError} REGISTRY_TLS when the host's certificates cannot be used
  */
-export function tlsOptions(url: URL, trust: Trust, withSystem = false): TlsOptions {
+export async function tlsOptions(url: URL, trust: Trust, withSystem = false): Promise<TlsOptions> {
   const host = ownEntry(trust.hosts, url.host);
   if (host?.failure !== undefined && url.protocol === "https:") throw unusable(url, host.failure);
   const own = new Set([
@@ -87,9 +86,15 @@ export function tlsOptions(url: URL, trust: Trust, withSystem = false): TlsOptio
     // Said even when it is true: NODE_TLS_REJECT_UNAUTHORIZED=0 would switch verification off.
     rejectUnauthorized: trust.verify,
     // A list replaces the one that Bun knows, so that this has to be in it.
-    ...(own.size === 0 ? {} : { ca: [...getCACertificates("default"), ...own] }),
+    ...(own.size === 0 ? {} : { ca: [...(await defaultAuthorities()), ...own] }),
     ...host?.client,
   };
+}
+
+/** Lazily: the module takes 2 ms to load (measured), and most requests do without. */
+async function defaultAuthorities(): Promise<readonly string[]> {
+  const { getCACertificates } = await import("node:tls");
+  return getCACertificates("default");
 }
 
 function ownEntry(hosts: Trust["hosts"], name: string): HostCertificates | undefined {

@@ -64,7 +64,10 @@ export class RepositoryWriter {
     this.#reference = reference;
     this.#options = options;
     this.#settings = accessSettings(endpoint, options);
-    this.#session = new Session(this.#settings, new Notices(options.onWarning));
+    this.#session = new Session(this.#settings, {
+      notices: new Notices(options.onWarning),
+      findAuthorities: options.findAuthorities,
+    });
   }
 
   /**

@@ -91,8 +91,9 @@ function forward(client: Socket, own: (socket: Socket) => Socket, { head, end, f
       client.write("HTTP/1.1 200 Connection established\r\n\r\n");
       upstream.write(head.subarray(end + 4));
     } else upstream.write(head);
-    client.pipe(upstream);
-    upstream.pipe(client);
+    // Not pipe(), which opens the standard streams of this process for good.
+    client.on("data", (chunk) => upstream.write(chunk));
+    upstream.on("data", (chunk) => client.write(chunk));
   });
   upstream.on("close", () => client.destroy());
   client.on("close", () => upstream.destroy());

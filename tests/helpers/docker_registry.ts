@@ -13,8 +13,19 @@ export interface DockerRegistryOptions {
   readonly auth?: "none" | "htpasswd" | "token";
   /** The one user of `htpasswd` and `token`. */
   readonly user?: { readonly name: string; readonly password: string };
+  /** TLS; with `clientAuthority` clients have to show a certificate of it. [plain HTTP] */
+  readonly tls?: DockerRegistryTls;
   /** Repositories that only the user may pull, with `token`. */
   readonly private?: readonly string[];
+}
+
+/** Files of certificates. */
+export interface DockerRegistryTls {
+  readonly certPath: string;
+  readonly keyPath: string;
+  readonly clientAuthority?: string;
+  /** A directory as `certs.d` has one for each host, for skopeo. */
+  readonly certDirectory: string;
 }
 
 export interface DockerRegistry extends AsyncDisposable {
@@ -45,7 +56,7 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
       ? stack.use(await startJwtServer({ directory, user, private: options.private ?? [] }))
       : undefined;
   const environment = await authEnvironment(auth, { directory, user, tokenServer });
-  writeFileSync(`${directory}/config.yml`, configText(directory, port));
+  writeFileSync(`${directory}/config.yml`, configText(directory, port, options.tls));
   const registry = Bun.spawn(["docker-registry", "serve", `${directory}/config.yml`], {
     env: { ...process.env, ...environment, OTEL_TRACES_EXPORTER: "none" },
     stdout: "ignore",
@@ -55,27 +66,32 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
     registry.kill();
     await registry.exited;
   });
-  const url = `http://127.0.0.1:${port}`;
+  const url = `${options.tls === undefined ? "http" : "https"}://127.0.0.1:${port}`;
   await untilAnswers(url);
   const owned = stack.move();
   const credentials = auth === "none" ? [] : ["--dest-creds", `${user.name}:${user.password}`];
+  const verification =
+    options.tls === undefined ? ["--dest-tls-verify=false"] : ["--dest-cert-dir", options.tls.certDirectory];
   return {
     host: `127.0.0.1:${port}`,
     url,
     push: (name, document, more = []) =>
-      push(`127.0.0.1:${port}/${name}`, { document, options: [...credentials, ...more] }),
+      push(`127.0.0.1:${port}/${name}`, { document, options: [...verification, ...credentials, ...more] }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
 
-function configText(directory: string, port: number): string {
+function configText(directory: string, port: number, tls: DockerRegistryTls | undefined): string {
+  const clients = tls?.clientAuthority === undefined ? {} : { clientcas: [tls.clientAuthority] };
+  const secured =
+    tls === undefined ? {} : { tls: { certificate: tls.certPath, key: tls.keyPath, ...clients } };
   const storage = { filesystem: { rootdirectory: `${directory}/data` } };
   // YAML is a superset of JSON.
   return JSON.stringify({
     version: 0.1,
     log: { level: "error" },
     storage,
-    http: { addr: `127.0.0.1:${port}` },
+    http: { addr: `127.0.0.1:${port}`, ...secured },
   });
 }
 
@@ -114,7 +130,7 @@ async function push(
   const directory = mkdtempSync(`${tmpdir()}/bunker-layout-`);
   try {
     writeOciLayout(directory, { image: document });
-    const fixed = ["skopeo", "copy", "--insecure-policy", "--all", "--dest-tls-verify=false", ...options];
+    const fixed = ["skopeo", "copy", "--insecure-policy", "--all", ...options];
     const skopeo = Bun.spawn([...fixed, `oci:${directory}:image`, `docker://${target}`], {
       stdout: "ignore",
       stderr: "pipe",
@@ -140,8 +156,9 @@ async function untilAnswers(url: string): Promise<void> {
       // Each attempt waits for the one before.
       await fetch(`${url}/v2/`, { proxy: false } as unknown as RequestInit);
       return;
-    } catch {
-      // It is not up yet.
+    } catch (error) {
+      // A certificate that is refused is an answer, too.
+      if ((error as { code?: string }).code !== "ECONNREFUSED") return;
       await Bun.sleep(20);
     }
   }

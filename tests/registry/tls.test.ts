@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { readCertificates } from "../../src/engine/certificates.ts";
+import { rootCertificates } from "node:tls";
+import { readHosts, systemAuthorities } from "../../src/engine/certificates.ts";
 import type { RegistryClient, RegistryClientOptions } from "../../src/registry/client.ts";
 import { parseRegistriesConfig, withoutVerification } from "../../src/registry/registries_config.ts";
 import type { CertificateStore } from "../../src/registry/trust.ts";
@@ -88,7 +89,7 @@ describe.skipIf(!hasOpenssl)("certs.d (skipped: without openssl)", () => {
     const both = authorities.certsDirectory(new URL(registry.cdnUrl).host, own);
 
     const error = await registryErrorOf(pullLayer(registry, first));
-    const digest = await pullLayer(registry, readCertificates([both]));
+    const digest = await pullLayer(registry, storeOf([both]));
 
     expect([error.code, error.message]).toEqual([
       "REGISTRY_TLS",
@@ -126,8 +127,8 @@ describe.skipIf(!hasOpenssl)("certs.d (skipped: without openssl)", () => {
     const mine = other.certsDirectory(registry.host, { "ca.crt": authority.cert });
     const systems = authorities.certsDirectory(registry.host, { "ca.crt": clients.cert });
 
-    await pullLayer(registry, readCertificates([mine, systems]));
-    const error = await registryErrorOf(pullLayer(registry, readCertificates([systems, mine])));
+    await pullLayer(registry, storeOf([mine, systems]));
+    const error = await registryErrorOf(pullLayer(registry, storeOf([systems, mine])));
 
     expect(error.code).toBe("REGISTRY_TLS");
   });
@@ -138,7 +139,7 @@ describe.skipIf(!hasOpenssl)("certs.d (skipped: without openssl)", () => {
     Bun.spawnSync(["ln", "-s", "a.example", `${place}/b.example`]);
     await Bun.write(`${place}/README`, "text");
 
-    const { hosts } = await readCertificates([place, "/nonexistent"]);
+    const hosts = await readHosts([place, "/nonexistent"]);
 
     expect(Object.keys(hosts).sort()).toEqual(["a.example", "b.example"]);
   });
@@ -151,6 +152,38 @@ describe.skipIf(!hasOpenssl)("authorities of the system (skipped: without openss
     const digest = await pullLayer(registry, { hosts: {}, system: [clients.cert, authority.cert] });
 
     expect(digest).toBe(image.layers[0]?.descriptor.digest ?? "");
+  });
+
+  test("are read for a registry on loopback when it turns out to speak TLS", async () => {
+    await using registry = serve();
+    let reads = 0;
+    const findAuthorities = async (): Promise<string[]> => {
+      reads += 1;
+      return [authority.cert];
+    };
+
+    const digest = await pullLayer(registry, undefined, { findAuthorities });
+
+    expect(digest).toBe(image.layers[0]?.descriptor.digest ?? "");
+    expect(reads).toBe(1);
+  });
+
+  test("are those of SSL_CERT_FILE and SSL_CERT_DIR, without those that Bun knows", async () => {
+    using other = new Authorities();
+    const [one, two] = [other.create("one"), authority];
+    const [known = ""] = rootCertificates;
+    await Bun.write(`${other.directory}/more/two.pem`, two.cert);
+    await Bun.write(`${other.directory}/bundle.pem`, `${known}\n${one.cert}`);
+
+    const found = await inEnvironment(
+      {
+        SSL_CERT_FILE: `${other.directory}/bundle.pem`,
+        SSL_CERT_DIR: `${other.directory}/more:/nonexistent`,
+      },
+      systemAuthorities,
+    );
+
+    expect(found.map((text) => text.trim())).toEqual([one.cert.trim(), two.cert.trim()]);
   });
 
   test("that do not do either leave the first error", async () => {
@@ -260,10 +293,30 @@ function serve(options: Partial<RegistryOptions> = {}): FakeRegistry {
 }
 
 function certificatesFor(host: string, files: Readonly<Record<string, string>>): Promise<CertificateStore> {
-  return readCertificates([authorities.certsDirectory(host, files)]).then(({ hosts }) => ({
+  return storeOf([authorities.certsDirectory(host, files)]).then(({ hosts }) => ({
     hosts: { [host]: hosts[host] ?? { authorities: [] } },
     system: [],
   }));
+}
+
+async function storeOf(places: readonly string[]): Promise<CertificateStore> {
+  return { hosts: await readHosts(places), system: [] };
+}
+
+async function inEnvironment<Result>(
+  variables: Readonly<Record<string, string>>,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  const before = Object.keys(variables).map((name) => [name, process.env[name]] as const);
+  Object.assign(process.env, variables);
+  try {
+    return await work();
+  } finally {
+    for (const [name, value] of before) {
+      if (value === undefined) delete process.env[name];
+      else process.env[name] = value;
+    }
+  }
 }
 
 const pair = (name: string, { cert, key }: Signed): Record<string, string> => ({
