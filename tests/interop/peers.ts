@@ -1,0 +1,132 @@
+/**
+ * Debian's tools for images, each with a store of its own below one directory: skopeo, buildah, podman, umoci, docker-registry
+ * and a Docker Engine. Nothing of the machine is changed for them, and nothing stays.
+ */
+import { existsSync, mkdirSync, readdirSync, rmdirSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { removeTree } from "../../src/fs/remove_tree.ts";
+import { AT_FDCWD } from "../../src/linux/abi/fcntl.ts";
+import { type DockerEngine, startDockerEngine } from "../helpers/docker_engine.ts";
+import { type DockerRegistry, startDockerRegistry } from "../helpers/docker_registry.ts";
+import { type PipedResult, runPiped } from "../helpers/pipes.ts";
+import { type Need, whyMissing } from "../helpers/requires.ts";
+
+/** What every row needs. */
+export const PEER_NEEDS: readonly Need[] = [
+  "root",
+  "overlayfs",
+  "program busybox",
+  "the executable",
+  "program docker-registry",
+  "program skopeo",
+];
+
+const COMMAND_MS_MAX = 60_000;
+const CGROUPS = "/sys/fs/cgroup";
+/** podman's own limits are above what root may set here. */
+const LIMITS = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"];
+
+/** The peers of one file of tests. */
+export class Peers implements AsyncDisposable {
+  /** For archives, layouts, and what else a row needs. podman makes names of paths, and refuses capitals in them. */
+  readonly directory = `${tmpdir()}/bunker-peers-${process.pid}`;
+  readonly registry: DockerRegistry;
+  readonly #cgroup = `bunker-test-peers-${process.pid}`;
+  readonly #docker: DockerEngine | undefined;
+  #count = 0;
+
+  private constructor(registry: DockerRegistry, docker: DockerEngine | undefined) {
+    this.registry = registry;
+    this.#docker = docker;
+    for (const name of ["", "podman", "buildah", "tmp"]) mkdirSync(`${this.directory}/${name}`);
+    // The machine's own rules and registries stay out of it.
+    writeFileSync(`${this.directory}/policy.json`, '{"default":[{"type":"insecureAcceptAnything"}]}');
+  }
+
+  /** Starts what runs all the time: the registry, and the Docker Engine where there is one. */
+  static async start(): Promise<Peers> {
+    const hasDocker = whyMissing(["docker engine"]) === undefined;
+    return new Peers(await startDockerRegistry(), hasDocker ? await startDockerEngine() : undefined);
+  }
+
+  /** A path that nobody has used. */
+  path(name: string): string {
+    this.#count += 1;
+    return `${this.directory}/${this.#count}-${name}`;
+  }
+
+  /** Runs `skopeo copy`; the registry is the peers' own. */
+  copy(from: string, to: string, options: readonly string[] = []): Promise<string> {
+    const tls = [
+      ...(from.startsWith("docker://") ? ["--src-tls-verify=false"] : []),
+      ...(to.startsWith("docker://") ? ["--dest-tls-verify=false"] : []),
+    ];
+    return this.#run(["skopeo", "copy", "-q", "--insecure-policy", ...tls, ...options, from, to]);
+  }
+
+  buildah(...words: readonly string[]): Promise<string> {
+    const store = `${this.directory}/buildah`;
+    const places = ["--root", `${store}/root`, "--runroot", `${store}/run`, "--storage-driver", "vfs"];
+    return this.#run(["buildah", ...places, ...words]);
+  }
+
+  podman(...words: readonly string[]): Promise<string> {
+    return this.#run([...this.#podman(), ...words]);
+  }
+
+  /** Runs a container of podman; its cgroups are removed at the end of all. */
+  podmanRun(image: string, ...command: readonly string[]): Promise<string> {
+    const place = ["--network=none", "--cgroup-parent", `/${this.#cgroup}`];
+    return this.podman("run", "--rm", "--pull=never", ...place, ...LIMITS, image, ...command);
+  }
+
+  umoci(...words: readonly string[]): Promise<string> {
+    return this.#run(["umoci", ...words]);
+  }
+
+  async docker(...words: readonly string[]): Promise<string> {
+    if (this.#docker === undefined) throw new Error("there is no Docker Engine here");
+    return succeeded(words, await this.#docker.run(words, { timeoutMs: COMMAND_MS_MAX }));
+  }
+
+  /** Runs a shell in the directory of the peers. */
+  shell(script: string): Promise<string> {
+    return this.#run(["sh", "-ec", script]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#docker?.[Symbol.asyncDispose]();
+    await this.registry[Symbol.asyncDispose]();
+    for (const hierarchy of ["", ...readdirSync(CGROUPS)])
+      removeCgroup(`${CGROUPS}/${hierarchy}/${this.#cgroup}`);
+    // podman and buildah have their stores mounted on themselves.
+    await Bun.$`umount -l ${this.directory}/podman/root/overlay`.quiet().nothrow();
+    removeTree({ dirfd: AT_FDCWD, path: this.directory });
+  }
+
+  #podman(): readonly string[] {
+    const store = `${this.directory}/podman`;
+    const places = ["--root", `${store}/root`, "--runroot", `${store}/run`, "--tmpdir", `${store}/tmp`];
+    const drivers = ["--storage-driver=overlay", "--cgroup-manager=cgroupfs", "--events-backend=file"];
+    return ["podman", ...places, ...drivers, "--runtime=runc"];
+  }
+
+  async #run(command: readonly string[]): Promise<string> {
+    const env = { PATH: process.env["PATH"], HOME: this.directory, TMPDIR: `${this.directory}/tmp` };
+    const result = await runPiped(command, { env, cwd: this.directory, timeoutMs: COMMAND_MS_MAX });
+    return succeeded(command, result);
+  }
+}
+
+function succeeded(command: readonly string[], { exitCode, stdout, stderr }: PipedResult): string {
+  if (exitCode !== 0) throw new Error(`"${command.join(" ")}" failed: ${stdout}${stderr}`);
+  return stdout;
+}
+
+function removeCgroup(path: string): void {
+  if (!existsSync(path)) return;
+  for (const entry of readdirSync(path, { withFileTypes: true })) {
+    if (entry.isDirectory()) removeCgroup(`${path}/${entry.name}`);
+  }
+  rmdirSync(path);
+}
