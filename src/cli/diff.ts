@@ -2,7 +2,7 @@
 import type { EngineContext } from "../engine/context.ts";
 import { readCommandLine } from "./command_line.ts";
 import { diffSpec } from "./container_specs.ts";
-import { harmless, harmlessJson, writeOut } from "./output.ts";
+import { harmless, writeJson, writeOut } from "./output.ts";
 
 /** Prints the changes of a container. @returns the exit code. */
 export async function printChanges(words: readonly string[], context: EngineContext): Promise<number> {
@@ -16,7 +16,7 @@ export async function printChanges(words: readonly string[], context: EngineCont
     const lines = shown.map(({ kind, path }) => `${kind} ${harmless(path).replaceAll("\n", "\\n")}\n`);
     writeOut(lines.join(""));
   } else {
-    writeOut(`${harmlessJson(JSON.stringify(shown, undefined, 2))}\n`);
+    writeJson(shown);
   }
   return 0;
 }

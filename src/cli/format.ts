@@ -42,6 +42,12 @@ function formatDuration(seconds: number): string {
   return `${Math.trunc(hours / YEAR_H)} years`;
 }
 
+/** A time as Go prints it: `2026-01-02 03:04:05 +0000 UTC`, without fractions of a second. */
+export function formatGoTime(date: Date): string {
+  const [day, time = ""] = date.toISOString().split("T");
+  return `${day} ${time.slice(0, "03:04:05".length)} +0000 UTC`;
+}
+
 /** Narrowest column, and blanks between two: those of docker's tables. */
 const COLUMN_WIDTH_MIN = 10;
 const COLUMN_GAP = 3;

@@ -6,8 +6,9 @@ import { formatAge, formatSize, formatTable } from "./format.ts";
 import { historySpec } from "./image_specs.ts";
 import { commandLine, shortDigest } from "./layer_text.ts";
 import type { ParsedOptions } from "./options.ts";
-import { harmless, harmlessJson, writeOut } from "./output.ts";
+import { harmless, writeOut } from "./output.ts";
 import { outputFormatOf } from "./output_format.ts";
+import { printList } from "./print_list.ts";
 
 const HEADS = { ID: "IMAGE", CreatedSince: "CREATED", CreatedAt: "CREATED AT", CreatedBy: "CREATED BY" };
 
@@ -20,11 +21,7 @@ export async function printHistory(words: readonly string[], context: EngineCont
   const steps = await imageHistory(parsed.operands[0] ?? "", context);
   const rows = steps.map((step) => rowOf(step, parsed));
   if (parsed.flag("quiet")) writeOut(rows.map(({ ID }) => `${ID}\n`).join(""));
-  else if (format === "json") writeOut(`${harmlessJson(JSON.stringify(steps, undefined, 2))}\n`);
-  else if (format === "docker-json")
-    writeOut(rows.map((row) => `${harmlessJson(JSON.stringify(row))}\n`).join(""));
-  else if (format === "text") writeOut(describeTable(rows));
-  else writeOut((await import("./template_output.ts")).renderRows(format.template, rows, HEADS));
+  else await printList(format, { exact: steps, rows, heads: HEADS, text: () => describeTable(rows) });
   return 0;
 }
 

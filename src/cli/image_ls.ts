@@ -8,8 +8,8 @@ import { readCommandLine } from "./command_line.ts";
 import { bytesOfText, describeMode, describeOwner, describeTime, textOfBytes } from "./file_text.ts";
 import { imageFilesSpec, imageLsSpec } from "./image_view_specs.ts";
 import type { ParsedOptions } from "./options.ts";
-import { harmlessJson, writeOut } from "./output.ts";
 import { outputFormatOf } from "./output_format.ts";
+import { printList } from "./print_list.ts";
 import { shellQuote } from "./shell_quote.ts";
 
 /** Prints images or files. @returns the exit code. */
@@ -32,14 +32,12 @@ async function printFiles(parsed: ParsedOptions, context: EngineContext): Promis
   const [top, ...below] = await listImageFiles(request, context);
   if (top === undefined) return 0;
   const files = top.type === "directory" ? below : [top];
-  if (format === "json") writeOut(`${harmlessJson(JSON.stringify(files.map(jsonOf), undefined, 2))}\n`);
-  else if (format === "docker-json")
-    writeOut(files.map((file) => `${harmlessJson(JSON.stringify(rowOf(file)))}\n`).join(""));
-  else if (format === "text") writeOut(describe(top, below, { isLong, isRecursive }));
-  else {
-    const { renderRows } = await import("./template_output.ts");
-    writeOut(renderRows(format.template, files.map(rowOf), {}));
-  }
+  await printList(format, {
+    exact: files.map(jsonOf),
+    rows: files.map(rowOf),
+    heads: {},
+    text: () => describe(top, below, { isLong, isRecursive }),
+  });
   return 0;
 }
 

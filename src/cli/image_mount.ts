@@ -5,8 +5,9 @@ import { readCommandLine } from "./command_line.ts";
 import { CommandLineError, EXIT_ARGUMENTS } from "./command_line_error.ts";
 import { imageMountSpec, imageUnmountSpec } from "./image_view_specs.ts";
 import type { ParsedOptions } from "./options.ts";
-import { harmless, harmlessJson, writeOut } from "./output.ts";
+import { harmless, writeError, writeOut } from "./output.ts";
 import { outputFormatOf } from "./output_format.ts";
+import { printList } from "./print_list.ts";
 
 /** Exit code when one of several could not be unmounted. */
 const EXIT_FAILED = 1;
@@ -18,7 +19,7 @@ export async function mount(words: readonly string[], context: EngineContext): P
   const [image, directory] = parsed.operands;
   const engine = await import("../engine/mount_image.ts");
   if (image === undefined) {
-    await printList(await engine.listMountedImages(context), parsed);
+    await printMounted(await engine.listMountedImages(context), parsed);
     return 0;
   }
   const { path } = await engine.mountImage(image, directory, context);
@@ -26,15 +27,11 @@ export async function mount(words: readonly string[], context: EngineContext): P
   return 0;
 }
 
-async function printList(mounted: readonly MountedImage[], parsed: ParsedOptions): Promise<void> {
+async function printMounted(mounted: readonly MountedImage[], parsed: ParsedOptions): Promise<void> {
   const format = outputFormatOf(parsed);
   const rows = mounted.map(({ id, name, path }) => ({ ID: id, Image: name, Path: path }));
-  if (format === "json") writeOut(`${harmlessJson(JSON.stringify(mounted, undefined, 2))}\n`);
-  else if (format === "docker-json")
-    writeOut(rows.map((row) => `${harmlessJson(JSON.stringify(row))}\n`).join(""));
-  else if (format === "text")
-    writeOut(mounted.map(({ name, path }) => `${harmless(`${name} ${path}`)}\n`).join(""));
-  else writeOut((await import("./template_output.ts")).renderRows(format.template, rows, {}));
+  const text = (): string => mounted.map(({ name, path }) => `${harmless(`${name} ${path}`)}\n`).join("");
+  await printList(format, { exact: mounted, rows, heads: {}, text });
 }
 
 /** Unmounts images and prints their ids. @returns the exit code. */
@@ -60,7 +57,6 @@ export async function unmount(words: readonly string[], context: EngineContext):
       print(await engine.unmountImage(word, context));
     } catch (error) {
       const { describeError } = await import("./report.ts");
-      const { writeError } = await import("./output.ts");
       const { explainStorage } = await import("../engine/storage_error.ts");
       writeError(describeError(explainStorage(error, context)));
       exitCode = EXIT_FAILED;

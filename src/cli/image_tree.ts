@@ -13,7 +13,7 @@ import { readCommandLine } from "./command_line.ts";
 import { formatSize } from "./format.ts";
 import { imageTreeSpec } from "./image_view_specs.ts";
 import { commandLine, shortDigest } from "./layer_text.ts";
-import { harmless, harmlessJson, writeOut } from "./output.ts";
+import { harmless, writeJson, writeOut } from "./output.ts";
 
 /** Prints the tree. @returns the exit code. */
 export async function printTree(words: readonly string[], context: EngineContext): Promise<number> {
@@ -22,7 +22,7 @@ export async function printTree(words: readonly string[], context: EngineContext
   const { imageTree } = await import("../engine/image_tree.ts");
   const tree = await imageTree(parsed.operands[0], context);
   if (parsed.flag("json")) {
-    writeOut(`${harmlessJson(JSON.stringify(tree, undefined, 2))}\n`);
+    writeJson(tree);
     return 0;
   }
   const whole = parsed.flag("no-trunc");

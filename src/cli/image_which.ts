@@ -6,8 +6,9 @@ import { bytesOfText, describeMode, textOfBytes } from "./file_text.ts";
 import { formatSize, formatTable } from "./format.ts";
 import { imageWhichSpec } from "./image_view_specs.ts";
 import { commandLine, shortDigest } from "./layer_text.ts";
-import { harmless, harmlessJson, writeOut } from "./output.ts";
+import { harmless } from "./output.ts";
 import { outputFormatOf } from "./output_format.ts";
+import { printList } from "./print_list.ts";
 import { shellQuote } from "./shell_quote.ts";
 
 /** Exit code when the image has no such file, whatever its lower layers had. */
@@ -23,11 +24,8 @@ export async function which(words: readonly string[], context: EngineContext): P
   const { traceImageFile } = await import("../engine/image_view.ts");
   const traces = await traceImageFile(image, bytesOfText(path), context);
   const rows = traces.map((trace) => rowOf(trace, whole));
-  if (format === "json") writeOut(`${harmlessJson(JSON.stringify(traces.map(jsonOf), undefined, 2))}\n`);
-  else if (format === "docker-json")
-    writeOut(rows.map((row) => `${harmlessJson(JSON.stringify(row))}\n`).join(""));
-  else if (format === "text") writeOut(describe(traces, rows));
-  else writeOut((await import("./template_output.ts")).renderRows(format.template, rows, HEADS));
+  const text = (): string => describe(traces, rows);
+  await printList(format, { exact: traces.map(jsonOf), rows, heads: HEADS, text });
   return traces[0]?.state === "shown" ? 0 : EXIT_GONE;
 }
 

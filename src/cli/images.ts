@@ -2,10 +2,11 @@
 import type { EngineContext } from "../engine/context.ts";
 import type { ImageSummary } from "../engine/summary.ts";
 import { readCommandLine } from "./command_line.ts";
-import { formatAge, formatSize, formatTable } from "./format.ts";
+import { formatAge, formatGoTime, formatSize, formatTable } from "./format.ts";
 import type { ParsedOptions } from "./options.ts";
 import { harmless, writeOut } from "./output.ts";
 import { outputFormatOf } from "./output_format.ts";
+import { printList } from "./print_list.ts";
 import { imagesSpec } from "./specs.ts";
 
 /** Hexadecimal digits of a short image ID. */
@@ -16,16 +17,12 @@ export async function printImages(words: readonly string[], context: EngineConte
   const parsed = await readCommandLine(imagesSpec, words);
   if (parsed === undefined) return 0;
   const format = outputFormatOf(parsed);
-  const all = await listed(parsed, context);
-  const images = all.filter((image) => isWanted(image, parsed.operands[0]));
+  const images = await listed(parsed, context);
   if (parsed.flag("quiet")) writeOut(describeIds(images, parsed));
-  else if (format === "json") writeOut(`${JSON.stringify(images, undefined, 2)}\n`);
-  else if (format === "docker-json") writeOut(describeAsDocker(images, parsed));
-  else if (format === "text") writeOut(describeTable(images, parsed));
-  else
-    writeOut(
-      (await import("./template_output.ts")).renderRows(format.template, rowsOf(images, parsed), HEADS),
-    );
+  else {
+    const rows = rowsOf(images, parsed);
+    await printList(format, { exact: images, rows, heads: HEADS, text: () => describeTable(images, parsed) });
+  }
   return 0;
 }
 
@@ -33,15 +30,13 @@ async function listed(parsed: ParsedOptions, context: EngineContext): Promise<re
   const { listImages } = await import("../engine/images.ts");
   const images = await listImages(context);
   const filters = parsed.list("filter");
-  if (filters.length === 0) return images;
+  const [pattern] = parsed.operands;
+  if (filters.length === 0 && pattern === undefined) return images;
   const { parseImageFilters } = await import("../engine/image_filter.ts");
-  const filter = parseImageFilters(filters);
-  return images.filter((image) => filter(image, images));
-}
-
-/** `name` without a tag means every tag; of docker's wildcards there is none. */
-function isWanted({ repository, tag }: ImageSummary, name: string | undefined): boolean {
-  return name === undefined || name === repository || name === `${repository}:${tag}`;
+  const isWanted = parseImageFilters(filters);
+  // Not one filter more of several, which would be alternatives.
+  const isNamed = parseImageFilters(pattern === undefined ? [] : [`reference=${pattern}`]);
+  return images.filter((image) => isWanted(image, images) && isNamed(image, images));
 }
 
 function describeIds(images: readonly ImageSummary[], parsed: ParsedOptions): string {
@@ -72,7 +67,7 @@ function rowsOf(images: readonly ImageSummary[], parsed: ParsedOptions) {
   const now = new Date();
   return images.map((image) => ({
     Containers: "N/A",
-    CreatedAt: image.created?.toISOString() ?? "N/A",
+    CreatedAt: image.created === undefined ? "N/A" : formatGoTime(image.created),
     CreatedSince: image.created === undefined ? "N/A" : formatAge(image.created, now),
     Digest: image.digest ?? "<none>",
     ID: shownId(image, parsed),
@@ -82,13 +77,6 @@ function rowsOf(images: readonly ImageSummary[], parsed: ParsedOptions) {
     Tag: image.tag ?? "<none>",
     UniqueSize: "N/A",
   }));
-}
-
-/** One object a line. */
-function describeAsDocker(images: readonly ImageSummary[], parsed: ParsedOptions): string {
-  return rowsOf(images, parsed)
-    .map((row) => `${JSON.stringify(row)}\n`)
-    .join("");
 }
 
 function shownId({ id }: ImageSummary, parsed: ParsedOptions): string {

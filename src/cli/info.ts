@@ -2,7 +2,7 @@
 import type { EngineContext } from "../engine/context.ts";
 import type { EngineInfo, InfoEntry } from "../engine/summary.ts";
 import { readCommandLine } from "./command_line.ts";
-import { harmless, writeOut } from "./output.ts";
+import { harmless, writeJson, writeOut } from "./output.ts";
 import { outputFormatOf } from "./output_format.ts";
 import { infoSpec } from "./specs.ts";
 import type { Value } from "./template/node.ts";
@@ -15,7 +15,7 @@ export async function printInfo(words: readonly string[], context: EngineContext
   const { info } = await import("../engine/info.ts");
   const known = await info(context);
   if (format === "text") writeOut(describeInfo(known));
-  else if (typeof format === "string") writeOut(`${JSON.stringify(infoAsObject(known), undefined, 2)}\n`);
+  else if (typeof format === "string") writeJson(infoAsObject(known));
   else writeOut((await import("./template_output.ts")).renderObject(format.template, infoAsObject(known)));
   return 0;
 }

@@ -55,3 +55,13 @@ export function harmlessJson(text: string): string {
     return units.map((unit) => `\\u${unit.toString(16).padStart(4, "0")}`).join("");
   });
 }
+
+/** Prints a value as JSON: in lines for people, or in one for `indent` 0. Nothing in it does anything to a terminal. */
+export function writeJson(value: unknown, indent = 2): void {
+  writeOut(`${harmlessJson(JSON.stringify(value, undefined, indent))}\n`);
+}
+
+/** One line of JSON for each value, as docker prints lists. */
+export function writeJsonLines(values: readonly unknown[]): void {
+  writeOut(values.map((value) => `${harmlessJson(JSON.stringify(value))}\n`).join(""));
+}

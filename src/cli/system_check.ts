@@ -3,7 +3,7 @@ import type { SystemCheck } from "../engine/check_system.ts";
 import type { EngineContext } from "../engine/context.ts";
 import { readCommandLine } from "./command_line.ts";
 import { formatSize } from "./format.ts";
-import { harmless, writeOut } from "./output.ts";
+import { harmless, writeJson, writeOut } from "./output.ts";
 import { systemCheckSpec } from "./system_specs.ts";
 
 /** Exit code when something is broken and stays so. */
@@ -16,7 +16,8 @@ export async function check(words: readonly string[], context: EngineContext): P
   const [repair, full] = [parsed.flag("repair"), parsed.flag("full")];
   const { checkSystem } = await import("../engine/check_system.ts");
   const checked = await checkSystem({ repair, full }, context);
-  writeOut(parsed.flag("json") ? `${JSON.stringify(checked, undefined, 2)}\n` : describe(checked));
+  if (parsed.flag("json")) writeJson(checked);
+  else writeOut(describe(checked));
   const isWhole = repair ? checked.left.length === 0 : checked.faults.length === 0;
   return isWhole ? 0 : EXIT_BROKEN;
 }

@@ -4,8 +4,8 @@ import type { EngineContext } from "../engine/context.ts";
 import type { DiskUsage } from "../engine/disk_usage.ts";
 import { readCommandLine } from "./command_line.ts";
 import { formatSize, formatTable } from "./format.ts";
-import { writeOut } from "./output.ts";
 import { outputFormatOf } from "./output_format.ts";
+import { printList } from "./print_list.ts";
 import { systemDfSpec } from "./system_specs.ts";
 
 const HEADS = { TotalCount: "TOTAL" };
@@ -19,13 +19,10 @@ export async function printDiskUsage(words: readonly string[], context: EngineCo
   const { diskUsage } = await import("../engine/disk_usage.ts");
   const usage = await diskUsage(context);
   const rows = usage.map(rowOf);
-  if (format === "json") writeOut(`${JSON.stringify(usage, undefined, 2)}\n`);
-  else if (format === "docker-json") writeOut(rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
-  else if (format === "text") {
-    const { dataRoom } = await import("../engine/disk_details.ts");
-    const { describeRoom } = await import("./system_df_verbose.ts");
-    writeOut(`${describeTable(rows)}\n${describeRoom(dataRoom(context))}`);
-  } else writeOut((await import("./template_output.ts")).renderRows(format.template, rows, HEADS));
+  const { dataRoom } = await import("../engine/disk_details.ts");
+  const { describeRoom } = await import("./system_df_verbose.ts");
+  const text = (): string => `${describeTable(rows)}\n${describeRoom(dataRoom(context))}`;
+  await printList(format, { exact: usage, rows, heads: HEADS, text });
   return 0;
 }
 

@@ -5,7 +5,7 @@ import { CommandLineError } from "./command_line_error.ts";
 import { formatAge, formatSize, formatTable } from "./format.ts";
 import { shortDigest } from "./layer_text.ts";
 import type { ParsedOptions } from "./options.ts";
-import { harmless, harmlessJson, writeOut } from "./output.ts";
+import { harmless, writeJson, writeOut } from "./output.ts";
 import { outputFormatOf } from "./output_format.ts";
 
 type Room = ReturnType<typeof dataRoom>;
@@ -22,10 +22,7 @@ export async function print(parsed: ParsedOptions, context: EngineContext): Prom
   const details = await diskDetails(context);
   const room = dataRoom(context);
   if (format === "text") writeOut(`${describe(details)}\n${describeRoom(room)}`);
-  else {
-    const indent = format === "json" ? 2 : undefined;
-    writeOut(`${harmlessJson(JSON.stringify({ ...details, disk: room }, undefined, indent))}\n`);
-  }
+  else writeJson({ ...details, disk: room }, format === "json" ? 2 : 0);
   return 0;
 }
 

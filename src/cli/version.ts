@@ -1,7 +1,7 @@
 /** `bunker version` and `bunker --version`. */
 import { version } from "../../package.json";
 import { readCommandLine } from "./command_line.ts";
-import { writeOut } from "./output.ts";
+import { writeJson, writeOut } from "./output.ts";
 import { outputFormatOf } from "./output_format.ts";
 import { versionSpec } from "./specs.ts";
 
@@ -23,7 +23,7 @@ export async function printVersions(words: readonly string[]): Promise<number> {
   } else if (format === "text") {
     writeOut(`Version:   ${version}\nBun:       ${Bun.version}\nPlatform:  ${platform}\n`);
   } else {
-    writeOut(`${JSON.stringify(versions)}\n`);
+    writeJson(versions, 0);
   }
   return 0;
 }

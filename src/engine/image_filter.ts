@@ -1,5 +1,6 @@
 /** `--filter` of commands about images, as docker has it: equal names are alternatives, different ones all have to hold. */
 import { UsageError } from "../errors.ts";
+import { goPattern } from "./go_pattern.ts";
 import type { ImageSummary } from "./summary.ts";
 
 /** True when an image is wanted; `all` are those among which `before` and `since` name one. */
@@ -60,8 +61,10 @@ const makers: Readonly<Record<FilterName, (value: string) => ImageFilter>> = {
   label: (value) => (image) => hasLabel(image, value),
   "label!": (value) => (image) => !hasLabel(image, value),
   reference: (value) => {
-    const glob = new Bun.Glob(value);
-    return ({ repository, tag }) => glob.match(repository) || glob.match(`${repository}:${tag ?? ""}`);
+    const matches = goPattern(value);
+    // As docker has it: the name with its tag or digest, and the name alone.
+    return ({ repository, tag, digest }) =>
+      matches(repository) || matches(tag === undefined ? `${repository}@${digest}` : `${repository}:${tag}`);
   },
   until: (value) => {
     const end = parseTime(value);

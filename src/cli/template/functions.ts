@@ -1,4 +1,5 @@
 /** The functions of a template: those of Go's text/template and of docker's --format. All are pure. */
+import { harmlessJson } from "../output.ts";
 import { TemplateError, type Value } from "./node.ts";
 import { showValue } from "./show_value.ts";
 
@@ -79,7 +80,7 @@ const title = (word: string): string =>
 
 /** By name. */
 export const FUNCTIONS: ReadonlyMap<string, TemplateFunction> = new Map<string, TemplateFunction>([
-  ["json", ([value]) => JSON.stringify(value ?? null)],
+  ["json", ([value]) => harmlessJson(JSON.stringify(value ?? null))],
   ["join", join],
   ["upper", ([value]) => text(value).toUpperCase()],
   ["lower", ([value]) => text(value).toLowerCase()],
