@@ -4,9 +4,12 @@
  * leaves staging directories, which the next pull removes.
  */
 import { existsSync } from "node:fs";
+import { dirname } from "node:path";
+import { readSmallFile } from "../linux/small_file.ts";
+import { blobPath } from "../oci/digest.ts";
 import { hostPlatform } from "../oci/platform.ts";
-import { RegistryClient, type RegistryClientOptions } from "../registry/client.ts";
-import { findImage, type StoredImage } from "../store/find_image.ts";
+import { RegistryClient, type RegistryClientOptions, type Target } from "../registry/client.ts";
+import { findImage, recordPath, type StoredImage } from "../store/find_image.ts";
 import { isWhole } from "../store/image_content.ts";
 import { mendIndexOf } from "../store/images.ts";
 import { openStore } from "../store/open_store.ts";
@@ -39,7 +42,7 @@ export async function pullImage(options: PullOptions): Promise<PullResult> {
     openStore(root);
     await removeAbandoned(root);
     const client = new RegistryClient(options.client);
-    const present = await findPresent(options, client, signal);
+    const { present, target } = await findPresent(options, client, signal);
     if (present !== undefined) await mendIndexOf(root, options);
     const quota = (): Pick<PullResult, "quota"> => ({ quota: client.quota(reference.registry) });
     if (present !== undefined)
@@ -47,6 +50,8 @@ export async function pullImage(options: PullOptions): Promise<PullResult> {
     const { platform } = options;
     const resolved = await client.resolve(reference, {
       ...(platform === undefined ? {} : { platform }),
+      known: (digest) => readSmallFile(`${root}/${blobPath(digest)}`),
+      target,
       signal,
     });
     if (resolved.isOtherPlatform) throw otherPlatformError(resolved, platform ?? hostPlatform());
@@ -56,18 +61,27 @@ export async function pullImage(options: PullOptions): Promise<PullResult> {
   }
 }
 
-/** The image that is here, when the registry still means it. */
+/** What is here, and what the reference means at present as far as that was asked. */
+interface Present {
+  /** The image, when the registry still means it. */
+  readonly present?: StoredImage | undefined;
+  readonly target?: Target | undefined;
+}
+
 async function findPresent(
   { reference, platform, root, keepBlobs = true }: PullOptions,
   client: RegistryClient,
   signal: AbortSignal,
-): Promise<StoredImage | undefined> {
+): Promise<Present> {
   const image = findImage(root, reference, platform);
-  if (image === undefined || !image.layers.every((layer) => existsSync(`${root}/${layer}`))) return undefined;
-  // It runs, but could not be saved or pushed: what is missing is fetched.
-  if (keepBlobs && !isWhole(root, image)) return undefined;
+  // It may run, but could not be saved or pushed: what is missing is fetched.
+  const isHere =
+    image?.layers.every((layer) => existsSync(`${root}/${layer}`)) === true &&
+    (!keepBlobs || isWhole(root, image));
   // A digest cannot come to mean something else.
-  if (reference.digest !== undefined) return image;
+  if (reference.digest !== undefined) return isHere ? { present: image } : {};
+  // Only where there is something that the tag may name: HEAD costs no pull, but a round trip.
+  if (!existsSync(dirname(`${root}/${recordPath(reference)}`))) return {};
   const target = await client.findTarget(reference, signal);
-  return target?.digest === image.targetDigest ? image : undefined;
+  return isHere && target?.digest === image?.targetDigest ? { present: image } : { target };
 }

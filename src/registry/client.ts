@@ -21,6 +21,8 @@ import {
   describeImage,
   findManifest,
   invalid,
+  type KnownContent,
+  knownBytes,
   manifestRequest,
   parsed,
 } from "./find_manifest.ts";
@@ -73,6 +75,10 @@ export interface ResolvedImage {
 export interface ResolveOptions {
   /** [this machine's] */
   readonly platform?: Platform;
+  /** Documents and configs that are here already: what is known is not asked for. */
+  readonly known?: KnownContent;
+  /** What the reference names, as {@link RegistryClient.findTarget} has just said. */
+  readonly target?: Target | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -128,12 +134,13 @@ export class RegistryClient implements TokenOwner {
    * @throws {RegistryError} IMAGE_NOT_FOUND, PLATFORM_NOT_FOUND, MANIFEST_INVALID, CONTENT_MISMATCH, REGISTRY_…
    */
   async resolve(reference: Reference, options: ResolveOptions = {}): Promise<ResolvedImage> {
-    const { platform = hostPlatform(), signal } = options;
+    const { platform = hostPlatform(), signal, known, target } = options;
     const found = await this.ask(reference, (session) =>
-      findManifest(session, reference, { platform, signal }),
+      findManifest(session, reference, { platform, known, target: target?.digest, signal }),
     );
     const { config: descriptor, layers } = found.manifest;
-    const configBytes = await this.#readConfig(reference, descriptor, signal);
+    const configBytes =
+      knownBytes(known, descriptor.digest) ?? (await this.#readConfig(reference, descriptor, signal));
     const config = parsed(reference, () => parseImageConfig(configBytes, layers.length));
     return {
       reference,

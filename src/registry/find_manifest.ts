@@ -37,17 +37,31 @@ export interface FoundManifest {
 /** Most indices on the way to a manifest. */
 const INDEX_DEPTH_MAX = 4;
 
+/** Content by digest, from wherever it is kept; undefined for what is not there. */
+export type KnownContent = (digest: Digest) => Uint8Array | undefined;
+
+/** What is looked for, and what is known. */
+export interface FindOptions {
+  readonly platform: Platform;
+  readonly known?: KnownContent | undefined;
+  /** What the reference names, when that is certain. */
+  readonly target?: Digest | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
 /** Goes from the reference through indices to the manifest of the platform. */
 export async function findManifest(
   session: Session,
   reference: Reference,
-  options: { readonly platform: Platform; readonly signal: AbortSignal | undefined },
+  { platform, known, target, signal }: FindOptions,
 ): Promise<FoundManifest> {
   const indices: Document[] = [];
   let expected: Descriptor | undefined;
   for (let depth = 0; depth <= INDEX_DEPTH_MAX; depth++) {
+    const digest = expected?.digest ?? reference.digest ?? target;
+    const here = digest === undefined ? undefined : knownDocument(known, digest, expected);
     // Each document names the next.
-    const document = await fetchManifest(session, reference, { expected, signal: options.signal });
+    const document = here ?? (await fetchManifest(session, reference, { expected, signal }));
     const manifest = parsed(reference, () => parseManifest(document.bytes, document.mediaType));
     if (expected !== undefined && expected.mediaType !== manifest.mediaType) {
       throw invalid(
@@ -57,12 +71,27 @@ export async function findManifest(
     }
     if (manifest.kind === "manifest") return { indices, document, manifest };
     indices.push({ ...document, mediaType: manifest.mediaType });
-    expected = nextManifest(reference, manifest, options.platform);
+    expected = nextManifest(reference, manifest, platform);
   }
   throw invalid(
     reference,
     new RangeError(`Cannot read manifest: more than ${INDEX_DEPTH_MAX} indices, one in another`),
   );
+}
+
+/** The bytes of some content that is known, when they are what its digest says. */
+export function knownBytes(known: KnownContent | undefined, digest: Digest): Uint8Array | undefined {
+  const bytes = known?.(digest);
+  return bytes !== undefined && digestOfBytes(bytes) === digest ? bytes : undefined;
+}
+
+function knownDocument(
+  known: KnownContent | undefined,
+  digest: Digest,
+  expected: Descriptor | undefined,
+): Document | undefined {
+  const bytes = knownBytes(known, digest);
+  return bytes === undefined ? undefined : { digest, mediaType: expected?.mediaType ?? "", bytes };
 }
 
 function nextManifest(reference: Reference, index: ImageIndex, platform: Platform): Descriptor {

@@ -1,5 +1,6 @@
 /** What can go wrong with tokens, and what a pull costs of a quota: row by row, as faults.test.ts. */
 import { describe, expect, test } from "bun:test";
+import { rmSync, writeFileSync } from "node:fs";
 import { type FakeRegistry, serveRegistry } from "../helpers/fake_registry.ts";
 import { app, type FaultRow, testFault } from "../helpers/fault_rows.ts";
 import { buildImage, buildIndex } from "../helpers/image_builder.ts";
@@ -172,6 +173,52 @@ describe.skipIf(reason !== undefined)(`the quota that a pull costs (${reason ?? 
     await sandbox.pull({ reference });
 
     expect(sandbox.registry.requests).toEqual([]);
+  });
+
+  test("is nothing for another tag of an image that is here: one HEAD", async () => {
+    await using sandbox = PullSandbox.serve({ "app:latest": index, "app:other": index });
+    await sandbox.pull();
+    sandbox.registry.reset();
+
+    const { image } = await sandbox.pull({ reference: sandbox.reference("app:other") });
+
+    expect<string>(image.targetDigest).toBe(index.digest);
+    expect(sandbox.registry.requests.map(({ method, path }) => `${method} ${path}`)).toEqual([
+      "HEAD /v2/app/manifests/other",
+    ]);
+  });
+
+  test("is one GET for a new index whose image for this platform is here", async () => {
+    await using sandbox = PullSandbox.serve({ "app:latest": index });
+    await sandbox.pull();
+    const image = small("one");
+    const foreign = buildImage({
+      layers: [{ entries: [{ name: "b" }] }],
+      platform: { os: "linux", architecture: "s390x" },
+    });
+    sandbox.registry.add("app:latest", buildIndex({ images: [foreign, image] }));
+    sandbox.registry.reset();
+
+    await sandbox.pull();
+
+    expect(sandbox.registry.requests.map(({ method, path }) => `${method} ${path}`)).toEqual([
+      "HEAD /v2/app/manifests/latest",
+      "GET /v2/app/manifests/latest",
+    ]);
+  });
+
+  test("is paid again when what is here has been damaged", async () => {
+    await using sandbox = PullSandbox.serve({ "app:latest": index, "app:other": index });
+    await sandbox.pull();
+    const path = `${sandbox.root}/blobs/${index.digest.replace(":", "/")}`;
+    rmSync(path);
+    writeFileSync(path, "damaged");
+    sandbox.registry.reset();
+
+    const { image } = await sandbox.pull({ reference: sandbox.reference("app:other") });
+
+    expect<string>(image.targetDigest).toBe(index.digest);
+    expect([count(sandbox, "HEAD"), count(sandbox, "GET")]).toEqual([1, 1]);
   });
 
   test("is that of the new image alone for a tag that has moved", async () => {
