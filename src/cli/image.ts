@@ -18,6 +18,7 @@ import {
   imageUnmountSpec,
   imageWhichSpec,
 } from "./image_view_specs.ts";
+import { pushSpec } from "./registry_specs.ts";
 import { pullSpec } from "./specs.ts";
 
 const members: readonly GroupMember[] = [
@@ -32,6 +33,7 @@ const members: readonly GroupMember[] = [
   },
   { name: "which", spec: imageWhichSpec, load: async () => (await import("./image_which.ts")).which },
   { name: "pull", spec: pullSpec, load: async () => (await import("./pull.ts")).pullImage },
+  { name: "push", spec: pushSpec, load: async () => (await import("./push.ts")).pushImage },
   { name: "tag", spec: tagSpec, load: async () => (await import("./tag.ts")).tag },
   { name: "rm", spec: rmiSpec, load: async () => (await import("./rmi.ts")).removeImages },
   { name: "inspect", spec: inspectSpec, load: async () => (await import("./inspect.ts")).inspect },

@@ -55,7 +55,7 @@ export const copySpec: CommandSpec = {
     {
       name: "referrers",
       kind: "boolean",
-      help: "Copy what refers to the image too: signatures, lists of its parts",
+      help: "Copy what refers to the image too: signatures, cosign's as well, lists of its parts",
     },
     TLS_VERIFY,
   ],

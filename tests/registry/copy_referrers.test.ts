@@ -101,6 +101,31 @@ describe("copyImage() with referrers", () => {
     expect(place.to.requests.filter(({ method }) => method !== "GET" && method !== "HEAD")).toEqual([]);
   });
 
+  test("copies what cosign keeps under tags beside an image, also through a layout", async () => {
+    await using place = source();
+    const sbom = buildArtifact("text/spdx", "parts");
+    place.from.add(`app:${tagOf(image)}.sig`, signature);
+    place.from.add(`app:${tagOf(image)}.sbom`, sbom);
+    place.from.add(`app:${tagOf(image)}.other`, list);
+    place.to.break(referrerLists(place.to), knowsSubjects());
+
+    await place.copy("from/app:1", "oci:layout:1", { referrers: [] });
+    await place.copy("oci:layout:1", "to/copy:1", { referrers: [] });
+    const before = place.writes().length;
+    await place.copy("oci:layout:1", "to/copy:1", { referrers: [] });
+
+    const tags = place.to.content("copy")?.tags;
+    expect(tags?.get(`${tagOf(image)}.sig`)).toBe(signature.digest);
+    expect(tags?.get(`${tagOf(image)}.sbom`)).toBe(sbom.digest);
+    expect(tags?.has(`${tagOf(image)}.other`)).toBeFalse();
+    expect(
+      place
+        .writes()
+        .slice(before)
+        .filter((line) => !line.startsWith("GET")),
+    ).toEqual([]);
+  });
+
   test("ends when they refer to one another in a ring that a registry makes up", async () => {
     await using place = source();
     place.from.break();

@@ -176,6 +176,26 @@ describe("pushImage()", () => {
     expect(error.message).toStartWith(`Cannot push image "${place.target.host}/copy:1"`);
   });
 
+  test("lists a manifest with a subject under a tag, where the registry keeps no such list", async () => {
+    const subject = { mediaType: image.mediaType, digest: image.digest, size: image.bytes.length };
+    const signed = buildImage({ layers: [{ entries: [{ name: "s" }] }], manifestDocument: { subject } });
+    await using source = PullSandbox.serve({ "app:latest": signed });
+    const { image: stored } = await source.pull();
+    await using target = serveRegistry();
+
+    const reference = parseReference(`${target.host}/copy:1`);
+    await pushImage({ image: stored, reference, root: source.root });
+
+    const content = target.content("copy");
+    const list = content?.manifests.get(content.tags.get(image.digest.replace(":", "-")) ?? "");
+    expect(JSON.parse(Buffer.from(list?.bytes ?? []).toString()).manifests).toEqual([
+      expect.objectContaining({
+        digest: signed.digest,
+        artifactType: expect.stringContaining("image.config"),
+      }),
+    ]);
+  });
+
   test("does not send a blob that is damaged in the store as if it were right", async () => {
     await using place = await Place.create();
     const path = `${place.source.root}/${blobPath(parseDigest(small))}`;

@@ -9,14 +9,13 @@ import { blobPath, type Digest } from "../../oci/digest.ts";
 import type { JsonObject } from "../../oci/json.ts";
 import { parseDocument } from "../../oci/manifest.ts";
 import { familiarReference, parseReference } from "../../oci/reference.ts";
-import { entryFor } from "../../oci/referrer.ts";
 import type { Document } from "../../registry/find_manifest.ts";
 import type { BlobOutcome } from "../../registry/writer.ts";
 import { END, header, padding } from "../tar/writer.ts";
 import { type ArchiveName, formatArchive } from "./archive_name.ts";
 import type { BlobFeed } from "./blob_feed.ts";
 import { CopyError } from "./copy_error.ts";
-import { EMPTY_INDEX, REF_NAME } from "./layout.ts";
+import { EMPTY_INDEX, newEntry } from "./layout.ts";
 import type { BlobDelivery, CopyTarget, Role } from "./place.ts";
 
 /** An archive is a multiple of this (POSIX.1, pax: ustar interchange format). */
@@ -51,6 +50,10 @@ export class ArchiveTarget implements CopyTarget {
     return undefined;
   }
 
+  async findTag(): Promise<undefined> {
+    return undefined;
+  }
+
   async hasDocument(digest: Digest): Promise<boolean> {
     return this.#written.has(digest);
   }
@@ -64,18 +67,12 @@ export class ArchiveTarget implements CopyTarget {
   }
 
   async putDocument(document: Document, role: Role): Promise<void> {
-    const { digest, bytes, mediaType } = document;
+    const { digest, bytes } = document;
     await this.#inTurn(async () => this.#entry(blobPath(digest), bytes));
     this.#written.add(digest);
-    if (role.kind === "top") {
-      this.#top = document;
-      const { tag } = this.#place;
-      const annotations = tag === undefined ? {} : { annotations: { [REF_NAME]: tag } };
-      const platform = role.platform === undefined ? {} : { platform: role.platform };
-      this.#entries.push({ mediaType, digest, size: bytes.length, ...platform, ...annotations });
-    } else if (role.kind === "referrer") {
-      this.#entries.push(entryFor(document));
-    }
+    if (role.kind === "top") this.#top = document;
+    const entry = newEntry(document, role, this.#place.tag);
+    if (entry !== undefined) this.#entries.push(entry.object);
   }
 
   async finish(): Promise<void> {

@@ -7,6 +7,7 @@ import type { ManifestDescriptor } from "../../oci/descriptor.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { ImageIndex } from "../../oci/manifest.ts";
 import { manifestKind } from "../../oci/media_type.ts";
+import { referrersTag } from "../../oci/referrer.ts";
 import { inParallel } from "../in_parallel.ts";
 import type { PushProgress } from "../push_progress.ts";
 import { BlobCopies, type BlobRoute } from "./blob_copies.ts";
@@ -33,6 +34,8 @@ export type CopiedImage =
 
 /** Manifests that are on their way at one time. */
 const MANIFESTS_AT_ONCE = 3;
+/** What cosign calls the manifests that it keeps beside an image: signature, attestations, list of parts. */
+const COSIGN_SUFFIXES: readonly string[] = [".sig", ".att", ".sbom"];
 /** Signatures of signatures end somewhere. */
 const REFERRER_DEPTH_MAX = 4;
 
@@ -110,6 +113,8 @@ async function copyReferrers(subject: Digest, copying: Copying, depth: number): 
   const { source, target, artifactTypes = [], asked } = copying;
   if (asked.has(subject) || depth >= REFERRER_DEPTH_MAX) return;
   asked.add(subject);
+  // By their tags nobody can tell of which type they are.
+  if (artifactTypes.includes(undefined) && depth === 0) await copyTagged(subject, copying);
   const lists = await Promise.all(artifactTypes.map((type) => source.listReferrers(subject, type)));
   const found = lists.flat();
   if (found.length === 0) return;
@@ -119,6 +124,16 @@ async function copyReferrers(subject: Digest, copying: Copying, depth: number): 
     await copyReferrers(referrer.digest, copying, depth + 1);
     const isThere = listed.has(referrer.digest) && (await target.hasDocument(referrer.digest));
     if (!isThere) await copyWhole(await readPiece(source, referrer), { kind: "referrer" }, copying);
+  }
+}
+
+/** What refers to a manifest by its tag alone. */
+async function copyTagged(subject: Digest, copying: Copying): Promise<void> {
+  const { source, target } = copying;
+  for (const tag of COSIGN_SUFFIXES.map((suffix) => referrersTag(subject) + suffix)) {
+    const document = await source.findTag(tag);
+    if (document === undefined || (await target.findTag(tag)) === document.digest) continue;
+    await copyWhole(pieceOf(source, document), { kind: "tagged", tag }, copying);
   }
 }
 

@@ -21,8 +21,10 @@ import {
   parseDocument,
 } from "../../oci/manifest.ts";
 import { isForeignLayer } from "../../oci/media_type.ts";
-import { parseReferrers, type Referrer, referrersTag } from "../../oci/referrer.ts";
+import { entryFor, parseReferrers, type Referrer, referrersTag } from "../../oci/referrer.ts";
+import type { Document } from "../../registry/find_manifest.ts";
 import { CopyError } from "./copy_error.ts";
+import type { Role } from "./place.ts";
 
 /** An entry of `index.json`. */
 export interface LayoutEntry {
@@ -153,4 +155,21 @@ export function findSound(directory: string, digest: Digest): ImageManifest | Im
   } catch {
     return undefined;
   }
+}
+
+/** An entry for `index.json`. */
+export interface NewEntry {
+  readonly tag: string | undefined;
+  readonly object: JsonObject;
+}
+
+/** What `index.json` is to say of a document; nothing of one that others refer to. @param topTag the image's own */
+export function newEntry(document: Document, role: Role, topTag: string | undefined): NewEntry | undefined {
+  const { mediaType, digest, bytes } = document;
+  if (role.kind === "part") return undefined;
+  if (role.kind === "referrer") return { tag: undefined, object: entryFor(document) };
+  const tag = role.kind === "top" ? topTag : role.tag;
+  const platform = role.kind === "top" && role.platform !== undefined ? { platform: role.platform } : {};
+  const annotations = tag === undefined ? {} : { annotations: { [REF_NAME]: tag } };
+  return { tag, object: { mediaType, digest, size: bytes.length, ...platform, ...annotations } };
 }

@@ -72,6 +72,11 @@ export class LayoutSource implements CopySource {
     throw new CopyError(`Cannot copy image "${this.name}": its manifest ${this.#entry.digest} is not there`);
   }
 
+  async findTag(wanted: string): Promise<Document | undefined> {
+    const entry = this.#index.entries.find(({ tag }) => tag === wanted);
+    return entry === undefined ? undefined : this.readDocument(entry.descriptor);
+  }
+
   async readDocument({ digest, mediaType }: Descriptor): Promise<Document | undefined> {
     const bytes = findBytes(this.#directory, digest);
     return bytes === undefined ? undefined : { digest, mediaType, bytes };

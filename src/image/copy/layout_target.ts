@@ -3,16 +3,14 @@
  * replaced last, in one step, under a lock of the directory: whoever reads meanwhile sees the old state or the new one.
  * Manifests of Docker's types stay what they are, since another type would be another digest; skopeo overlooks them there.
  */
-import { existsSync, mkdirSync, readdirSync } from "node:fs";
-import { writeFileAtomic } from "../../fs/atomic.ts";
+import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { isTemporary, writeFileAtomic } from "../../fs/atomic.ts";
 import { Lock } from "../../fs/lock.ts";
 import { NamelessFile } from "../../fs/nameless_file.ts";
 import { AT_FDCWD, O_DIRECTORY, O_RDONLY } from "../../linux/abi/fcntl.ts";
 import { Fd, openat, syncfs } from "../../linux/file.ts";
 import { parseManifestDescriptor } from "../../oci/descriptor.ts";
 import { blobPath, type Digest } from "../../oci/digest.ts";
-import type { JsonObject } from "../../oci/json.ts";
-import { entryFor } from "../../oci/referrer.ts";
 import type { Document } from "../../registry/find_manifest.ts";
 import type { BlobOutcome } from "../../registry/writer.ts";
 import type { BlobFeed } from "./blob_feed.ts";
@@ -24,7 +22,8 @@ import {
   hasBlob,
   hasWhole,
   type LayoutIndex,
-  REF_NAME,
+  type NewEntry,
+  newEntry,
   referrersIn,
 } from "./layout.ts";
 import { formatLayout, type LayoutName } from "./layout_source.ts";
@@ -41,7 +40,7 @@ export class LayoutTarget implements CopyTarget {
   readonly #tag: string | undefined;
   readonly #signal: AbortSignal;
   /** Entries for index.json. */
-  readonly #added: { readonly tag: string | undefined; readonly entry: JsonObject }[] = [];
+  readonly #added: NewEntry[] = [];
 
   private constructor(name: LayoutName, signal: AbortSignal) {
     this.name = formatLayout(name);
@@ -62,8 +61,11 @@ export class LayoutTarget implements CopyTarget {
   }
 
   async findTop(): Promise<Digest | undefined> {
-    if (this.#tag === undefined) return undefined;
-    return this.#index().entries.find(({ tag }) => tag === this.#tag)?.descriptor.digest;
+    return this.#tag === undefined ? undefined : this.findTag(this.#tag);
+  }
+
+  async findTag(wanted: string): Promise<Digest | undefined> {
+    return this.#index().entries.find(({ tag }) => tag === wanted)?.descriptor.digest;
   }
 
   async hasDocument(digest: Digest): Promise<boolean> {
@@ -90,17 +92,14 @@ export class LayoutTarget implements CopyTarget {
   }
 
   async putDocument(document: Document, role: Role): Promise<void> {
-    const { digest, mediaType, bytes } = document;
+    const { digest, bytes } = document;
     if (findSound(this.#directory, digest) === undefined) {
       using file = NamelessFile.create(`${this.#directory}/blobs/sha256`);
       file.write(bytes);
       file.link(`${this.#directory}/${blobPath(digest)}`);
     }
-    if (role.kind === "part") return;
-    const isTop = role.kind === "top";
-    const descriptor = isTop ? { mediaType, digest, size: bytes.length } : entryFor(document);
-    const platform = isTop && role.platform !== undefined ? { platform: role.platform } : {};
-    this.#added.push({ tag: isTop ? this.#tag : undefined, entry: { ...descriptor, ...platform } });
+    const entry = newEntry(document, role, this.#tag);
+    if (entry !== undefined) this.#added.push(entry);
   }
 
   async finish(): Promise<void> {
@@ -108,6 +107,9 @@ export class LayoutTarget implements CopyTarget {
     using directory = new Fd(openat(AT_FDCWD, this.#directory, { flags: O_RDONLY | O_DIRECTORY }));
     syncfs(directory.number);
     using _ = await Lock.take(this.#directory, { signal: this.#signal });
+    // Whoever wrote it had the lock, and died.
+    for (const name of readdirSync(this.#directory))
+      if (isTemporary(name)) rmSync(`${this.#directory}/${name}`, { force: true });
     const index = this.#added.reduce(withEntry, this.#index());
     const manifests = index.entries.map(({ object }) => object);
     writeFileAtomic(`${this.#directory}/index.json`, JSON.stringify({ ...index.top, manifests }), {
@@ -129,33 +131,25 @@ async function begin(directory: string, signal: AbortSignal): Promise<void> {
   mkdirSync(directory, { recursive: true });
   using _ = await Lock.take(directory, { signal });
   if (existsSync(`${directory}/oci-layout`)) return;
-  const other = readdirSync(directory).find((name) => name !== "blobs" && !name.startsWith(".tmp-"));
+  const other = readdirSync(directory).find((name) => name !== "blobs" && !isTemporary(name));
   if (other !== undefined) {
     throw new CopyError(`Cannot write an OCI layout to "${directory}": it holds "${other}"`, {
       hint: "Give a new directory, an empty one, or an OCI layout",
     });
   }
   mkdirSync(`${directory}/blobs/sha256`, { recursive: true });
+  // First: it says that the rest is ours, whatever ends this process.
+  writeFileAtomic(`${directory}/oci-layout`, '{"imageLayoutVersion":"1.0.0"}', { mode: FILE_MODE });
   writeFileAtomic(`${directory}/index.json`, JSON.stringify({ ...EMPTY_INDEX.top, manifests: [] }), {
     mode: FILE_MODE,
   });
-  writeFileAtomic(`${directory}/oci-layout`, '{"imageLayoutVersion":"1.0.0"}', { mode: FILE_MODE });
 }
 
 /** A tag names one image; what has no tag is there once. */
-function withEntry(
-  index: LayoutIndex,
-  { tag, entry }: { readonly tag: string | undefined; readonly entry: JsonObject },
-): LayoutIndex {
+function withEntry(index: LayoutIndex, { tag, object }: NewEntry): LayoutIndex {
   const isSame = (other: LayoutIndex["entries"][number]): boolean =>
-    tag === undefined ? other.descriptor.digest === entry["digest"] : other.tag === tag;
+    tag === undefined ? other.descriptor.digest === object["digest"] : other.tag === tag;
   if (tag === undefined && index.entries.some(isSame)) return index;
-  const object = tag === undefined ? entry : { ...entry, annotations: { [REF_NAME]: tag } };
-  return {
-    ...index,
-    entries: [
-      ...index.entries.filter((other) => !isSame(other)),
-      { descriptor: parseManifestDescriptor(object, "entry"), tag, object },
-    ],
-  };
+  const entry = { descriptor: parseManifestDescriptor(object, "entry"), tag, object };
+  return { ...index, entries: [...index.entries.filter((other) => !isSame(other)), entry] };
 }

@@ -25,6 +25,8 @@ export interface CopySource extends AsyncDisposable {
   readDocument(descriptor: Descriptor): Promise<Document | undefined>;
   /** The bytes of a blob from `start` on. */
   open(descriptor: Descriptor, start: number, signal: AbortSignal): Promise<ReadableStream<Uint8Array>>;
+  /** The document under another tag beside the image. */
+  findTag(tag: string): Promise<Document | undefined>;
   /** What refers to a manifest; of one type only where that is given. */
   listReferrers(subject: Digest, artifactType: string | undefined): Promise<readonly Referrer[]>;
 }
@@ -36,7 +38,9 @@ export type Role =
   /** Something else refers to it. */
   | { readonly kind: "part" }
   /** It refers to something else. */
-  | { readonly kind: "referrer" };
+  | { readonly kind: "referrer" }
+  /** It stands under a tag of its own. */
+  | { readonly kind: "tagged"; readonly tag: string };
 
 /** How a blob is brought. */
 export interface BlobDelivery {
@@ -54,6 +58,8 @@ export interface CopyTarget extends AsyncDisposable {
   readonly repository: Repository | undefined;
   /** What the name means there at present. */
   findTop(): Promise<Digest | undefined>;
+  /** What another tag means there. */
+  findTag(tag: string): Promise<Digest | undefined>;
   /** Whether a document is there, and so all that it names. */
   hasDocument(digest: Digest): Promise<boolean>;
   putBlob(feed: BlobFeed, delivery: BlobDelivery): Promise<BlobOutcome>;

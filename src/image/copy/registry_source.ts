@@ -38,13 +38,16 @@ export class RegistrySource implements CopySource {
     return this.#fetch(undefined);
   }
 
-  async readDocument(descriptor: Descriptor): Promise<Document | undefined> {
-    try {
-      return await this.#fetch(descriptor);
-    } catch (error) {
-      if (error instanceof RegistryError && error.status === 404) return undefined;
-      throw error;
-    }
+  async findTag(tag: string): Promise<Document | undefined> {
+    const { registry, repository } = this.#repository;
+    // HEAD first: in most cases there is none, and a GET would count as a pull.
+    const reference = { registry, repository, tag };
+    const target = await this.#client.findTarget(reference, this.#signal).catch(noneWhenMissing);
+    return target === undefined ? undefined : this.readDocument(target);
+  }
+
+  readDocument(descriptor: Pick<Descriptor, "digest">): Promise<Document | undefined> {
+    return this.#fetch(descriptor).catch(noneWhenMissing);
   }
 
   async open(
@@ -69,10 +72,15 @@ export class RegistrySource implements CopySource {
     // Nothing is held between two requests.
   }
 
-  #fetch(expected: Descriptor | undefined): Promise<Document> {
+  #fetch(expected: Pick<Descriptor, "digest"> | undefined): Promise<Document> {
     const signal = this.#signal;
     return this.#client.ask(this.#repository, (session) =>
       fetchManifest(session, this.#reference, { expected, signal }),
     );
   }
+}
+
+function noneWhenMissing(error: unknown): undefined {
+  if (error instanceof RegistryError && error.status === 404) return;
+  throw error;
 }

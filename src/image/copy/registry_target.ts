@@ -31,6 +31,10 @@ export class RegistryTarget implements CopyTarget {
     return this.#writer.findManifest(this.#top);
   }
 
+  findTag(tag: string): Promise<Digest | undefined> {
+    return this.#writer.findManifest(tag);
+  }
+
   async hasDocument(digest: Digest): Promise<boolean> {
     return (await this.#writer.findManifest(digest)) === digest;
   }
@@ -59,9 +63,9 @@ export class RegistryTarget implements CopyTarget {
     return outcome;
   }
 
-  async putDocument(document: Document, { kind }: Role): Promise<void> {
-    const name = kind === "top" ? this.#top : document.digest;
-    if (kind !== "referrer") return putManifest(this.#writer, document, name);
+  async putDocument(document: Document, role: Role): Promise<void> {
+    const name = role.kind === "top" ? this.#top : role.kind === "tagged" ? role.tag : document.digest;
+    if (role.kind !== "referrer") return putManifest(this.#writer, document, name);
     const turn = this.#referrers.then(() => putManifest(this.#writer, document, name));
     this.#referrers = turn.catch(() => undefined);
     return turn;

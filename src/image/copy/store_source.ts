@@ -49,6 +49,10 @@ export class StoreSource implements CopySource {
     throw new CopyError(`Cannot copy image "${this.name}": its index is not here`);
   }
 
+  async findTag(): Promise<undefined> {
+    return undefined;
+  }
+
   async readDocument({ digest, mediaType }: Target): Promise<Document | undefined> {
     const bytes = findBytes(this.#options.root, digest);
     return bytes === undefined ? undefined : { digest, mediaType, bytes };
