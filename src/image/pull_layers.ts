@@ -21,6 +21,7 @@ import {
   writeLayerRecord,
 } from "../store/layers.ts";
 import { imageLayerName } from "../store/layout.ts";
+import { flushMeanwhile } from "./background_flush.ts";
 import { inParallel } from "./in_parallel.ts";
 import { keepBlob } from "./keep_blob.ts";
 import type { LayerJob, LayerSource } from "./lane/job.ts";
@@ -151,6 +152,8 @@ async function unpackMissing(
       },
     };
   });
+  const bytes = queue.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  using _ = await flushMeanwhile(context.root, bytes, `${context.staging}/flush`);
   await unpackAll(queue, context.signal);
   return unpacked;
 }

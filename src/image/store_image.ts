@@ -80,6 +80,8 @@ async function storeStaged(
   }: LayerOrigin & { readonly stack: DisposableStack; readonly staging: string },
 ): Promise<PullResult> {
   const { root, onProgress = () => undefined } = options;
+  // Before anything is written: what fails on the way to the disk is then told here, whoever has been told already.
+  const disk = stack.use(new Fd(openat(AT_FDCWD, root, { flags: O_RDONLY | O_DIRECTORY })));
   const context: LayerContext = {
     root,
     staging,
@@ -97,7 +99,8 @@ async function storeStaged(
   signal.throwIfAborted();
   const image = describeImage(resolved, prepared, context);
   const blobs = stageBlobs(resolved, prepared, context);
-  flush(root);
+  // One flush of the file system for all that was staged.
+  syncfs(disk.number);
   // Content and record come under one lock: nobody who looks for garbage meets the one without the other.
   using _ = await lockImages(root);
   for (const { path, digest } of blobs) renameSync(path, `${root}/${blobPath(digest)}`);
@@ -117,12 +120,6 @@ function stageBlobs(
     stageBlob(`${staging}/manifest`, manifestDocument.bytes, manifestDocument.digest),
     stageBlob(`${staging}/config`, configBytes, manifest.config.digest),
   ];
-}
-
-/** One flush of the file system for all that was staged. */
-function flush(root: string): void {
-  using directory = new Fd(openat(AT_FDCWD, root, { flags: O_RDONLY | O_DIRECTORY }));
-  syncfs(directory.number);
 }
 
 function stageBlob(path: string, bytes: Uint8Array, digest: Digest): { path: string; digest: Digest } {
