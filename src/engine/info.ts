@@ -1,14 +1,19 @@
 /** `info`: what this machine allows, what bunker makes of it, and why it is not better. Leaves nothing behind. */
-import { accessSync, constants, existsSync, readFileSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdtempSync, readFileSync } from "node:fs";
 import { arch, cpus, release, tmpdir, totalmem } from "node:os";
 import { dirname } from "node:path";
 import { version } from "../../package.json";
+import { removeTree } from "../fs/remove_tree.ts";
+import { whyNoImages } from "../image/erofs/layer_form.ts";
+import { errnoName } from "../linux/abi/errno.ts";
+import { AT_FDCWD } from "../linux/abi/fcntl.ts";
 import { call, callRaw } from "../linux/call.ts";
 import { createExecutableMemfd } from "../linux/memfd.ts";
 import { createCgroup } from "../runtime/cgroup/cgroup.ts";
 import { CgroupError } from "../runtime/cgroup/cgroup_error.ts";
 import { ALL_CAPABILITIES, capabilityNames, planCapabilities } from "../runtime/security/capability.ts";
 import type { IdMapping, Resources } from "../runtime/spec/config.ts";
+import { readConfiguration } from "./configuration.ts";
 import type { EngineContext } from "./context.ts";
 import { dataRoot, stateRoot } from "./directories.ts";
 import { isolationEntries } from "./grade.ts";
@@ -66,6 +71,7 @@ async function isolation(context: EngineContext, idMaps: IdMaps | undefined): Pr
         value: probe.appendLayers === undefined ? "one by one" : "in one string",
         reason: probe.appendLayers && `lowerdir+: ${probe.appendLayers}`,
       },
+      await layerForm(context, idMaps),
       {
         name: "container program",
         value: memfd ? "sealed memory" : "file in the state directory",
@@ -73,6 +79,21 @@ async function isolation(context: EngineContext, idMaps: IdMaps | undefined): Pr
       },
     ],
   };
+}
+
+/** What the configuration asks for, and what comes of it. */
+async function layerForm(context: EngineContext, idMaps: IdMaps | undefined): Promise<InfoEntry> {
+  const entry = { name: "layers are kept as", value: "directories" };
+  if (readConfiguration(context).layers !== "erofs") return entry;
+  if (idMaps !== undefined) return { ...entry, reason: "only root can mount EROFS images" };
+  const directory = mkdtempSync(`${probePlace(dataRoot(context))}/.bunker-probe-`);
+  try {
+    const failure = await whyNoImages(`${directory}/images`);
+    if (failure === undefined) return { ...entry, value: "EROFS images" };
+    return { ...entry, reason: `EROFS images: ${errnoName(failure.errno)}` };
+  } finally {
+    removeTree({ dirfd: AT_FDCWD, path: directory });
+  }
 }
 
 /** The nearest directory that exists and may be written to: its filesystem is the data root's. */

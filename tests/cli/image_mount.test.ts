@@ -1,8 +1,8 @@
 /** `bunker image mount`: an image's files for ordinary programs, and the image stays as long as it is mounted. */
 import { describe, expect } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { DirectoryFiles } from "../../src/image/tree/directory_files.ts";
 import { MergedFiles } from "../../src/image/tree/merged_files.ts";
+import { openLayerPath } from "../../src/image/tree/open_layer_files.ts";
 import { snapshotFiles } from "../helpers/files_snapshot.ts";
 import { buildImage } from "../helpers/image_builder.ts";
 import { PULL_NEEDS, PullPlace } from "../helpers/pull_place.ts";
@@ -50,7 +50,7 @@ describe("bunker image mount", () => {
 
     const template = "{{.GraphDriver.Data.UpperDir}}:{{.GraphDriver.Data.LowerDir}}";
     const layers = (await place.bunker(["inspect", "-f", template, place.name("random")])).stdout.trim();
-    using merged = new MergedFiles(layers.split(":").map((path) => new DirectoryFiles(path)));
+    using merged = new MergedFiles(layers.split(":").map(openLayerPath));
     expect(snapshotTree(stdout.trim())).toEqual(snapshotFiles(merged));
   });
 

@@ -1,6 +1,7 @@
 /** Takes what {@link LayerFiles} shows as a value that compares with that of a directory (tree_snapshot.ts). */
 
 import type { LayerFiles, LayerNode } from "../../src/image/tree/layer_files.ts";
+import { openLayerPath } from "../../src/image/tree/open_layer_files.ts";
 import { makedev } from "../../src/linux/file.ts";
 import type { NodeSnapshot, TreeSnapshot } from "./tree_snapshot.ts";
 
@@ -25,6 +26,19 @@ export function snapshotFiles(files: LayerFiles): TreeSnapshot {
     };
   }
   return result;
+}
+
+/** A layer of a store, whatever its form. @param path absolute */
+export function snapshotLayer(path: string): TreeSnapshot {
+  using files = openLayerPath(path);
+  return snapshotFiles(files);
+}
+
+/** Paths and types only, as listTree() has them. @param path absolute */
+export function listLayer(path: string): string[] {
+  return Object.entries(snapshotLayer(path))
+    .filter(([name]) => name !== ".")
+    .map(([name, { type }]) => (type === "directory" ? `${name}/` : name));
 }
 
 /** All nodes with their paths, each directory before what is in it. */

@@ -145,6 +145,21 @@ describe("layers that are EROFS images", () => {
     });
   }
 
+  erofsTest("are what info names when the configuration asks for them", async (sandbox) => {
+    const config = `${sandbox.directory}/config.json`;
+    writeFileSync(config, '{"layers": "erofs"}');
+    const options = { program: "bun run src/main.ts" } as const;
+
+    const byDefault = await sandbox.bunker(["info"], options);
+    const asked = await sandbox.bunker(["--config", config, "info"], options);
+    writeFileSync(config, '{"layers": "squashfs"}');
+    const unknown = await sandbox.bunker(["--config", config, "info"], options);
+
+    expect(byDefault.stdout).toMatch(/^ *layers are kept as:? +directories$/m);
+    expect(asked.stdout).toMatch(/^ *layers are kept as:? +EROFS images$/m);
+    expect(unknown.stderr).toContain('expected "erofs" or "directories"');
+  });
+
   erofsTest("are not chosen where the kernel refuses them", async (sandbox) => {
     const inside = `${sandbox.directory}/no-such/deeper`;
 

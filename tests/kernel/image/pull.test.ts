@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { flattenLayers } from "../../../src/fs/copy_tree.ts";
 import { findImage } from "../../../src/store/find_image.ts";
 import { findImageById, listImages } from "../../../src/store/images.ts";
+import { listLayer, snapshotLayer } from "../../helpers/files_snapshot.ts";
 import {
   buildImage,
   buildIndex,
@@ -52,7 +53,7 @@ describe("pullImage()", () => {
       overlayXattrs: "trusted",
       config: { env: ["A=1"], cmd: ["c"], entrypoint: ["e"], workingDir: "/w", user: "u" },
     });
-    const trees = pulled.layers.map((layer) => listTree(`${sandbox.root}/${layer}`));
+    const trees = pulled.layers.map((layer) => listLayer(`${sandbox.root}/${layer}`));
     expect(trees).toEqual([
       ["etc/", "etc/small"],
       ["usr/", "usr/large"],
@@ -103,8 +104,8 @@ describe("pullImage()", () => {
     const { image } = await sandbox.pull();
 
     expect(image.layers[0]).toBe(image.layers[4] ?? "");
-    const modes = [1, 3].map((index) => statSync(`${sandbox.root}/${image.layers[index]}/d`).mode & 0o777);
-    expect(modes).toEqual([0o755, 0o700]);
+    const modes = [1, 3].map((index) => snapshotLayer(`${sandbox.root}/${image.layers[index]}`)["d"]?.mode);
+    expect(modes).toEqual(["755", "700"]);
   });
 
   rootTest(title("drops what lies below a layer that hides everything"), async () => {
@@ -113,7 +114,7 @@ describe("pullImage()", () => {
 
     const { image } = await sandbox.pull();
 
-    expect(image.layers.map((layer) => listTree(`${sandbox.root}/${layer}`))).toEqual([["only"]]);
+    expect(image.layers.map((layer) => listLayer(`${sandbox.root}/${layer}`))).toEqual([["only"]]);
   });
 
   rootTest(title("unpacks a layer again from its blob when its directory is gone"), async () => {
@@ -124,7 +125,7 @@ describe("pullImage()", () => {
     const { status } = await sandbox.pull();
 
     expect(status).toBe("downloaded");
-    expect(listTree(`${sandbox.root}/${image.layers[0]}`)).toEqual(["usr/", "usr/large"]);
+    expect(listLayer(`${sandbox.root}/${image.layers[0]}`)).toEqual(["usr/", "usr/large"]);
     expect([...sandbox.blobRequests().values()]).toEqual([1, 1]);
   });
 
@@ -338,7 +339,7 @@ describe("a pull that fails changes nothing", () => {
       const { image } = await sandbox.pull();
 
       for (const { layers } of killed === undefined ? [image] : [killed, image]) {
-        const trees = layers.map((layer) => listTree(`${sandbox.root}/${layer}`));
+        const trees = layers.map((layer) => listLayer(`${sandbox.root}/${layer}`));
         expect(trees).toEqual([
           ["usr/", "usr/large"],
           ["etc/", "etc/small"],
