@@ -1,5 +1,5 @@
 /** Where an archive goes: to a file, which is there whole or not at all, or to stdout, unless that is a terminal. */
-import { closeSync, openSync, renameSync, rmSync } from "node:fs";
+import { closeSync, constants, openSync, realpathSync, renameSync, rmSync, statSync } from "node:fs";
 import { isatty } from "node:tty";
 import { CommandLineError } from "./command_line_error.ts";
 
@@ -26,18 +26,25 @@ export async function withOutput(
   await write(STDOUT);
 }
 
-async function toFile(path: string, write: (fd: number) => void | Promise<void>): Promise<void> {
+async function toFile(file: string, write: (fd: number) => void | Promise<void>): Promise<void> {
+  const found = statSync(file, { throwIfNoEntry: false });
+  // A device or a pipe is written to; a file put in its place would break /dev/null for the whole machine.
+  if (found?.isFile() === false) return await writeTo(openSync(file, constants.O_WRONLY), write);
+  const path = found === undefined ? file : realpathSync(file);
   const temporary = `${path}.${process.pid}.tmp`;
   try {
-    const fd = openSync(temporary, "wx", 0o600);
-    try {
-      await write(fd);
-    } finally {
-      closeSync(fd);
-    }
+    await writeTo(openSync(temporary, "wx", 0o600), write);
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });
     throw error;
+  }
+}
+
+async function writeTo(fd: number, write: (fd: number) => void | Promise<void>): Promise<void> {
+  try {
+    await write(fd);
+  } finally {
+    closeSync(fd);
   }
 }
