@@ -118,6 +118,7 @@ export const saveSpec: CommandSpec = {
       value: "string",
       help: "Write to a file, instead of stdout",
     },
+    { name: "platform", kind: "string", value: "string", help: "Save only the image for os/arch[/variant]" },
   ],
   examples: [
     { line: "bunker save -o alpine.tar alpine", does: "Write an image to a file" },
@@ -141,6 +142,7 @@ export const loadSpec: CommandSpec = {
       value: "string",
       help: "Read from a file, instead of stdin",
     },
+    { name: "platform", kind: "string", value: "string", help: "Load only images for os/arch[/variant]" },
     { name: "quiet", alias: "q", kind: "boolean", help: "For scripts: there is no progress to suppress" },
   ],
   examples: [

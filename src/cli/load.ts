@@ -23,7 +23,7 @@ export async function load(words: readonly string[], context: EngineContext): Pr
   }
   const { loadImages } = await import("../engine/load_images.ts");
   const path = file === undefined ? undefined : resolve(file);
-  const loaded = await loadImages(path, { ...context, interruptible });
+  const loaded = await loadImages(path, { ...context, interruptible }, { platform: parsed.text("platform") });
   const lines = loaded.map(({ id, name }) =>
     name === undefined ? `Loaded image ID: ${id}` : `Loaded image: ${name}`,
   );

@@ -13,8 +13,9 @@ export async function save(words: readonly string[], context: EngineContext): Pr
   const parsed = await readCommandLine(saveSpec, words);
   if (parsed === undefined) return 0;
   await withOutput(parsed.text("output"), "save", async (fd) => {
+    const request = { platform: parsed.text("platform") };
     const { saveImages } = await import("../engine/save_images.ts");
-    for (const chunk of saveImages(parsed.operands, context)) writeAll(fd, chunk);
+    for (const chunk of saveImages(parsed.operands, context, request)) writeAll(fd, chunk);
   });
   return 0;
 }

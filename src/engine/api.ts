@@ -10,13 +10,18 @@
 import { open, unlink } from "node:fs/promises";
 import type { EngineContext } from "./context.ts";
 import type { HistoryStep } from "./history.ts";
+import type { ImageTree } from "./image_tree.ts";
 import type { ImageInspection } from "./inspect_image.ts";
-import type { LoadedImage } from "./load_images.ts";
+import type { ImageFile } from "./list_files.ts";
+import type { LoadedImage, LoadRequest } from "./load_images.ts";
+import type { MountedImage } from "./mount_image.ts";
 import { type Operation, operation } from "./operation.ts";
 import { defaultRunOptions, type RunOptions } from "./options/run_options.ts";
 import type { LayerProgress } from "./progress.ts";
 import type { RemovedImages } from "./remove_image.ts";
+import type { SaveRequest } from "./save_images.ts";
 import type { CopyResult, ImageSummary, PullResult, PushResult, RunResult } from "./summary.ts";
+import type { FileTrace } from "./trace_file.ts";
 
 /** An image, and whatever of the options is not to be the default. */
 export type RunRequest = Partial<RunOptions> & Pick<RunOptions, "image">;
@@ -117,11 +122,12 @@ export function push(
 export function saveImages(
   names: readonly string[],
   context: LibraryContext = {},
+  options: SaveRequest = {},
 ): ReadableStream<Uint8Array> {
   let chunks: Iterator<Uint8Array> | undefined;
   return new ReadableStream({
     async pull(controller) {
-      chunks ??= (await import("./save_images.ts")).saveImages(names, { debug: false, ...context });
+      chunks ??= (await import("./save_images.ts")).saveImages(names, { debug: false, ...context }, options);
       const { value, done } = chunks.next();
       if (done === true) controller.close();
       // A chunk is only valid until the next one is asked for.
@@ -138,10 +144,10 @@ export function saveImages(
  */
 export async function loadImages(
   file: string,
-  options: Cancellable = {},
+  options: Cancellable & LoadRequest = {},
   context: LibraryContext = {},
 ): Promise<LoadedImage[]> {
-  return (await import("./load_images.ts")).loadImages(file, cancellable(options, context));
+  return (await import("./load_images.ts")).loadImages(file, cancellable(options, context), options);
 }
 
 /** A copy from one registry or OCI layout (`oci:DIRECTORY[:TAG]`) to another. */
@@ -238,6 +244,57 @@ export async function inspectImage(image: string, context: LibraryContext = {}):
 /** Tells the steps that made a local image, newest first. @throws {BunkerError} as {@link inspectImage}. */
 export async function imageHistory(image: string, context: LibraryContext = {}): Promise<HistoryStep[]> {
   return (await import("./history.ts")).imageHistory(image, { debug: false, ...context });
+}
+
+/**
+ * Lists the files at a path of a local image, without running or mounting it: a directory's own entry first, then what it
+ * holds. Names are bytes as latin1 text.
+ * @throws {BunkerError} when the image is not here, or has no such path.
+ */
+export async function imageFiles(
+  image: string,
+  options: { readonly path: string; readonly recursive?: boolean },
+  context: LibraryContext = {},
+): Promise<ImageFile[]> {
+  const path = Buffer.from(options.path).toString("latin1");
+  const request = { image, path, isRecursive: options.recursive ?? false, followLast: true };
+  return (await import("./image_view.ts")).listImageFiles(request, { debug: false, ...context });
+}
+
+/**
+ * Tells which layer brought a file, and what those below it had, from the top.
+ * @throws {BunkerError} as {@link imageFiles}.
+ */
+export async function traceImageFile(
+  image: string,
+  path: string,
+  context: LibraryContext = {},
+): Promise<FileTrace[]> {
+  const bytes = Buffer.from(path).toString("latin1");
+  return (await import("./image_view.ts")).traceImageFile(image, bytes, { debug: false, ...context });
+}
+
+/** Tells how the local images grow from shared layers. @throws {BunkerError} when one is damaged. */
+export async function imageTree(context: LibraryContext = {}): Promise<ImageTree> {
+  return (await import("./image_tree.ts")).imageTree(undefined, { debug: false, ...context });
+}
+
+/**
+ * Mounts a local image read-only, as root. It is in use until {@link unmountImage}.
+ * @param directory an existing one [one below the data root]
+ * @throws {BunkerError} when the image is not here, or cannot be mounted.
+ */
+export async function mountImage(
+  image: string,
+  directory?: string,
+  context: LibraryContext = {},
+): Promise<MountedImage> {
+  return (await import("./mount_image.ts")).mountImage(image, directory, { debug: false, ...context });
+}
+
+/** Unmounts an image, or what is mounted at an absolute path. @throws {BunkerError} while somebody is in it. */
+export async function unmountImage(word: string, context: LibraryContext = {}): Promise<MountedImage[]> {
+  return (await import("./mount_image.ts")).unmountImage(word, { debug: false, ...context });
 }
 
 /** Gives a local image another name. @throws {BunkerError} when it is not here. */

@@ -2,6 +2,7 @@
 import { createReadStream } from "node:fs";
 import { loadArchive } from "../image/archive/load_archive.ts";
 import type { LayerPreference } from "../image/erofs/layer_form.ts";
+import { type Platform, parsePlatform } from "../oci/platform.ts";
 import { familiarReference, parseReference } from "../oci/reference.ts";
 import { listRecords } from "../store/images.ts";
 import { readConfiguration } from "./configuration.ts";
@@ -20,23 +21,40 @@ export interface LoadedImage {
 /**
  * Loads an archive of docker, podman, skopeo or bunker, compressed or not.
  * @param file absolute path; undefined: standard input
- * @throws {ArchiveError} {PullError} {StoreError} {RelayedError}
+ * @throws {ArchiveError} {OtherPlatformError} {PullError} {StoreError} {RelayedError}
  */
-export async function loadImages(file: string | undefined, context: EngineContext): Promise<LoadedImage[]> {
+export async function loadImages(
+  file: string | undefined,
+  context: EngineContext,
+  options: LoadRequest = {},
+): Promise<LoadedImage[]> {
+  const platform = options.platform === undefined ? undefined : parsePlatform(options.platform);
   const root = dataRoot(context);
   const before = new Map(listRecords(root).map(({ path, image }) => [path, image.storedAt]));
   const work = (signal?: AbortSignal): Promise<void> =>
     process.getuid?.() === 0
-      ? loadHere(file, { root, rootless: undefined, layers: readConfiguration(context).layers, signal })
-      : loadThere(file, { root, signal }, context);
+      ? loadHere(file, {
+          root,
+          rootless: undefined,
+          layers: readConfiguration(context).layers,
+          platform,
+          signal,
+        })
+      : loadThere(file, { root, platform, signal }, context);
   await (context.interruptible?.(work) ?? work());
   return listRecords(root)
-    .filter(({ path, image }) => before.get(path) !== image.storedAt)
+    .filter(({ path, image }) => before.get(path) !== image.storedAt && image.isUntagged !== true)
     .map(({ image }) => {
       const reference = parseReference(image.reference);
       const name = reference.digest === undefined ? familiarReference(reference) : undefined;
       return { id: image.imageId, name };
     });
+}
+
+/** What of an archive is to be loaded. */
+export interface LoadRequest {
+  /** `os/arch[/variant]`: only images for it [all; of an index this machine's]. */
+  readonly platform?: string | undefined;
 }
 
 /** A load by this very process. */
@@ -46,27 +64,29 @@ export interface LoadHere {
   /** Set when this process is root of a user namespace. */
   readonly rootless: { readonly owners: "exact" | "single" } | undefined;
   readonly layers?: LayerPreference | undefined;
+  readonly platform?: Platform | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /** Loads as the user that this process is, root of some namespace. */
 export async function loadHere(
   file: string | undefined,
-  { root, rootless, layers, signal }: LoadHere,
+  { root, rootless, layers, platform, signal }: LoadHere,
 ): Promise<void> {
   const chunks =
     file === undefined ? createReadStream("", { fd: 0, autoClose: false }) : createReadStream(file);
-  await loadArchive(chunks, { root, rootless, layers, signal: signal ?? new AbortController().signal });
+  const whole = signal ?? new AbortController().signal;
+  await loadArchive(chunks, { root, rootless, layers, platform, signal: whole });
 }
 
 /** Loads by a second process. */
 async function loadThere(
   file: string | undefined,
-  { root, signal }: Pick<LoadHere, "root" | "signal">,
+  { root, platform, signal }: Pick<LoadHere, "root" | "platform" | "signal">,
   context: EngineContext,
 ): Promise<void> {
   const idMaps = idMapsOfUser();
   const { debug, config } = context;
   const inner = { debug, config, root, state: stateRoot(context) };
-  await runTask({ kind: "load", file, single: idMaps.single, context: inner }, idMaps, { signal });
+  await runTask({ kind: "load", file, platform, single: idMaps.single, context: inner }, idMaps, { signal });
 }

@@ -33,7 +33,8 @@ async function workAt(text: string): Promise<void> {
     case "load": {
       const { loadHere } = await import("./load_images.ts");
       const rootless = { owners: task.single ? ("single" as const) : ("exact" as const) };
-      return await loadHere(task.file, { root: dataRoot(task.context), rootless });
+      const { platform } = task;
+      return await loadHere(task.file, { root: dataRoot(task.context), rootless, platform });
     }
     case "export":
       return await (await import("./export.ts")).exportHere(task, FIRST_GIVEN_FD);

@@ -8,6 +8,7 @@ import { Fd } from "../linux/file.ts";
 import { createMemfd, writeAll } from "../linux/memfd.ts";
 import { pipe2 } from "../linux/pipe.ts";
 import { inheritedFd } from "../linux/spawn.ts";
+import type { Platform } from "../oci/platform.ts";
 import { runInUserNamespace } from "../runtime/user_namespace.ts";
 import type { CommitHere } from "./commit.ts";
 import type { EngineContext } from "./context.ts";
@@ -38,6 +39,7 @@ export type Task =
       readonly kind: "load";
       /** Absolute; undefined: standard input. */
       readonly file: string | undefined;
+      readonly platform: Platform | undefined;
       readonly single: boolean;
       readonly context: Pick<EngineContext, "root" | "state" | "config" | "debug">;
     }

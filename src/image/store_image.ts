@@ -174,7 +174,7 @@ export async function unpackOptions(
 }
 
 /** This machine's platform is what a record without one is for. */
-function recordPlatform(platform: Platform | undefined): Platform | undefined {
+export function recordPlatform(platform: Platform | undefined): Platform | undefined {
   return platform === undefined || formatPlatform(platform) === formatPlatform(hostPlatform())
     ? undefined
     : platform;

@@ -2,7 +2,7 @@
 import { describe, expect } from "bun:test";
 import { readdirSync } from "node:fs";
 import { gzipSync, zstdCompressSync } from "node:zlib";
-import { buildImage, sha256Digest } from "../helpers/image_builder.ts";
+import { buildImage, buildIndex, hostPlatform, sha256Digest } from "../helpers/image_builder.ts";
 import { PULL_NEEDS, PullPlace, refusalOf } from "../helpers/pull_place.ts";
 import { kernelTest, type Sandbox } from "../helpers/sandbox.ts";
 import { buildTar, type TarEntry } from "../helpers/tar_builder.ts";
@@ -10,6 +10,7 @@ import { buildTar, type TarEntry } from "../helpers/tar_builder.ts";
 const shared = { entries: [{ name: "shared", data: "shared" }] };
 const one = buildImage({ layers: [shared, { entries: [{ name: "one" }], compression: "zstd" }] });
 const two = buildImage({ layers: [shared, { entries: [{ name: "two" }] }], flavour: "docker" });
+const OTHER = hostPlatform().architecture === "arm64" ? "amd64" : "arm64";
 const images = { "one:latest": one, "two:7": two };
 
 describe("bunker load", () => {
@@ -34,6 +35,74 @@ describe("bunker load", () => {
     );
     expect(await Bun.file(again).bytes()).toEqual(await Bun.file(file).bytes());
     expect(await place.bunker(["system", "check"])).toMatchObject({ exitCode: 0 });
+  });
+
+  kernelTest(
+    "brings back every platform that was saved under a name, or the one asked for",
+    PULL_NEEDS,
+    async (sandbox) => {
+      const [own, other] = [hostPlatform(), { os: "linux", architecture: OTHER }];
+      const [ownImage, otherImage] = [own, other].map((platform) =>
+        buildImage({ layers: [shared], platform }),
+      );
+      if (ownImage === undefined || otherImage === undefined) throw new Error("two images");
+      const index = buildIndex({ images: [ownImage, otherImage] });
+      await using place = new PullPlace(sandbox, { "app:latest": index });
+      await place.pull();
+      await place.bunker(["pull", "-q", "--platform", `linux/${OTHER}`, place.name()]);
+      const save = (...words: string[]): Promise<unknown> =>
+        place.bunker(["save", "-o", `${sandbox.directory}/${words.length}.tar`, ...words, place.name()]);
+      const platforms = async (): Promise<string[]> => {
+        const { stdout } = await place.bunker(["images", "--json"]);
+        const list = JSON.parse(stdout) as { platform: string; dangling: boolean }[];
+        return list.map(({ platform, dangling }) => (dangling ? `${platform} <none>` : platform)).sort();
+      };
+      const load = async (file: string, ...words: string[]) => {
+        await place.bunker(["image", "prune", "-af"]);
+        return await place.bunker(["load", "-i", `${sandbox.directory}/${file}`, ...words]);
+      };
+      await save();
+      await save("--platform", `linux/${OTHER}`);
+      const missing = await place.refusal([
+        "save",
+        "-o",
+        "/dev/null",
+        "--platform",
+        "linux/s390x",
+        place.name(),
+      ]);
+
+      const both = [`linux/${OTHER}`, `linux/${own.architecture}`].sort();
+      expect(await load("0.tar")).toMatchObject({ exitCode: 0, stderr: "" });
+      expect(await platforms()).toEqual(both);
+      expect(await load("0.tar", "--platform", `linux/${OTHER}`)).toMatchObject({ exitCode: 0 });
+      expect(await platforms()).toEqual([`linux/${OTHER}`]);
+      expect(await load("2.tar")).toMatchObject({ exitCode: 0 });
+      expect(await platforms()).toEqual([`linux/${OTHER}`]);
+      expect(missing.message).toBe(
+        `Cannot save image "${place.name()}" for linux/s390x: it is there for ${both.join(", ")}`,
+      );
+      const none = refusalOf(await load("0.tar", "--platform", "linux/s390x"));
+      expect(none.message).toBe(
+        `Cannot load the archive for linux/s390x: it is there for ${both.join(", ")}`,
+      );
+    },
+  );
+
+  kernelTest("takes a tag from another image, and names only what it loaded", PULL_NEEDS, async (sandbox) => {
+    await using place = new PullPlace(sandbox, images);
+    for (const name of ["one", "two:7"]) await place.pull(name);
+    const file = `${sandbox.directory}/saved.tar`;
+    await place.bunker(["save", "-o", file, place.name("one")]);
+    await place.bunker(["tag", place.name("two:7"), place.name("one")]);
+    await place.bunker(["rmi", place.name("two:7")]);
+    await place.bunker(["image", "prune", "-f"]);
+
+    const { stdout } = await place.bunker(["load", "-i", file]);
+
+    expect(stdout).toBe(`Loaded image: ${place.name("one")}:latest\n`);
+    const left = await place.bunker(["images", "-q", "--no-trunc", "--filter", "dangling=true"]);
+    expect(left.stdout).toBe(`${two.configDigest}\n`);
   });
 
   kernelTest("keeps blobs of layers that were here without them", PULL_NEEDS, async (sandbox) => {

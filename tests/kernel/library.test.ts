@@ -2,13 +2,18 @@
 import { describe, expect } from "bun:test";
 import {
   capture,
+  imageFiles,
   imageHistory,
   images,
+  imageTree,
   inspectImage,
   type LibraryContext,
+  mountImage,
   removeImage,
   run,
   tagImage,
+  traceImageFile,
+  unmountImage,
 } from "bunker";
 import { kernelTest, type Sandbox } from "../helpers/sandbox.ts";
 import { App, RUN_NEEDS } from "./run/app.ts";
@@ -28,6 +33,29 @@ describe("images()", () => {
     expect(history.map(({ diffId }) => diffId)).toEqual([...inspection.RootFS.Layers].reverse());
     expect(deleted[0]).toBe(inspection.Id);
     expect(await images(context)).toEqual([]);
+  });
+});
+
+describe("imageFiles()", () => {
+  kernelTest("looks into an image, traces its files, and mounts it", RUN_NEEDS, async (sandbox) => {
+    const { reference } = await App.install(sandbox, { entries: [{ name: "srv/file", data: "x" }] });
+    const context = of(sandbox);
+
+    const files = await imageFiles(reference, { path: "/srv" }, context);
+    const traces = await traceImageFile(reference, "/srv/file", context);
+    const tree = await imageTree(context);
+    const { path } = await mountImage(reference, undefined, context);
+    const content = await Bun.file(`${path}/srv/file`).text();
+    const unmounted = await unmountImage(path, context);
+
+    expect(files.map((file) => file.path)).toEqual(["srv", "srv/file"]);
+    expect(traces).toMatchObject([{ state: "shown", layer: 2, layers: 2, size: 1 }]);
+    expect(tree.layers[0]?.above[0]?.images).toHaveLength(1);
+    expect({ content, unmounted: unmounted.map((each) => each.path) }).toEqual({
+      content: "x",
+      unmounted: [path],
+    });
+    await removeImage(reference, {}, context);
   });
 });
 

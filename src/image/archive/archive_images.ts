@@ -18,9 +18,11 @@ import {
 } from "../../oci/json.ts";
 import { chooseManifest, INDEX_ENTRY_COUNT_MAX, LAYER_COUNT_MAX, parseManifest } from "../../oci/manifest.ts";
 import { OCI_CONFIG, OCI_MANIFEST } from "../../oci/media_type.ts";
-import { hostPlatform } from "../../oci/platform.ts";
+import { hostPlatform, type Platform } from "../../oci/platform.ts";
 import { parseReference, type Reference } from "../../oci/reference.ts";
 import type { ResolvedImage } from "../../registry/client.ts";
+import { isOfPlatform } from "../../store/find_image.ts";
+import { OtherPlatformError } from "./platform_error.ts";
 import { ArchiveError, type ArchiveFile, type ArchiveFiles, archiveError } from "./read_archive.ts";
 
 /** An image of an archive, ready to be stored under each of its names. */
@@ -34,17 +36,34 @@ const NAMES_MAX = 1000;
 /** Most indices on the way to a manifest. */
 const INDEX_DEPTH_MAX = 4;
 
-/** @throws {ArchiveError} when there is none, or one is not whole */
-export function findImages(files: ArchiveFiles): LoadableImage[] {
+/**
+ * @param platform of an index this one's image is taken, and no image of another [this machine's, and every image]
+ * @throws {ArchiveError} when there is none, or one is not whole
+ * @throws {OtherPlatformError} when there is none for the platform
+ */
+export function findImages(files: ArchiveFiles, platform?: Platform): LoadableImage[] {
   try {
     const docker = dockerEntries(files);
-    const layout = layoutImages(files);
+    const layout = layoutImages(files, platform ?? hostPlatform());
     const images = layout.length > 0 ? layout : docker.map((entry) => dockerImage(files, entry));
     if (images.length === 0) throw archiveError("it has neither index.json nor manifest.json with an image");
-    return images.map((image) => withNames(image, docker, files));
+    return ofPlatform(images, platform).map((image) => withNames(image, docker, files));
   } catch (cause) {
+    if (cause instanceof OtherPlatformError) throw cause;
     throw cause instanceof ArchiveError ? cause : archiveError("a document in it is not valid", cause);
   }
+}
+
+function ofPlatform(
+  images: readonly LoadableImage[],
+  platform: Platform | undefined,
+): readonly LoadableImage[] {
+  if (platform === undefined) return images;
+  const platformOf = ({ resolved }: LoadableImage): Platform => resolved.config.platform;
+  const found = images.filter((image) => isOfPlatform(platformOf(image), platform));
+  if (found.length === 0)
+    throw new OtherPlatformError("Cannot load the archive", platform, images.map(platformOf));
+  return found;
 }
 
 /** The names that docker's manifest.json knows for an image, besides its own. */
@@ -114,7 +133,7 @@ function readHead(path: string): Buffer {
   }
 }
 
-function layoutImages(files: ArchiveFiles): LoadableImage[] {
+function layoutImages(files: ArchiveFiles, platform: Platform): LoadableImage[] {
   const file = files.find("index.json");
   if (file === undefined || files.find("oci-layout") === undefined) return [];
   const index = parseJsonObject(readDocument(file, "index.json"), "index.json");
@@ -123,7 +142,7 @@ function layoutImages(files: ArchiveFiles): LoadableImage[] {
   const byDigest = new Map<Digest, LoadableImage>();
   for (const [at, value] of entries.entries()) {
     const entry = objectAt(value, `index.json.manifests[${at}]`);
-    const image = layoutImage(files, entry, at);
+    const image = layoutImage(files, entry, { at, platform });
     if (image === undefined) continue;
     const known = byDigest.get(image.resolved.manifestDigest);
     byDigest.set(image.resolved.manifestDigest, {
@@ -134,8 +153,12 @@ function layoutImages(files: ArchiveFiles): LoadableImage[] {
   return [...byDigest.values()];
 }
 
-/** @returns undefined for an index of which the archive has no image for this machine */
-function layoutImage(files: ArchiveFiles, entry: JsonObject, at: number): LoadableImage | undefined {
+/** @returns undefined for an index of which the archive has no image for the platform */
+function layoutImage(
+  files: ArchiveFiles,
+  entry: JsonObject,
+  { at, platform }: { readonly at: number; readonly platform: Platform },
+): LoadableImage | undefined {
   const path = `index.json.manifests[${at}]`;
   let digest = stringAt(entry["digest"], `${path}.digest`);
   for (let depth = 0; depth <= INDEX_DEPTH_MAX; depth += 1) {
@@ -149,7 +172,7 @@ function layoutImage(files: ArchiveFiles, entry: JsonObject, at: number): Loadab
     }
     // An index names platforms whose content was left out.
     const here = document.entries.filter((each) => files.find(blobName(each.digest)) !== undefined);
-    const { entry: chosen } = chooseManifest({ ...document, entries: here }, hostPlatform());
+    const { entry: chosen } = chooseManifest({ ...document, entries: here }, platform);
     if (chosen === undefined) return undefined;
     digest = chosen.digest;
   }

@@ -2,6 +2,7 @@
 import { mkdirSync } from "node:fs";
 import { BunkerError } from "../../errors.ts";
 import type { Digest } from "../../oci/digest.ts";
+import type { Platform } from "../../oci/platform.ts";
 import type { Reference } from "../../oci/reference.ts";
 import { formatReference } from "../../oci/reference.ts";
 import { recordPath, type StoredImage } from "../../store/find_image.ts";
@@ -10,13 +11,15 @@ import { openStore } from "../../store/open_store.ts";
 import { removeAbandoned, Staging } from "../../store/staging.ts";
 import { UNNAMED } from "../new_image.ts";
 import type { StoreOptions } from "../store_image.ts";
-import { storeImage } from "../store_image.ts";
+import { recordPlatform, storeImage } from "../store_image.ts";
 import { findImages, type LoadableImage } from "./archive_images.ts";
 import { archiveError, readArchive } from "./read_archive.ts";
 
 /** Where to, and as whom. */
 export interface LoadOptions extends Pick<StoreOptions, "root" | "rootless" | "layers"> {
   readonly signal: AbortSignal;
+  /** Only images for this one; undefined: all, and of an index this machine's. */
+  readonly platform?: Platform | undefined;
 }
 
 /**
@@ -36,30 +39,45 @@ export async function loadArchive(
   const files = await readArchive(chunks, directory, signal);
   const paths = new Map(files.all.map(({ digest, path }) => [digest, path] as const));
   // All are looked at before the first is stored.
-  for (const image of findImages(files)) await load(image, paths, options);
+  const images = findImages(files, options.platform);
+  for (const image of images) {
+    const { platform } = image.resolved.config;
+    // Beside one for this machine, one of another platform is no image of that name alone.
+    const isOther = options.platform !== undefined || sharesName(image, images);
+    await load(image, paths, { ...options, platform: isOther ? platform : undefined });
+  }
+}
+
+function sharesName(image: LoadableImage, all: readonly LoadableImage[]): boolean {
+  const names = new Set(image.names.map(formatReference));
+  return all.some((other) => other !== image && other.names.some((name) => names.has(formatReference(name))));
 }
 
 async function load(
   { names, resolved }: LoadableImage,
   files: ReadonlyMap<Digest, string>,
-  { root, rootless, layers, signal }: LoadOptions,
+  { root, rootless, layers, signal, platform }: LoadOptions,
 ): Promise<void> {
   const [first = { ...UNNAMED, digest: resolved.manifestDigest }, ...others] = names;
   try {
     const origin = { client: { blobRequest: missing }, files, signal };
     const { image } = await storeImage(
       { ...resolved, reference: first },
-      { reference: first, root, rootless, layers },
+      { reference: first, root, rootless, layers, platform },
       origin,
     );
-    await nameToo(root, image, others);
+    await nameToo(root, image, { names: others, platform: recordPlatform(platform) });
   } catch (cause) {
     if (signal.aborted || !(cause instanceof BunkerError)) throw cause;
     throw archiveError(`the image "${formatReference(first)}" cannot be stored`, cause);
   }
 }
 
-async function nameToo(root: string, image: StoredImage, names: readonly Reference[]): Promise<void> {
+async function nameToo(
+  root: string,
+  image: StoredImage,
+  { names, platform }: { readonly names: readonly Reference[]; readonly platform: Platform | undefined },
+): Promise<void> {
   if (names.length === 0) return;
   using _ = await lockImages(root);
   // Somebody may have removed it between the two steps: a name for nothing is none.
@@ -67,7 +85,7 @@ async function nameToo(root: string, image: StoredImage, names: readonly Referen
   const written = names.map(
     (name): ImageRecord => ({
       image: { ...image, reference: formatReference(name) },
-      path: recordPath(name),
+      path: recordPath(name, platform),
     }),
   );
   moveNames(root, { written, removed: [] });
