@@ -1,0 +1,121 @@
+/** Containers of an ordinary user, whose files belong to several ids: told, exported, committed, imported. */
+import { afterAll, beforeAll, describe, expect } from "bun:test";
+import { readFileSync } from "node:fs";
+import { type Need, testIf, whyMissing } from "../helpers/requires.ts";
+import { Place, type User } from "../helpers/rootless_place.ts";
+import { listTar } from "../helpers/tar_listing.ts";
+
+const NEEDS: readonly Need[] = [
+  "root",
+  "user namespaces",
+  "overlayfs",
+  "program busybox",
+  "program newuidmap",
+  "program useradd",
+  "program setpriv",
+];
+const reason = whyMissing(NEEDS);
+const BUILD_MS_MAX = 60_000;
+const TEST_MS_MAX = 30_000;
+
+let place: Place;
+
+beforeAll(async () => {
+  if (reason === undefined) place = await Place.create();
+}, BUILD_MS_MAX);
+afterAll(async () => {
+  if (reason === undefined) await place.remove();
+});
+
+const CHANGES = [
+  "mkdir /srv/dir; echo mine > /srv/dir/secret; chmod 600 /srv/dir/secret",
+  "chown 1000:1000 /srv/dir/secret 2>/dev/null; rm /srv/roots; echo changed > /srv/owned",
+  "rm -r /home/user; mkdir /home/user; echo new > /home/user/new",
+];
+
+/** Starts a container called `box` of that user, whose script has come to its end. */
+async function start(user: User): Promise<Bun.Subprocess<"pipe", "pipe", "inherit">> {
+  const script = `${CHANGES.join("\n")}\necho ready; read end`;
+  const command = [
+    "run",
+    "-q",
+    "-i",
+    "--name=box",
+    "-e",
+    "SECRET=hidden",
+    place.reference,
+    "sh",
+    "-c",
+    script,
+  ];
+  const child = Bun.spawn([...user.prefix, ...command], { stdin: "pipe", stdout: "pipe", stderr: "inherit" });
+  await child.stdout.getReader().read();
+  return child;
+}
+
+describe("bunker diff, export, commit and import as an ordinary user", () => {
+  const users: ReadonlyArray<readonly [kind: string, userOf: () => User]> = [
+    ["with id ranges", () => place.ranged],
+    ["with one id", () => place.single()],
+  ];
+  for (const [kind, userOf] of users) {
+    testIf(
+      NEEDS,
+      `read and make files of all owners: ${kind}`,
+      async () => {
+        const user = userOf();
+        const owner = kind === "with one id" ? 0 : 1000;
+        const file = `${user.directory("archives")}/box.tar`;
+        await user.bunker(["pull", "-q", place.reference]);
+        const box = await start(user);
+
+        const diff = await user.bunker(["diff", "box"]);
+        const exported = await user.bunker(["export", "-o", file, "box"]);
+        const commit = await user.bunker([
+          "commit",
+          "-c",
+          "CMD cat /srv/dir/secret /home/user/new",
+          "box",
+          "new",
+        ]);
+        const asked = await user.bunker(["commit", "--pause", "box", "other"]);
+        box.stdin.end();
+        await box.exited;
+        const run = await user.bunker(["run", "new"]);
+        const imported = await user.bunker(["import", "-c", "ENV PATH=/bin", file, "flat"]);
+        const flat = await user.bunker(["run", "flat", "stat", "-c", "%u %a", "/srv/dir/secret"]);
+        const inspected = await user.bunker(["inspect", "-f", "{{json .Config.Env}}", "new"]);
+
+        expect(diff).toMatchObject({ exitCode: 0, stderr: "" });
+        expect(diff.stdout.split("\n")).toEqual(
+          expect.arrayContaining(["D /srv/roots", "A /srv/dir/secret", "C /srv/owned", "A /home/user/new"]),
+        );
+        expect(exported).toMatchObject({ exitCode: 0, stdout: "", stderr: "" });
+        const secret = listTar(readFileSync(file)).find(({ path }) => path === "srv/dir/secret");
+        expect(secret).toMatchObject({ uid: owner, mode: 0o600, data: "mine\n" });
+        expect(commit).toMatchObject({ exitCode: 0, stderr: "" });
+        expect(
+          asked.exitCode === 0 || asked.stderr.includes("no control group that can be frozen"),
+        ).toBeTrue();
+        expect(run).toMatchObject({ exitCode: 0, stdout: "mine\nnew\n" });
+        expect(imported).toMatchObject({ exitCode: 0, stderr: "" });
+        expect(flat.stdout).toBe(`${owner} 600\n`);
+        expect(inspected.stdout).toContain("SECRET=hidden");
+        expect(await user.bunker(["system", "check"])).toMatchObject({ exitCode: 0 });
+      },
+      TEST_MS_MAX,
+    );
+  }
+
+  testIf(NEEDS, "refuse a hostile archive, whose entry is named", async () => {
+    const user = place.ranged;
+    const file = `${user.directory("hostile")}/hostile.tar`;
+    await Bun.$`tar -P --transform=s#^#../# -cf ${file} /etc/hostname`.quiet();
+
+    const { exitCode, stderr } = await user.bunker(["import", file, "bad"]);
+
+    expect(exitCode).toBe(125);
+    expect(stderr).toContain("because: Cannot unpack entry");
+    expect(stderr.match(/^bunker: /gm)).toHaveLength(1);
+  });
+});
