@@ -74,7 +74,9 @@ export function normalisePlatform(platform: {
 }): Platform {
   const os = platform.os.toLowerCase();
   const spelt = platform.architecture.toLowerCase();
-  const [architecture, ownVariant] = ARCHITECTURES[spelt] ?? [spelt];
+  const [architecture, ownVariant] = (Object.hasOwn(ARCHITECTURES, spelt)
+    ? ARCHITECTURES[spelt]
+    : undefined) ?? [spelt];
   const given = platform.variant?.toLowerCase() || ownVariant || (architecture === "arm" ? "v7" : "");
   const variant = /^[0-9]/.test(given) ? `v${given}` : given;
   const isImplied = variant === "" || variant === IMPLIED_VARIANTS[architecture];

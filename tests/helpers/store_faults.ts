@@ -35,14 +35,17 @@ export async function storePoints(place: PullPlace, words: readonly string[]): P
   if (first < 0) throw new Error(`"bunker ${words.join(" ")}" does not mention "${root}"`);
   const counts = new Map<string, number>();
   const points = new Map<string, Point>();
+  const early = new Set<string>();
   for (const [index, line] of lines.entries()) {
     const [, thread, name] = BEGUN.exec(line) ?? [];
     if (thread === undefined || name === undefined) continue;
     const when = (counts.get(`${thread} ${name}`) ?? 0) + 1;
     counts.set(`${thread} ${name}`, when);
-    if (index >= first && !QUIET.test(name)) points.set(describePoint({ name, when }), { name, when });
+    // The first such call of whichever thread is hit: one that Bun makes before stands for the whole count.
+    if (index < first) early.add(describePoint({ name, when }));
+    else if (!QUIET.test(name)) points.set(describePoint({ name, when }), { name, when });
   }
-  return [...points.values()];
+  return [...points].filter(([key]) => !early.has(key)).map(([, point]) => point);
 }
 
 /** Runs the command with a fault at that call of any thread. */

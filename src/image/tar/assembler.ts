@@ -51,13 +51,23 @@ export class EntryAssembler {
     if (type === "L") this.#longPath = longName(body);
     else if (type === "K") this.#longLink = longName(body);
     else if (type === "g") parsePax(body);
-    else this.#pax = parsePax(body);
+    else {
+      // GNU tar adds the second to the first, Go forgets the first.
+      if (this.#pax !== emptyPax)
+        throw new TarError("Cannot read archive: an entry has two extended headers");
+      this.#pax = parsePax(body);
+    }
   }
 
   /** Bytes of data that follow the header. @throws {TarError} for a size that is no number. */
   storedSize(header: Header): number {
-    if (HEADER_ONLY.includes(header.typeflag)) return 0;
     const size = this.#value("size");
+    if (HEADER_ONLY.includes(header.typeflag)) {
+      // GNU tar passes over so many bytes, Go over none: what one of them takes for data is an entry to the other.
+      if (size !== undefined && paxInteger("size", size) > 0)
+        throw new TarError("Cannot read archive: an entry without content has a size in its extended header");
+      return 0;
+    }
     return size === undefined ? header.size : paxInteger("size", size);
   }
 
@@ -67,13 +77,25 @@ export class EntryAssembler {
     const map = this.#value("GNU.sparse.map");
     const major = this.#value("GNU.sparse.major");
     const size = this.#value("GNU.sparse.realsize") ?? this.#value("GNU.sparse.size");
-    if (map === undefined && major === undefined && sparseMap.length === 0) return undefined;
+    if (map === undefined && major === undefined && sparseMap.length === 0) {
+      // GNU tar believes such a size, Go does not.
+      if (size === undefined && this.#value("GNU.sparse.name") === undefined) return undefined;
+      throw new TarError("Cannot read archive: a sparse file has no map");
+    }
     if (size === undefined) throw new TarError("Cannot read archive: a sparse file has no size");
     const realSize = paxInteger("GNU.sparse.size", size);
-    if (map !== undefined) return { realSize, segments: parsePairs(map.split(",")) };
-    if (sparseMap.length > 0) return { realSize, segments: parsePairs(sparseMap) };
+    const numbers = map === undefined ? sparseMap : map.split(",");
+    if (numbers.length > 0) return { realSize, segments: this.#countedPairs(numbers) };
     if (major === "1" && this.#value("GNU.sparse.minor") === "0") return { realSize, segments: undefined };
     throw new TarError(`Cannot read archive: a sparse file has the unknown format "${major}"`);
+  }
+
+  /** @throws {TarError} unless there are as many pairs as their count says */
+  #countedPairs(numbers: readonly ByteString[]): Segment[] {
+    const segments = parsePairs(numbers);
+    if (segments.length !== paxInteger("GNU.sparse.numblocks", this.#value("GNU.sparse.numblocks") ?? ""))
+      throw new TarError("Cannot read archive: a sparse map has another length than its header says");
+    return segments;
   }
 
   /**
@@ -82,7 +104,8 @@ export class EntryAssembler {
    * @throws {TarError} for an unknown type, and for names or numbers that cannot be meant
    */
   assemble(header: Header, fileSize: number): TarEntry {
-    const path = this.#longPath ?? this.#value("GNU.sparse.name") ?? this.#value("path") ?? header.name;
+    const recorded = this.#value("GNU.sparse.name") ?? this.#value("path");
+    const path = oneName(this.#longPath, recorded) ?? header.name;
     const type = typeOf(header, path);
     const entry: TarEntry = {
       path: validName(path, "path"),
@@ -106,7 +129,7 @@ export class EntryAssembler {
 
   #linkPath(header: Header, type: EntryType): ByteString {
     if (type !== "link" && type !== "symlink") return "";
-    return validName(this.#longLink ?? this.#value("linkpath") ?? header.linkname, "link target");
+    return validName(oneName(this.#longLink, this.#value("linkpath")) ?? header.linkname, "link target");
   }
 
   #value(key: string): ByteString | undefined {
@@ -135,12 +158,23 @@ function typeOf(header: Header, path: ByteString): EntryType {
       `Cannot read archive: an entry has the unsupported type ${JSON.stringify(header.typeflag)}`,
     );
   }
-  return type === "file" && header.typeflag !== "S" && path.endsWith("/") ? "directory" : type;
+  if (type !== "file" || !path.endsWith("/")) return type;
+  if (header.typeflag === "0") return "directory";
+  throw new TarError("Cannot read archive: the name of a file ends in a slash");
+}
+
+/** An entry with both forms of a long name: GNU tar takes the one, Go the other, no honest archive has them. */
+function oneName(long: ByteString | undefined, recorded: ByteString | undefined): ByteString | undefined {
+  if (long !== undefined && recorded !== undefined && long !== recorded)
+    throw new TarError("Cannot read archive: an entry has two different names");
+  return long ?? recorded;
 }
 
 function longName(body: Buffer): ByteString {
   const end = body.indexOf(0);
-  return body.toString("latin1", 0, end < 0 ? body.length : end);
+  // GNU tar, and whoever imitates it, writes the NUL; without one GNU tar reads on into the padding.
+  if (end < 0) throw new TarError("Cannot read archive: a long name has no end");
+  return body.toString("latin1", 0, end);
 }
 
 function validName(name: ByteString, what: string): ByteString {

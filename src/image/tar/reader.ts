@@ -184,6 +184,10 @@ export class TarReader {
   }
 
   #beginOldSparse(header: Header, block: Buffer): void {
+    if (this.#assembler.paxSparse() !== undefined)
+      throw this.#error("a sparse file is described in two ways");
+    if (header.format !== "gnu")
+      throw this.#error("a header of another format than GNU's has GNU's type of sparse files");
     const { segments, more } = parseHeaderMap(block);
     this.#pending = { header, realSize: headerRealSize(block) };
     this.#segments = [...segments];
@@ -208,6 +212,7 @@ export class TarReader {
       this.#beginEntry(header, size, size);
       return;
     }
+    if (header.format !== "ustar") throw this.#error("a sparse file of PAX has a header of another format");
     this.#pending = { header, realSize: sparse.realSize };
     if (sparse.segments !== undefined) {
       this.#segments = sparse.segments;

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { TarReader } from "../../../../src/image/tar/reader.ts";
 import { buildTar, type TarEntry } from "../../../helpers/tar_builder.ts";
 import {
+  bytesOf,
   concatBytes,
   encodeHeader,
   encodePaxRecords,
@@ -27,6 +28,9 @@ const rich: readonly TarEntry[] = [
   { name: "pipe", type: "fifo" },
   { name: "empty" },
 ];
+
+const paxEntry = (...records: readonly PaxRecord[]): Uint8Array[] =>
+  metaEntry("x", "x", encodePaxRecords(records));
 
 describe("TarReader", () => {
   test.each(formats)("reads files, directories, links and devices of format %s", (format) => {
@@ -215,15 +219,68 @@ describe("TarReader", () => {
       /1073741824 bytes/,
     ],
   ];
+  const twice: ReadonlyArray<readonly [string, Uint8Array, RegExp]> = [
+    [
+      "two extended headers for one entry",
+      concatBytes([...paxEntry(["path", "a"]), ...paxEntry(["path", "b"]), buildTar([{ name: "f" }])]),
+      /two extended headers/,
+    ],
+    [
+      "two names for one entry",
+      concatBytes([
+        ...metaEntry("L", "L", bytesOf("a\0"), "gnu"),
+        ...paxEntry(["path", "b"]),
+        buildTar([{ name: "f" }]),
+      ]),
+      /two different names/,
+    ],
+    [
+      "a size in the extended header of a hard link",
+      concatBytes([...paxEntry(["size", "512"]), buildTar([{ name: "f", type: "hardlink", link: "g" }])]),
+      /without content has a size/,
+    ],
+    [
+      "a contiguous file whose name ends in a slash",
+      buildTar([{ name: "f/", type: "contiguous" }]),
+      /ends in a slash/,
+    ],
+    [
+      "GNU's sparse type in another format",
+      concatBytes([encodeHeader({ format: "ustar", name: "f", type: "S", size: 0 })]),
+      /another format than GNU's/,
+    ],
+  ];
+  test.each(twice)("refuses %s, of which other readers make different things", (_, archive, message) => {
+    expect(() => listTar(archive)).toThrow(refused(message));
+  });
+
   test.each(damaged)("refuses %s", (_, archive, message) => {
     expect(() => listTar(archive)).toThrow(refused(message));
   });
 
   const map = (...records: PaxRecord[]): Uint8Array => buildTar([{ name: "f", data: "xx", pax: records }]);
   const sparseMaps: ReadonlyArray<readonly [string, Uint8Array, RegExp]> = [
-    ["that overlaps", map(["GNU.sparse.size", "9"], ["GNU.sparse.map", "1,1,1,1"]), /overlaps/],
-    ["that passes the end", map(["GNU.sparse.size", "9"], ["GNU.sparse.map", "8,2"]), /passes the end/],
-    ["with more than is stored", map(["GNU.sparse.size", "9"], ["GNU.sparse.map", "0,9"]), /holds 9 bytes/],
+    [
+      "that overlaps",
+      map(["GNU.sparse.size", "9"], ["GNU.sparse.numblocks", "2"], ["GNU.sparse.map", "1,1,1,1"]),
+      /overlaps/,
+    ],
+    [
+      "that passes the end",
+      map(["GNU.sparse.size", "9"], ["GNU.sparse.numblocks", "1"], ["GNU.sparse.map", "8,2"]),
+      /passes the end/,
+    ],
+    [
+      "with more than is stored",
+      map(["GNU.sparse.size", "9"], ["GNU.sparse.numblocks", "1"], ["GNU.sparse.map", "0,9"]),
+      /holds 9 bytes/,
+    ],
+    [
+      "of another count than it says",
+      map(["GNU.sparse.size", "9"], ["GNU.sparse.numblocks", "2"], ["GNU.sparse.map", "0,2"]),
+      /another length/,
+    ],
+    ["of which only the size is there", map(["GNU.sparse.realsize", "9"]), /has no map/],
     ["of an odd count", map(["GNU.sparse.size", "9"], ["GNU.sparse.map", "0,2,4"]), /cut short/],
     ["without a size", map(["GNU.sparse.map", "0,2"]), /no size/],
     ["of an unknown version", map(["GNU.sparse.size", "9"], ["GNU.sparse.major", "2"]), /unknown format/],
