@@ -10,7 +10,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname } from "node:path";
-import type { CertificateStore, HostCertificates } from "../registry/trust.ts";
+import type { CertificateStore, HostCertificates, Trust } from "../registry/trust.ts";
 
 /** Largest file that is read, in bytes. */
 const FILE_SIZE_MAX = 1 << 20;
@@ -57,6 +57,11 @@ export async function readHosts(places = certificatePlaces()): Promise<Certifica
     }
   }
   return hosts;
+}
+
+/** What holds for requests to hosts that are no registries. */
+export async function machineTrust(): Promise<Trust> {
+  return { verify: true, authorities: [], hosts: await readHosts(), system: await systemAuthorities() };
 }
 
 function directoriesIn(place: string): readonly string[] {

@@ -107,6 +107,9 @@ const isUrl = (source: string): boolean => /^https?:\/\//i.test(source);
 async function chunksOf(source: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
   if (source === STDIN) return createReadStream("", { fd: 0, autoClose: false });
   if (!isUrl(source)) return createReadStream(source);
-  const { download } = await import("../registry/download.ts");
-  return download(source, signal);
+  const [{ download }, { machineTrust }] = await Promise.all([
+    import("../registry/download.ts"),
+    import("./certificates.ts"),
+  ]);
+  return download(source, { signal, trust: await machineTrust() });
 }

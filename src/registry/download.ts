@@ -3,7 +3,7 @@
  * send us into this machine or a private network (SSRF).
  */
 import { isLoopback, isPrivate, mayFollow } from "./address.ts";
-import { type Exchange, send } from "./exchange.ts";
+import { type Exchange, type HttpRequest, send } from "./exchange.ts";
 import { RegistryError, urlForMessages } from "./registry_error.ts";
 
 const REDIRECT_COUNT_MAX = 10;
@@ -14,8 +14,11 @@ const REDIRECT_STATUSES: readonly number[] = [301, 302, 303, 307, 308];
  * @param address an http or https URL without credentials
  * @throws {RegistryError} when it is none, does not exist, or is cut short
  */
-export async function* download(address: string, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
-  const exchange = await open(parseAddress(address), signal);
+export async function* download(
+  address: string,
+  { signal, trust }: Pick<HttpRequest, "signal" | "trust"> = {},
+): AsyncGenerator<Uint8Array> {
+  const exchange = await open(parseAddress(address), { signal, trust });
   if (exchange.status !== 200) {
     await exchange.discard();
     throw refused(exchange.url, `the server answers with status ${exchange.status}`);
@@ -38,10 +41,10 @@ function parseAddress(address: string): URL {
   return url;
 }
 
-async function open(first: URL, signal: AbortSignal | undefined): Promise<Exchange> {
+async function open(first: URL, common: Pick<HttpRequest, "signal" | "trust">): Promise<Exchange> {
   let url = first;
   for (let hop = 0; hop <= REDIRECT_COUNT_MAX; hop += 1) {
-    const exchange = await send({ method: "GET", url, headers: {}, kind: "blob", signal });
+    const exchange = await send({ method: "GET", url, headers: {}, kind: "blob", ...common });
     if (!REDIRECT_STATUSES.includes(exchange.status)) return exchange;
     const target = URL.parse(exchange.header("location") ?? "", url.href);
     await exchange.discard();

@@ -1,6 +1,7 @@
 /** bunker as an ordinary user, with ranges of subordinate ids and with none: the compiled executable, from pull to clean-up. */
 import { afterAll, beforeAll, describe, expect } from "bun:test";
-import { chownSync, existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { Authorities } from "../helpers/authority.ts";
 import { CONFINED_NEEDS, onOverlay, refusing } from "../helpers/confined.ts";
 import { CredentialHelper } from "../helpers/credential_helper.ts";
 import { serveRegistry } from "../helpers/fake_registry.ts";
@@ -53,6 +54,30 @@ describe("bunker pull as an ordinary user with id ranges", () => {
 
     expect(stderr).toEndWith(`Status: Image is up to date for ${place.reference}:latest\n`);
   });
+
+  testIf(
+    [...NEEDS, "program openssl"],
+    "shows a registry the client certificate that only the user may read",
+    async () => {
+      using authorities = new Authorities();
+      const [authority, clients] = [authorities.create("authority"), authorities.create("clients")];
+      const tls = { ...authorities.sign("server", authority), ca: clients.cert };
+      await using registry = serveRegistry({ images: { "app:latest": place.image }, tls });
+      const user = place.ranged;
+      const client = authorities.sign("client", clients);
+      const files = { "ca.crt": authority.cert, "client.cert": client.cert, "client.key": client.key };
+      const name = `${registry.host}/app`;
+
+      const strange = await user.bunker(["pull", "-q", name]);
+      giveCertificates(user, registry.host, files);
+      const { exitCode, stdout, stderr } = await user.bunker(["pull", "-v", name]);
+
+      expect(strange.exitCode).toBe(125);
+      expect(strange.stderr).toContain(`/etc/containers/certs.d/${registry.host}`);
+      expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: `${name}:latest\n` });
+      expect(stderr).toContain(`bunker: 99 of 100 pulls are left within 6 hours ("${registry.host}")\n`);
+    },
+  );
 
   testIf(NEEDS, "reports a failure once, with the second process's exit code", async () => {
     const { exitCode, stdout, stderr } = await place.ranged.bunker(["pull", "-q", `${place.host}/missing`]);
@@ -251,3 +276,14 @@ describe("bunker info as an ordinary user", () => {
     expect(readdirSync(user.home)).toEqual(before);
   });
 });
+
+/** Puts certificates where podman's users have them; the key is nobody else's. */
+function giveCertificates(user: User, host: string, files: Readonly<Record<string, string>>): void {
+  const directory = `${user.home}/.config/containers/certs.d/${host}`;
+  mkdirSync(directory, { recursive: true });
+  for (const [name, text] of Object.entries(files)) {
+    writeFileSync(`${directory}/${name}`, text);
+    chownSync(`${directory}/${name}`, user.uid, user.uid);
+    chmodSync(`${directory}/${name}`, 0o600);
+  }
+}

@@ -114,6 +114,19 @@ describe("a token request that is redirected", () => {
     expect(other.requests[0]?.headers).not.toHaveProperty("authorization");
   });
 
+  test("does not go on when it holds an identity token and leads to another origin", async () => {
+    await using other = serveRegistry({ images: { app: image }, auth: TOKEN });
+    const auth = { ...TOKEN, identityTokens: ["idt"], private: ["app"] };
+    await using registry = serveRegistry({ images: { app: image }, auth });
+    registry.break(redirect(`${other.url}/token`, { on: /^POST/, status: 307 }));
+    const credentials: CredentialStore = { [registry.host]: { type: "identity", identityToken: "idt" } };
+
+    const error = await registryErrorOf(impatientClient({ credentials }).resolve(appOf(registry)));
+
+    expect(error.status).toBe(307);
+    expect(other.requests).toEqual([]);
+  });
+
   test.each(["http://10.0.0.1/token", "http://169.254.169.254/token", "http://[fd00::1]/token"])(
     "is not sent to %s, where a realm could not be either",
     async (target) => {
