@@ -2,7 +2,7 @@
  * Decompresses a stream of which no digest is known, as a file that a person hands in: by its first bytes gzip, zstd or
  * nothing. It is done in this process; no program is started, whatever the stream holds (CVE-2026-41567).
  */
-import { type ByteSink, HashingWriter } from "./lane/byte_sink.ts";
+import { type ByteSink, SlotWriter } from "./lane/byte_sink.ts";
 import { CompressionError, type Inflater, MAGIC_LENGTH, openInflater } from "./lane/inflate.ts";
 import { ZstdFrames } from "./lane/zstd_frames.ts";
 
@@ -27,7 +27,7 @@ export async function* decompressed(
     },
     commit: (length) => queue.push(buffer.subarray(0, length)),
   };
-  const out = new HashingWriter(sink);
+  const out = new SlotWriter(sink);
   let inflater: Inflater | undefined;
   let frames: ZstdFrames | undefined;
   try {

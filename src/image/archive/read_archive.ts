@@ -7,7 +7,7 @@ import { BunkerError } from "../../errors.ts";
 import { type ByteString, quoteBytes } from "../../fs/byte_string.ts";
 import { type Digest, digestOfHex, isDigest } from "../../oci/digest.ts";
 import { DOCUMENT_BYTES_MAX } from "../../oci/json.ts";
-import { type ByteSink, HashingWriter } from "../lane/byte_sink.ts";
+import { type ByteSink, SlotWriter } from "../lane/byte_sink.ts";
 import { type Inflater, MAGIC_LENGTH, openInflater } from "../lane/inflate.ts";
 import type { TarEntry } from "../tar/entry.ts";
 import { type TarHandler, TarReader } from "../tar/reader.ts";
@@ -69,7 +69,7 @@ export async function readArchive(
     acquire: () => buffer,
     commit: (length) => reader.push(buffer.subarray(0, length)),
   };
-  const out = new HashingWriter(sink);
+  const out = new SlotWriter(sink);
   let inflater: Inflater | undefined;
   let head: Uint8Array = new Uint8Array(0);
   try {

@@ -6,10 +6,9 @@ export interface ByteSink {
   commit(length: number): void;
 }
 
-/** Fills a sink's memory and hashes what passes: the digest is the layer's diffID. */
-export class HashingWriter {
+/** Fills a sink's memory, piece by piece. */
+export class SlotWriter {
   readonly #sink: ByteSink;
-  readonly #hasher = new Bun.CryptoHasher("sha256");
   #slot: Uint8Array | undefined;
   #filled = 0;
 
@@ -43,15 +42,13 @@ export class HashingWriter {
     }
   }
 
-  /** Hands over what is left. @returns 64 hex digits of all that passed */
-  finish(): string {
+  /** Hands over what is left. */
+  finish(): void {
     if (this.#filled > 0) this.#commit();
-    return this.#hasher.digest("hex");
   }
 
   #commit(): void {
     if (this.#slot === undefined) return;
-    this.#hasher.update(this.#slot.subarray(0, this.#filled));
     this.#sink.commit(this.#filled);
     this.#slot = undefined;
     this.#filled = 0;

@@ -1,11 +1,11 @@
-/** Takes and decodes a layer in one thread. Nothing may be used before {@link decodeLayer} has returned. */
+/** Takes and decodes a layer in one thread. */
 import { ArchiveDecoder } from "./archive_decoder.ts";
 import { BlobIntake, type IntakeOptions } from "./blob_intake.ts";
 import type { ByteSink } from "./byte_sink.ts";
 import { CompressionError } from "./inflate.ts";
 
 /**
- * Decodes a layer.
+ * Decodes a layer. What the sink gets is not checked against the diffID.
  * @throws {LayerMismatch} {CompressionError} and whatever `chunks` and `sink` throw
  */
 export async function decodeLayer(
@@ -14,7 +14,7 @@ export async function decodeLayer(
   options: IntakeOptions,
 ): Promise<void> {
   const intake = new BlobIntake(options);
-  using decoder = new ArchiveDecoder(sink, options.expected);
+  using decoder = new ArchiveDecoder(sink);
   /** Kept until the digest is known: what cannot be decompressed is most often damaged on the way. */
   let fault: CompressionError | undefined;
   const keepFault = (error: unknown): void => {

@@ -1,6 +1,5 @@
 /** Decodes the blob that comes through a ring. */
 import { ArchiveDecoder } from "./archive_decoder.ts";
-import type { ExpectedLayer } from "./blob_intake.ts";
 import type { ByteSink } from "./byte_sink.ts";
 import { onPiece } from "./compile_policy.ts";
 import { CompressionError } from "./inflate.ts";
@@ -8,15 +7,11 @@ import { abortRing, leaveRing, RingReader } from "./ring.ts";
 
 /**
  * Reads a blob to its end, and hands the archive in it to a sink.
- * @throws {CompressionError} {LayerMismatch} {RingAborted} when the blob ends for good before its end, and whatever the
+ * @throws {CompressionError} {RingAborted} when the blob ends for good before its end, and whatever the
  * sink throws
  */
-export async function decodeRing(
-  blob: SharedArrayBuffer,
-  sink: ByteSink,
-  expected: ExpectedLayer,
-): Promise<void> {
-  using decoder = new ArchiveDecoder(sink, expected);
+export async function decodeRing(blob: SharedArrayBuffer, sink: ByteSink): Promise<void> {
+  using decoder = new ArchiveDecoder(sink);
   const reader = new RingReader(blob);
   try {
     for (let bytes = reader.next(); bytes !== undefined; bytes = reader.next()) {

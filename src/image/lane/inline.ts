@@ -1,11 +1,10 @@
 /** A small layer in the calling thread: starting Workers would take longer than the layer. */
 import { closeSync, openSync } from "node:fs";
 import type { LayerResult } from "../unpack/applier.ts";
-import { LayerUnpacker } from "../unpack/layer_unpacker.ts";
+import { CheckedUnpacker } from "./checked_unpacker.ts";
 import { decodeLayer } from "./decode.ts";
 import type { LayerJob } from "./job.ts";
 import { layerChunks } from "./layer_chunks.ts";
-import { UnpackSink } from "./unpack_sink.ts";
 
 /** How a layer's progress and end are followed. */
 export interface LayerWatch {
@@ -14,15 +13,14 @@ export interface LayerWatch {
   readonly onBytes: (count: number) => void;
 }
 
-/** Fetches and unpacks one layer. @throws as decodeLayer() and {@link LayerUnpacker} */
+/** Fetches and unpacks one layer. @throws as decodeLayer() and {@link CheckedUnpacker} */
 export async function unpackInline(job: LayerJob, { signal, onBytes }: LayerWatch): Promise<LayerResult> {
-  const { source, expected, blobPath, directory, options } = job;
+  const { source, expected, blobPath } = job;
   const blobFd = blobPath === undefined ? undefined : openSync(blobPath, "wx", 0o600);
   try {
-    using unpacker = new LayerUnpacker(directory, options);
-    const sink = new UnpackSink(unpacker);
-    await decodeLayer(layerChunks(source, signal), sink, { expected, blobFd, onBytes });
-    return sink.finish();
+    using unpacker = new CheckedUnpacker(job, expected);
+    await decodeLayer(layerChunks(source, signal), unpacker, { expected, blobFd, onBytes });
+    return unpacker.finish();
   } finally {
     if (blobFd !== undefined) closeSync(blobFd);
   }

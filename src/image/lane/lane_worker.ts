@@ -5,7 +5,7 @@
 import { compileEarly, onPiece } from "./compile_policy.ts";
 import { toErrorData } from "./error_data.ts";
 import type { DecodeMessage, LaneAnswer, LaneMessage, UnpackMessage, WholeMessage } from "./job.ts";
-import { abortRing, leaveRing, RingAborted, RingReader, RingWriter } from "./ring.ts";
+import { abortRing, RingAborted, RingReader, RingWriter } from "./ring.ts";
 
 declare const self: Worker;
 
@@ -30,11 +30,11 @@ async function answer(message: LaneMessage): Promise<LaneAnswer> {
   }
 }
 
-async function decode({ expected, blob, archive }: DecodeMessage): Promise<LaneAnswer> {
+async function decode({ blob, archive }: DecodeMessage): Promise<LaneAnswer> {
   const { decodeRing } = await import("./decode_ring.ts");
   const writer = new RingWriter(archive);
   try {
-    await decodeRing(blob, writer, expected);
+    await decodeRing(blob, writer);
     writer.end();
     return { kind: "done", result: undefined };
   } finally {
@@ -43,39 +43,32 @@ async function decode({ expected, blob, archive }: DecodeMessage): Promise<LaneA
   }
 }
 
-async function unpack({ place, archive }: UnpackMessage): Promise<LaneAnswer> {
-  const [{ LayerUnpacker }, { isLayerFault }] = await Promise.all([
-    import("../unpack/layer_unpacker.ts"),
-    import("../unpack/layer_error.ts"),
-  ]);
+async function unpack({ place, expected, archive }: UnpackMessage): Promise<LaneAnswer> {
+  const { CheckedUnpacker } = await import("./checked_unpacker.ts");
   try {
-    using unpacker = new LayerUnpacker(place.directory, place.options);
+    using unpacker = new CheckedUnpacker(place, expected);
     const reader = new RingReader(archive);
     for (let bytes = reader.next(); bytes !== undefined; bytes = reader.next()) {
-      unpacker.push(bytes);
+      unpacker.take(bytes);
       reader.release();
       onPiece();
     }
     return { kind: "done", result: unpacker.finish() };
-  } catch (error) {
-    // The layer may only look hostile: the other half finds out whether it is what the manifest says.
-    if (isLayerFault(error)) leaveRing(archive);
-    else abortRing(archive);
-    throw error;
+  } finally {
+    // Harmless after the end.
+    abortRing(archive);
   }
 }
 
 async function decodeAndUnpack({ expected, blob, place }: WholeMessage): Promise<LaneAnswer> {
-  const [{ decodeRing }, { LayerUnpacker }, { UnpackSink }] = await Promise.all([
+  const [{ decodeRing }, { CheckedUnpacker }] = await Promise.all([
     import("./decode_ring.ts"),
-    import("../unpack/layer_unpacker.ts"),
-    import("./unpack_sink.ts"),
+    import("./checked_unpacker.ts"),
   ]);
   try {
-    using unpacker = new LayerUnpacker(place.directory, place.options);
-    const sink = new UnpackSink(unpacker);
-    await decodeRing(blob, sink, expected);
-    return { kind: "done", result: sink.finish() };
+    using unpacker = new CheckedUnpacker(place, expected);
+    await decodeRing(blob, unpacker);
+    return { kind: "done", result: unpacker.finish() };
   } finally {
     // Harmless after the end: when the directory could not be made, the blob has not ended.
     abortRing(blob);
