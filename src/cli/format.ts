@@ -48,6 +48,9 @@ export function formatGoTime(date: Date): string {
   return `${day} ${time.slice(0, "03:04:05".length)} +0000 UTC`;
 }
 
+/** `2026-01-02T03:04:05Z`, without fractions of a second. */
+export const formatRfc3339 = (date: Date): string => date.toISOString().replace(/\.\d+/, "");
+
 /** Narrowest column, and blanks between two: those of docker's tables. */
 const COLUMN_WIDTH_MIN = 10;
 const COLUMN_GAP = 3;

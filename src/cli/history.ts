@@ -2,7 +2,7 @@
 import type { EngineContext } from "../engine/context.ts";
 import type { HistoryStep } from "../engine/history.ts";
 import { readCommandLine } from "./command_line.ts";
-import { formatAge, formatSize, formatTable } from "./format.ts";
+import { formatAge, formatRfc3339, formatSize, formatTable } from "./format.ts";
 import { historySpec } from "./image_specs.ts";
 import { commandLine, shortDigest } from "./layer_text.ts";
 import type { ParsedOptions } from "./options.ts";
@@ -33,7 +33,7 @@ function rowOf({ imageId, created, createdBy, comment, sizeBytes }: HistoryStep,
   const human = parsed.text("human") !== "false";
   return {
     Comment: comment,
-    CreatedAt: created?.toISOString() ?? "N/A",
+    CreatedAt: created === undefined ? "N/A" : formatRfc3339(created),
     CreatedBy: commandLine(createdBy, whole),
     CreatedSince: created === undefined ? "N/A" : formatAge(created, new Date()),
     ID: imageId === undefined ? "<missing>" : shortDigest(imageId, whole),
