@@ -64,6 +64,11 @@ export class Peers implements AsyncDisposable {
     return this.#run(["skopeo", "copy", "-q", "--insecure-policy", ...tls, ...options, from, to]);
   }
 
+  /** What `skopeo inspect` prints of an image that is not in a registry. */
+  inspect(...words: readonly string[]): Promise<string> {
+    return this.#run(["skopeo", "inspect", ...words]);
+  }
+
   buildah(...words: readonly string[]): Promise<string> {
     const store = `${this.directory}/buildah`;
     const places = ["--root", `${store}/root`, "--runroot", `${store}/run`, "--storage-driver", "vfs"];
