@@ -229,6 +229,44 @@ describe("bunker load", () => {
   });
 });
 
+describe("bunker load of a directory as skopeo packs it", () => {
+  const hex = (digest: string): string => digest.slice("sha256:".length);
+  const blobs = [...one.blobs].map(([digest, data]) => ({ name: hex(digest), data }));
+  const archive = [{ name: "manifest.json", data: one.bytes }, { name: "version", data: "1.1" }, ...blobs];
+
+  kernelTest("keeps its manifest", PULL_NEEDS, async (sandbox) => {
+    const file = `${sandbox.directory}/directory.tar`;
+    await Bun.write(file, buildTar(archive));
+
+    const loaded = await sandbox.bunker(["load", "-i", file]);
+
+    expect(loaded).toMatchObject({
+      exitCode: 0,
+      stderr: "",
+      stdout: `Loaded image ID: ${one.configDigest}\n`,
+    });
+    expect(readdirSync(`${sandbox.root}/blobs/sha256`)).toContain(hex(one.digest));
+  });
+
+  kernelTest("goes by content, whatever the names say", PULL_NEEDS, async (sandbox) => {
+    const config = hex(one.configDigest);
+    const [layer] = one.layers;
+    const without = (name: string) => archive.filter((entry) => entry.name !== name);
+
+    const swapped = await refused(sandbox, [...without(config), { name: config, data: "{}" }]);
+    const missing = await refused(sandbox, without(hex(layer?.descriptor.digest ?? "")));
+    const index = JSON.stringify({ schemaVersion: 2, manifests: [] });
+    const listed = await refused(sandbox, [
+      ...without("manifest.json"),
+      { name: "manifest.json", data: index },
+    ]);
+
+    expect(swapped.message).toBe("Cannot load archive: its configuration is missing");
+    expect(missing.message).toBe(`Cannot load archive: the layer ${layer?.descriptor.digest} is missing`);
+    expect(listed.message).toBe("Cannot load archive: its manifest.json is an index");
+  });
+});
+
 const plain = buildImage({
   layers: [
     { entries: [{ name: "a", data: "a" }], compression: "none" },

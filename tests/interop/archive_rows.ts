@@ -18,14 +18,11 @@ export interface ArchiveRow {
   readonly needs: readonly Need[];
   /** Names that the images are to have, sorted; none for one that the archive does not name. */
   readonly names: readonly string[];
-  /** Why bunker does not read it; then it is to say so. */
-  readonly refused?: string;
   save(peers: Peers): Promise<PeerArchive>;
 }
 
 const NAME = "localhost/app:1";
 const OTHER = "localhost/other:2";
-const SKOPEOS_OWN = "a directory of skopeo's own has neither index.json nor manifest.json of docker";
 
 /** A layout or another directory as an archive, since `bunker load` reads archives. */
 async function packed(peers: Peers, directory: string): Promise<string> {
@@ -72,9 +69,9 @@ const skopeoRows: readonly ArchiveRow[] = [
     what: "skopeo copy to dir:, packed by tar",
     needs: [],
     names: [],
-    refused: SKOPEOS_OWN,
     save: async (peers) => {
-      return { path: await packed(peers, directoryOf(peers, sourceImage()).slice("dir:".length)) };
+      const reference = directoryOf(peers, sourceImage({ flavour: "docker" }));
+      return { path: await packed(peers, reference.slice("dir:".length)), reference };
     },
   },
 ];
@@ -130,12 +127,11 @@ const podmanRows: readonly ArchiveRow[] = [
     what: "podman save --format=docker-dir, packed by tar",
     needs: PODMAN,
     names: [],
-    refused: SKOPEOS_OWN,
     save: async (peers) => {
       const directory = peers.path("podman-directory");
       await podmanImage(peers, NAME);
       await peers.podman("save", "-q", "--format=docker-dir", "-o", directory, NAME);
-      return { path: await packed(peers, directory) };
+      return { path: await packed(peers, directory), reference: `dir:${directory}` };
     },
   },
   {

@@ -35,6 +35,8 @@ export interface LoadableImage {
 const NAMES_MAX = 1000;
 /** Most indices on the way to a manifest. */
 const INDEX_DEPTH_MAX = 4;
+/** Bytes of a document that are looked at for its kind. */
+const HEAD_LENGTH = 100;
 
 /**
  * @param platform of an index this one's image is taken, and no image of another [this machine's, and every image]
@@ -43,6 +45,8 @@ const INDEX_DEPTH_MAX = 4;
  */
 export function findImages(files: ArchiveFiles, platform?: Platform): LoadableImage[] {
   try {
+    const single = directoryImage(files);
+    if (single !== undefined) return [...ofPlatform([single], platform)];
     const docker = dockerEntries(files);
     const layout = layoutImages(files, platform ?? hostPlatform());
     const images = layout.length > 0 ? layout : docker.map((entry) => dockerImage(files, entry));
@@ -64,6 +68,24 @@ function ofPlatform(
   if (found.length === 0)
     throw new OtherPlatformError("Cannot load the archive", platform, images.map(platformOf));
   return found;
+}
+
+/**
+ * The image of a directory as skopeo's "dir:" and `podman save --format docker-dir` write it: its manifest.json is the
+ * manifest itself, and blobs are named by the digits of their digests.
+ */
+function directoryImage(files: ArchiveFiles): LoadableImage | undefined {
+  const file = files.find("manifest.json");
+  if (file === undefined || files.find("index.json") !== undefined) return undefined;
+  const bytes = readDocument(file, "manifest.json");
+  // Docker's document of the same name is a list.
+  if (!/^\s*\{/.test(Buffer.from(bytes.subarray(0, HEAD_LENGTH)).toString("latin1"))) return undefined;
+  const manifest = parseManifest(bytes);
+  if (manifest.kind !== "manifest") throw archiveError("its manifest.json is an index");
+  // By content: names have not been compared with digests here.
+  const config = files.all.find(({ digest }) => digest === manifest.config.digest);
+  if (config === undefined) throw archiveError("its configuration is missing");
+  return resolve(files, { bytes, configBytes: readDocument(config, "the configuration"), names: [] });
 }
 
 /** The names that docker's manifest.json knows for an image, besides its own. */

@@ -8,7 +8,7 @@ import { type ByteString, quoteBytes } from "../../fs/byte_string.ts";
 import { type Digest, digestOfHex, isDigest } from "../../oci/digest.ts";
 import { DOCUMENT_BYTES_MAX } from "../../oci/json.ts";
 import { type ByteSink, SlotWriter } from "../lane/byte_sink.ts";
-import { type Inflater, MAGIC_LENGTH, openInflater } from "../lane/inflate.ts";
+import { CompressionError, type Inflater, MAGIC_LENGTH, openInflater } from "../lane/inflate.ts";
 import type { TarEntry } from "../tar/entry.ts";
 import { type TarHandler, TarReader } from "../tar/reader.ts";
 
@@ -55,7 +55,7 @@ const BLOB = /^blobs\/sha256\/([^/]+)$/;
 /**
  * Reads an archive, compressed by gzip or zstd or not at all.
  * @param directory exists and is empty; the caller removes it
- * @throws {ArchiveError} {TarError} {CompressionError}
+ * @throws {ArchiveError} {TarError}
  */
 export async function readArchive(
   chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
@@ -88,6 +88,12 @@ export async function readArchive(
     out.finish();
     reader.finish();
     return files.result();
+  } catch (cause) {
+    if (!(cause instanceof CompressionError)) throw cause;
+    throw new ArchiveError("Cannot load archive: it cannot be decompressed", {
+      cause,
+      hint: "Decompress it first: xz -dc FILE | bunker load",
+    });
   } finally {
     inflater?.close();
   }
