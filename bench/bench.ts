@@ -9,7 +9,7 @@
  *     --readme   put the result of all parts into README.md
  *     --image    of pull: tiny, root, small, five [all]
  *     --layers   of pull: how layers are compressed [gzip,zstd]
- *     --with     of pull: podman, docker, umoci, curl, curl-all beside bunker [all]
+ *     --with     of pull: erofs, podman, docker, umoci, curl, curl-all beside bunker [all]
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

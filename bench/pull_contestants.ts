@@ -2,7 +2,7 @@
  * Who pulls: bunker, other engines, and curl with tar, which check nothing of what they get and leave it to the kernel when
  * it reaches the disk.
  */
-import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { podman } from "./engines.ts";
 import type { BenchCompression } from "./images.ts";
 import type { Contestant } from "./measure.ts";
@@ -34,6 +34,7 @@ const REMOVAL_MS_MAX = 20_000;
 
 /** Words for `--with=`, bunker itself apart, with what they stand for in a table. */
 const others: Readonly<Record<string, readonly [string, (source: Source, peers: Peers) => Entry]>> = {
+  erofs: ["`bunker pull`, layers as EROFS images", imagePull],
   podman: ["`podman pull`", podmanPull],
   docker: ["`docker pull`", dockerPull],
   umoci: ["`skopeo copy` and `umoci unpack`", umociUnpack],
@@ -70,23 +71,21 @@ export function removers({ reference }: Source, peers: Peers, names: readonly st
     flush(peers.directory);
   };
   const { bunker, docker, directory } = peers;
-  const env = bunkerEnvironment(peers);
   const words = podman(directory);
-  const own = [
-    "env",
-    ...Object.entries(env).map(([name, value]) => `${name}=${value}`),
-    bunker,
-    "pull",
-    "-q",
-  ];
-  const contestants: Contestant[] = [
-    {
-      name: "`bunker rmi`",
+  const own = (name: string, env: Record<string, string>): Contestant => {
+    const variables = Object.entries(env).map(([key, value]) => `${key}=${value}`);
+    return {
+      name,
       env,
-      reset: pulled(["true"], [...own, reference]),
+      reset: pulled(["true"], ["env", ...variables, bunker, "pull", "-q", reference]),
       command: () => [bunker, "rmi", reference],
-    },
-  ];
+    };
+  };
+  const contestants = [own("`bunker rmi`", bunkerEnvironment(peers))];
+  if (names.includes("erofs")) {
+    const env = { ...bunkerEnvironment(peers), ...withImages(peers) };
+    contestants.push(own("`bunker rmi`, layers as EROFS images", env));
+  }
   if (names.includes("podman") && Bun.which("podman") !== null) {
     const pull = [...words, "pull", "--quiet", "--tls-verify=false", reference];
     contestants.push({
@@ -134,6 +133,18 @@ function bunkerPull({ reference }: Source, peers: Peers): Contestant {
     reset: () => emptied(peers),
     command: () => [peers.bunker, "pull", "-q", reference],
   };
+}
+
+/** The same with `"layers": "erofs"`. */
+function imagePull(source: Source, peers: Peers): Contestant {
+  const { name, env, ...same } = bunkerPull(source, peers);
+  return { ...same, name: `${name}, layers as EROFS images`, env: { ...env, ...withImages(peers) } };
+}
+
+function withImages({ directory }: Peers): Record<string, string> {
+  const path = `${directory}/layers.json`;
+  writeFileSync(path, JSON.stringify({ layers: "erofs" }));
+  return { BUNKER_CONFIG: path };
 }
 
 function podmanPull({ reference }: Source, { directory }: Peers): Entry {
