@@ -34,23 +34,24 @@ export function planBlocks(names: readonly ByteString[]): BlockPlan {
   return { starts, size: (starts.length - 1) * BLOCK_SIZE + used };
 }
 
-/** Encodes one block, which ends with its last name. */
+/** Reused by every call. */
+const scratch = new ArrayBuffer(BLOCK_SIZE);
+const scratchWords = new Uint32Array(scratch);
+const scratchBytes = Buffer.from(scratch);
+
+/** Encodes one block, which ends with its last name. The result is valid until the next call. */
 export function encodeBlock(
   names: readonly ByteString[],
   targetOf: (name: ByteString) => NameTarget,
 ): Uint8Array {
-  const length = names.reduce((sum, name) => sum + DIRENT_SIZE + name.length, 0);
-  const buffer = new ArrayBuffer(BLOCK_SIZE);
-  const words = new Uint32Array(buffer);
-  const bytes = Buffer.from(buffer);
   let nameAt = names.length * DIRENT_SIZE;
   for (const [index, name] of names.entries()) {
     const { nid, type } = targetOf(name);
     const at = (index * DIRENT_SIZE) / 4;
-    putLong(words, at, nid);
-    words[at + 2] = nameAt | (type << 16);
-    bytes.write(name, nameAt, "latin1");
+    putLong(scratchWords, at, nid);
+    scratchWords[at + 2] = nameAt | (type << 16);
+    scratchBytes.write(name, nameAt, "latin1");
     nameAt += name.length;
   }
-  return bytes.subarray(0, length);
+  return scratchBytes.subarray(0, nameAt);
 }

@@ -32,7 +32,7 @@ export interface Slot {
 interface OpenBlock {
   readonly bytes: Uint8Array;
   readonly words: Uint32Array;
-  readonly at: number;
+  at: number;
   used: number;
 }
 
@@ -44,6 +44,8 @@ export class ImageOutput {
   #base: number;
   #used = 0;
   #open: OpenBlock[] = [];
+  /** Blocks that were put to their places: new ones would wait for the collector, outside of its heap. */
+  readonly #free: OpenBlock[] = [];
   #hash: bigint;
 
   /**
@@ -129,8 +131,10 @@ export class ImageOutput {
     if (this.#open.length === OPEN_BLOCKS) this.#putBlock(this.#takeFullest());
     const at = this.position;
     this.skipTo(at + BLOCK_SIZE);
-    const buffer = new ArrayBuffer(BLOCK_SIZE);
-    const block = { bytes: new Uint8Array(buffer), words: new Uint32Array(buffer), at, used: 0 };
+    const block = this.#free.pop() ?? newBlock();
+    block.bytes.fill(0);
+    block.at = at;
+    block.used = 0;
     this.#open.push(block);
     return block;
   }
@@ -142,7 +146,9 @@ export class ImageOutput {
     return this.#open.splice(fullest, 1)[0] as OpenBlock;
   }
 
-  #putBlock({ bytes, at }: OpenBlock): void {
+  #putBlock(block: OpenBlock): void {
+    const { bytes, at } = block;
+    this.#free.push(block);
     this.#hash = BigInt(Bun.hash(bytes, this.#hash));
     if (at >= this.#base) this.#buffer.set(bytes, at - this.#base);
     else pwriteAll(this.#fd, bytes, at);
@@ -154,4 +160,9 @@ export class ImageOutput {
     this.#early.reach(this.#base);
     this.#used = 0;
   }
+}
+
+function newBlock(): OpenBlock {
+  const buffer = new ArrayBuffer(BLOCK_SIZE);
+  return { bytes: new Uint8Array(buffer), words: new Uint32Array(buffer), at: 0, used: 0 };
 }
