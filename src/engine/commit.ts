@@ -143,11 +143,11 @@ async function readLayer(
   container: RunningContainer,
   { root, state, request, path, signal }: Reading,
 ): Promise<NewLayer | undefined> {
+  using tree = new ContainerTree(root, container);
+  tree.checkReachable();
   using _ =
     request.pause === false ? undefined : pause(container.id, { state, isAsked: request.pause === true });
-  using tree = new ContainerTree(root, container);
-  const trees = { upper: tree.openUpper(), lower: tree.lower };
-  const archive = new LayerArchive(trees, { mtimeMax: request.createdAt });
+  const archive = new LayerArchive(tree.openChanges(), { mtimeMax: request.createdAt });
   const layer = await compressLayer(archive.chunks(), path, signal);
   tree.checkAlive();
   return archive.isEmpty ? undefined : layer;

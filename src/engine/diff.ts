@@ -29,7 +29,7 @@ export async function containerChanges(word: string, context: EngineContext): Pr
 /** Lists them as the user that this process is, root of some namespace. */
 export function changesHere({ root, id }: DiffHere): readonly Change[] {
   using tree = new ContainerTree(root, getContainer(root, id));
-  const changes = listChanges({ upper: tree.openUpper(), lower: tree.lower });
+  const changes = listChanges(tree.openChanges());
   tree.checkAlive();
   return changes;
 }

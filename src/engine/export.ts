@@ -1,7 +1,6 @@
 /** `export`: all files of a container or of an image as one archive. */
 import { writeSync } from "node:fs";
 import { writeFlatArchive } from "../image/tree/flat_archive.ts";
-import type { LayerFiles } from "../image/tree/layer_files.ts";
 import type { EngineContext } from "./context.ts";
 import { dataRoot } from "./directories.ts";
 import { getLocalImage, NoSuchImageError } from "./local_image.ts";
@@ -69,16 +68,21 @@ export async function exportHere(
 ): Promise<void> {
   if ("layers" in from) {
     using files = openMergedLayers(root, from.layers);
-    return await writeArchive(files, output, signal);
+    return await writeChunks(writeFlatArchive(files), output, signal);
   }
   using tree = new ContainerTree(root, getContainer(root, from.container));
-  await writeArchive(tree.openMerged(), output, signal);
+  const { files, isOwn } = tree.openShown();
+  await writeChunks(writeFlatArchive(files, isOwn), output, signal);
   tree.checkAlive();
 }
 
-async function writeArchive(files: LayerFiles, output: number, signal?: AbortSignal): Promise<void> {
+async function writeChunks(
+  chunks: Iterable<Uint8Array>,
+  output: number,
+  signal?: AbortSignal,
+): Promise<void> {
   let count = 0;
-  for (const chunk of writeFlatArchive(files)) {
+  for (const chunk of chunks) {
     writeAll(output, chunk);
     count += 1;
     if (count % CHUNKS_AT_ONCE !== 0) continue;

@@ -4,6 +4,8 @@
  */
 import { statSync } from "node:fs";
 import { BunkerError, UsageError } from "../errors.ts";
+import type { ByteString } from "../fs/byte_string.ts";
+import type { BothTrees } from "../image/differ/both_trees.ts";
 import { DirectoryFiles } from "../image/tree/directory_files.ts";
 import type { LayerFiles } from "../image/tree/layer_files.ts";
 import { exists } from "../linux/small_file.ts";
@@ -63,6 +65,22 @@ type WritablePlace =
   /** On a tmpfs that only the container has. */
   | { readonly kind: "hidden" };
 
+/** What bunker puts into a root that is a copy: planCopiedFiles(), planDevNodes(), and the base layer. */
+const OWN_PATHS = ["dev", "proc", "sys", "etc/hostname", "etc/hosts", "etc/resolv.conf"];
+
+const isOwnPath = (path: ByteString): boolean => OWN_PATHS.includes(path);
+
+/** The same with the mount points left, which the image has in most cases. */
+const isOwnContent = (path: ByteString): boolean =>
+  path.startsWith("dev/") || (path.startsWith("etc/") && isOwnPath(path));
+
+/** What a container shows. */
+export interface ShownFiles {
+  readonly files: LayerFiles;
+  /** True for paths whose files are bunker's and not the container's. */
+  readonly isOwn: (path: ByteString) => boolean;
+}
+
 /** The files of a container; as an ordinary user they are read in that user's namespace. */
 export class ContainerTree implements Disposable {
   /** The layers of its image, merged; without the mount points that bunker puts below them. */
@@ -83,21 +101,25 @@ export class ContainerTree implements Disposable {
     this.lower = this.#opened.use(openMergedLayers(root, container.layers));
   }
 
-  /** Opens what it has written. @throws {UsageError} where that is not kept apart, or cannot be reached */
-  openUpper(): LayerFiles {
+  /** @throws {UsageError} where its files cannot be reached */
+  checkReachable(): void {
+    if (this.#place().kind === "hidden") throw this.#hidden();
+  }
+
+  /** Opens what it has changed, beside its image. @throws {UsageError} where that cannot be reached */
+  openChanges(): BothTrees {
     const place = this.#place();
-    if (place.kind === "copied") {
-      throw this.#unreadable("its root is a copy of the image, so what it changed is not kept apart");
-    }
-    return this.#opened.use(this.#open(place));
+    const upper = this.#opened.use(this.#open(place));
+    return { upper, lower: this.lower, isOwn: place.kind === "copied" ? isOwnPath : undefined };
   }
 
   /** Opens what its processes see, without what is mounted. @throws {UsageError} where it cannot be reached */
-  openMerged(): LayerFiles {
+  openShown(): ShownFiles {
     const place = this.#place();
     const own = this.#open(place);
-    if (place.kind === "copied") return this.#opened.use(own);
-    return this.#opened.use(openMergedLayers(this.#root, this.#container.layers, own));
+    if (place.kind === "copied") return { files: this.#opened.use(own), isOwn: isOwnContent };
+    const files = this.#opened.use(openMergedLayers(this.#root, this.#container.layers, own));
+    return { files, isOwn: () => false };
   }
 
   /** @throws {ContainerEndedError} when it has ended since this was opened: its files are going, or gone */
@@ -122,16 +144,15 @@ export class ContainerTree implements Disposable {
   }
 
   #open(place: WritablePlace): DirectoryFiles {
-    if (place.kind === "hidden") {
-      throw this.#unreadable("what it writes lies on a tmpfs that only the container has");
-    }
+    if (place.kind === "hidden") throw this.#hidden();
     const overlay = this.#container.overlayXattrs === "user" ? "user" : "trusted";
     return new DirectoryFiles(place.path, { overlay });
   }
 
-  #unreadable(reason: string): UsageError {
-    return new UsageError(`Cannot read the changes of container ${this.#container.id}: ${reason}`, {
-      hint: "Run bunker where it may mount overlayfs on a disk: see bunker info",
+  #hidden(): UsageError {
+    const state = "what it writes lies on a tmpfs that only the container has";
+    return new UsageError(`Cannot read the files of container ${this.#container.id}: ${state}`, {
+      hint: "Run bunker with its data on a disk that is no overlay: --root DIRECTORY",
     });
   }
 

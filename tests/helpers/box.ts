@@ -42,9 +42,14 @@ export class Box {
   }
 
   /** Starts it, and waits until its script has come to its end. */
-  static async start(app: App, script: string, flags: readonly string[] = []): Promise<Box> {
+  static async start(
+    app: App,
+    script: string,
+    flags: readonly string[] = [],
+    prefix: readonly string[] = [],
+  ): Promise<Box> {
     const wait = `${script}\necho ready; while read line; do eval "$line"; done`;
-    const running = app.start(["-i", "--name=box", ...flags], ["/bin/sh", "-c", wait]);
+    const running = app.start(["-i", "--name=box", ...flags], ["/bin/sh", "-c", wait], prefix);
     await running.output("ready");
     return new Box(running);
   }

@@ -2,7 +2,8 @@
 import type { ByteString } from "../../fs/byte_string.ts";
 import type { Timestamp } from "../tar/entry.ts";
 import type { LayerNode } from "../tree/layer_files.ts";
-import { type BothTrees, hasSameAttributes, walkChanges } from "./walk_changes.ts";
+import { type BothTrees, hasSameAttributes } from "./both_trees.ts";
+import { walkChanges } from "./walk_changes.ts";
 
 /** A path was added, changed or deleted. */
 export type ChangeKind = "A" | "C" | "D";

@@ -7,13 +7,8 @@ import { type ByteString, quoteBytes } from "../../fs/byte_string.ts";
 import { END, header } from "../tar/writer.ts";
 import type { LayerNode } from "../tree/layer_files.ts";
 import { gathered, type NodeOptions, NodeWriter } from "../tree/node_writer.ts";
-import {
-  type BothTrees,
-  hasSameAttributes,
-  isSameDirectory,
-  type MetNode,
-  walkChanges,
-} from "./walk_changes.ts";
+import { type BothTrees, hasSameAttributes, isSameDirectory, type MetNode } from "./both_trees.ts";
+import { walkChanges } from "./walk_changes.ts";
 
 /** A container has a file that no layer can hold. */
 export class NotALayerError extends BunkerError {

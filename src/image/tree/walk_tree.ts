@@ -17,8 +17,14 @@ interface Level {
   readonly names: Iterator<ByteString>;
 }
 
-/** Every node below the root, as far as it is there when its turn comes. */
-export function* walkTree(files: LayerFiles): Generator<FoundNode> {
+/**
+ * Every node below the root, as far as it is there when its turn comes.
+ * @param isPassedOver true for paths that are left out, with all below them
+ */
+export function* walkTree(
+  files: LayerFiles,
+  isPassedOver: (path: ByteString) => boolean = () => false,
+): Generator<FoundNode> {
   const enter = (directory: LayerNode, prefix: ByteString): Level => {
     const names = unlessGone(() => files.list(directory)) ?? [];
     return { directory, prefix, names: names.values() };
@@ -32,6 +38,7 @@ export function* walkTree(files: LayerFiles): Generator<FoundNode> {
       levels.pop();
       continue;
     }
+    if (isPassedOver(prefix + name)) continue;
     const node = unlessGone(() => files.lookup(directory, name));
     if (node === undefined) continue;
     yield { path: prefix + name, node };

@@ -168,9 +168,9 @@ export class App {
     return this.#sandbox.bunker(this.words(flags, command), { program: PROGRAM, ...options });
   }
 
-  /** The same without waiting, with pipes; dispose of it or wait for its end. */
-  start(flags: readonly string[], command: readonly string[]): Running {
-    const child = Bun.spawn([...programs[PROGRAM], ...this.words(flags, command)], {
+  /** The same without waiting, with pipes, behind a prefix; dispose of it or wait for its end. */
+  start(flags: readonly string[], command: readonly string[], prefix: readonly string[] = []): Running {
+    const child = Bun.spawn([...prefix, ...programs[PROGRAM], ...this.words(flags, command)], {
       stdin: "pipe",
       stdout: "pipe",
       stderr: "pipe",
