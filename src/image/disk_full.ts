@@ -5,6 +5,9 @@ import { describeFull, diskRoom } from "../fs/disk_room.ts";
 /** The kernel has no room left. */
 export const DISK_FULL: readonly string[] = ["ENOSPC", "EDQUOT"];
 
+/** What to do about EROFS. */
+export const READ_ONLY_HINT = "Make it writable, or use another directory with --root";
+
 const HINTS: readonly (readonly [state: RegExp, hint: string])[] = [
   [/quota/, "Raise the quota, free some space, or move the data to another disk with --root"],
   [/inodes/, "Remove files, or move the data to another disk with --root"],

@@ -4,7 +4,7 @@ import { formatPlatform, type Platform } from "../oci/platform.ts";
 import { formatReference, type Reference } from "../oci/reference.ts";
 import type { ResolvedImage } from "../registry/client.ts";
 import { RegistryError } from "../registry/registry_error.ts";
-import { codesOf, DiskFullError } from "./disk_full.ts";
+import { codesOf, DiskFullError, READ_ONLY_HINT } from "./disk_full.ts";
 
 /** A pull failed after the registry had answered; the cause says at which layer or entry. */
 export class PullError extends BunkerError {
@@ -29,6 +29,12 @@ export function pullError(reference: Reference, cause: unknown, signal: AbortSig
     const { code, state, hint = "" } = cause;
     return new PullError(`Cannot pull ${name}: ${state}`, { code, cause: cause.cause, hint });
   }
+  if (codesOf(cause).includes("EROFS"))
+    return new PullError(`Cannot pull ${name}: the disk is read-only`, {
+      code: "READ_ONLY",
+      cause,
+      hint: READ_ONLY_HINT,
+    });
   const hint = cause instanceof BunkerError && cause.hint !== undefined ? { hint: cause.hint } : {};
   return new PullError(`Cannot pull ${name}`, { code: codesOf(cause)[0] ?? "PULL_FAILED", cause, ...hint });
 }

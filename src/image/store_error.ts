@@ -1,7 +1,7 @@
 /** An image that is made here could not be made or stored. */
 import { BunkerError, UsageError } from "../errors.ts";
 import { RegistryError } from "../registry/registry_error.ts";
-import { codesOf, DISK_FULL, DiskFullError } from "./disk_full.ts";
+import { codesOf, DISK_FULL, DiskFullError, READ_ONLY_HINT } from "./disk_full.ts";
 
 /** The cause says at which entry, and why. */
 export class StoreImageError extends BunkerError {
@@ -39,6 +39,10 @@ export function storeError(what: string, { cause, signal }: Attempt): unknown {
   if (codes.some((code) => DISK_FULL.includes(code))) {
     const hint = "Free some space, or move the data to another disk with --root";
     return new StoreImageError(`Cannot ${what}: the disk is full`, { code: "DISK_FULL", cause, hint });
+  }
+  if (codes.includes("EROFS")) {
+    const details = { code: "READ_ONLY", cause, hint: READ_ONLY_HINT };
+    return new StoreImageError(`Cannot ${what}: the disk is read-only`, details);
   }
   const hint = cause instanceof BunkerError && cause.hint !== undefined ? { hint: cause.hint } : {};
   return new StoreImageError(`Cannot ${what}`, { code: codes[0] ?? "STORE", cause, ...hint });
