@@ -24,6 +24,7 @@ export type Need =
   | "a withheld capability"
   | "memory nodes"
   | "keyrings"
+  | "disk quotas"
   | `program ${string}`;
 
 /** The executable that `scripts/build.ts` writes. */
@@ -50,6 +51,16 @@ export function testIf(
 export function titleOf(name: string, reason: string | undefined): string {
   return reason === undefined ? name : `skipped: ${reason}: ${name}`;
 }
+
+const MOUNT_WITH_QUOTA = `
+  set -e
+  directory=$(mktemp -d)
+  trap 'rm -r "$directory"' EXIT
+  mkdir "$directory/root"
+  truncate -s 8M "$directory/disk"
+  mkfs.ext4 -q -O quota -E quotatype=usrquota "$directory/disk"
+  mount -o loop,usrquota "$directory/disk" "$directory/root"
+  umount "$directory/root"`;
 
 const isRoot = process.geteuid?.() === 0;
 
@@ -83,6 +94,8 @@ const probes: Readonly<Record<Exclude<Need, `program ${string}`>, () => boolean>
   "a withheld capability": () => !/^CapBnd:\t0*1ffffffffff$/m.test(readFileSync("/proc/self/status", "utf8")),
   "memory nodes": () => existsSync("/proc/self/numa_maps"),
   keyrings: () => existsSync("/proc/keys"),
+  // Whether the kernel keeps them is seen only by mounting a file system that has some.
+  "disk quotas": () => isRoot && succeeds(["sh", "-c", MOUNT_WITH_QUOTA]),
 };
 
 /** Directories of /sys/fs/cgroup that limit something, on a machine with version 1. */

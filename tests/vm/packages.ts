@@ -17,6 +17,7 @@ export const guestPackages = [
   "procps",
   "util-linux",
   "mount",
+  "e2fsprogs",
   "kmod",
   "iproute2",
   "hostname",

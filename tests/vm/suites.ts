@@ -12,7 +12,15 @@ export interface Machine {
   readonly suites: readonly string[];
 }
 
-const HAS: readonly Need[] = ["root", "x86-64", "user namespaces", "overlayfs", "cgroup v2", "apparmor"];
+const HAS: readonly Need[] = [
+  "root",
+  "x86-64",
+  "user namespaces",
+  "overlayfs",
+  "cgroup v2",
+  "apparmor",
+  "disk quotas",
+];
 
 /** What depends on the version of control groups, on AppArmor, or on the kernel; emulated, all would take too long. */
 const BUNDLE_TESTS = [
@@ -40,6 +48,7 @@ export const machines: readonly Machine[] = [
       "tests/kernel/run/privileges.test.ts",
       "tests/kernel/run/filesystem.test.ts",
       "tests/kernel/cgroup",
+      "tests/kernel/image/quota.test.ts",
       ...BUNDLE_TESTS.map((name) => `tests/kernel/bundle/${name}.test.ts`),
       "tests/conformance/config_apparmor.test.ts",
       "tests/conformance/linux_cgroups.test.ts RUNTIME=bunker",
