@@ -229,10 +229,16 @@ function refused(name: string, exchange: Exchange, hasCredentials: boolean): Reg
     status,
     retryable: status === 429 || status >= 500,
     retryAfterMs: parseRetryAfter(exchange.header("retry-after")),
-    ...(isRefusal
-      ? { hint: "Check the user and the password or token, and log in anew: bunker login." }
-      : {}),
+    ...hintFor(status),
   });
+}
+
+function hintFor(status: number): { readonly hint?: string } {
+  if (status === 401 || status === 403)
+    return { hint: "Check the user and the password or token, and log in anew: bunker login." };
+  if (status === 429)
+    return { hint: 'Try again later, or name a mirror under "mirrors" in the configuration.' };
+  return {};
 }
 
 function tokenErrorCode(
