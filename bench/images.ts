@@ -18,20 +18,24 @@ export interface BenchImage {
 }
 
 const ROOT_SIZE = 150_000_000;
-/** Of the layers that are cut from this machine's files, beside one of small files. */
-const LAYER_SIZES = [100_000_000, 60_000_000, 60_000_000, 60_000_000];
+/** The lowest of five layers, a minimal Debian; the second has small files, the others are cut from these directories. */
+const BASE_SIZE = 100_000_000;
 const LAYER_FILE_COUNT = 15_000;
+const LAYER_DIRECTORIES = ["/usr/bin", "/usr/lib", "/usr/share"];
+const LAYER_SIZE = 60_000_000;
 const SMALL_FILE_COUNT = 30_000;
 const SMALL_FILES_A_FOLDER = 40;
 const LINES_MAX = 80;
 /** Larger files, debugging data mostly, would be all of an image. */
 const FILE_SIZE_MAX = 8_000_000;
 const BYTES_PER_MB = 1e6;
+/** Priorities of Debian's packages. */
+const PRIORITIES = ["required", "important", "standard", "optional"];
 
 /** How each image is made. @param directory for temporary files */
 const recipes: Readonly<Record<string, (directory: string) => readonly Uint8Array[]>> = {
   tiny: () => [buildTar([{ name: "hello", data: "hello\n" }])],
-  root: (directory) => [archiveOf(filesOfMachine().take(ROOT_SIZE), directory)],
+  root: (directory) => [archiveOf(take(filesOfDebian(), ROOT_SIZE), directory)],
   small: () => [buildTar(smallFiles(SMALL_FILE_COUNT))],
   five: layersOf,
 };
@@ -66,20 +70,41 @@ const megabytes = (bytes: number): string =>
   `${(bytes / BYTES_PER_MB).toFixed(bytes < BYTES_PER_MB ? 3 : 0)} MB`;
 
 function layersOf(directory: string): Uint8Array[] {
-  const files = filesOfMachine();
-  const [lowest = new Uint8Array(), ...others] = LAYER_SIZES.map((size) =>
-    archiveOf(files.take(size), directory),
+  const upper = LAYER_DIRECTORIES.map((path) => archiveOf(take(filesBelow([path]), LAYER_SIZE), directory));
+  return [
+    archiveOf(take(filesOfDebian(), BASE_SIZE), directory),
+    buildTar(smallFiles(LAYER_FILE_COUNT)),
+    ...upper,
+  ];
+}
+
+/** The first names whose files' sizes add up to `size` bytes, without the leading slash. */
+function take(paths: readonly string[], size: number): string[] {
+  const taken: string[] = [];
+  let sum = 0;
+  for (const path of paths) {
+    if (sum >= size) break;
+    taken.push(path.slice(1));
+    sum += lstatSync(path).size;
+  }
+  return taken;
+}
+
+/** What a Debian consists of, the most important packages first; something like it on other systems. */
+function filesOfDebian(): string[] {
+  if (Bun.which("dpkg-query") === null)
+    return filesBelow(["/usr/bin", "/usr/sbin", "/usr/lib", "/usr/share"]);
+  const packages = output(["dpkg-query", "--show", `--showformat=\${Priority} \${Package}\n`]).split("\n");
+  const names = PRIORITIES.flatMap((priority) =>
+    packages.filter((line) => line.startsWith(`${priority} `)).map((line) => line.slice(priority.length + 1)),
   );
-  return [lowest, buildTar(smallFiles(LAYER_FILE_COUNT)), ...others];
+  const known = new Set(filesBelow(["/usr", "/etc", "/var/lib/dpkg"]));
+  const files = output(["dpkg-query", "--listfiles", ...names]).split("\n");
+  return [...new Set(files)].filter((path) => known.has(path));
 }
 
-interface Files {
-  /** The next names whose files' sizes add up to `size` bytes. */
-  take(size: number): string[];
-}
-
-/** Files, directories and symbolic links below /usr in the order of their names, without the leading slash. */
-function filesOfMachine(): Files {
+/** Files, directories and symbolic links in the order of their names. */
+function filesBelow(directories: readonly string[]): string[] {
   const wanted = [
     "(",
     "-type",
@@ -94,20 +119,9 @@ function filesOfMachine(): Files {
     "l",
     ")",
   ];
-  const found = output(["find", "/usr/bin", "/usr/sbin", "/usr/lib", "/usr/share", ...wanted]);
-  const rest = found.split("\n").sort().values();
-  return {
-    take: (size) => {
-      const taken: string[] = [];
-      for (let sum = 0; sum < size; ) {
-        const { value: path, done } = rest.next();
-        if (done === true) break;
-        taken.push(path.slice(1));
-        sum += lstatSync(path).size;
-      }
-      return taken;
-    },
-  };
+  return output(["find", ...directories, ...wanted])
+    .split("\n")
+    .sort();
 }
 
 /** GNU tar makes the archive: owners, modes, times, links as they are. */
