@@ -23,6 +23,9 @@ export const PEER_NEEDS: readonly Need[] = [
 
 const COMMAND_MS_MAX = 60_000;
 const CGROUPS = "/sys/fs/cgroup";
+const PODMAN_CGROUP = `bunker-test-podman-${process.pid}`;
+/** As docker_engine.ts names it, which removes it. */
+const DOCKER_CGROUP = `bunker-test-docker-${process.pid}`;
 /** podman's own limits are above what root may set here. */
 const LIMITS = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"];
 
@@ -31,7 +34,6 @@ export class Peers implements AsyncDisposable {
   /** For archives, layouts, and what else a row needs. podman makes names of paths, and refuses capitals in them. */
   readonly directory = `${tmpdir()}/bunker-peers-${process.pid}`;
   readonly registry: DockerRegistry;
-  readonly #cgroup = `bunker-test-peers-${process.pid}`;
   readonly #docker: DockerEngine | undefined;
   #count = 0;
 
@@ -46,6 +48,8 @@ export class Peers implements AsyncDisposable {
   /** Starts what runs all the time: the registry, and the Docker Engine where there is one. */
   static async start(): Promise<Peers> {
     const hasDocker = whyMissing(["docker engine"]) === undefined;
+    // Before a test looks at what there is: the first container would make them, and they stay until all have run.
+    for (const name of [PODMAN_CGROUP, ...(hasDocker ? [DOCKER_CGROUP] : [])]) makeCgroups(name);
     return new Peers(await startDockerRegistry(), hasDocker ? await startDockerEngine() : undefined);
   }
 
@@ -76,12 +80,12 @@ export class Peers implements AsyncDisposable {
   }
 
   podman(...words: readonly string[]): Promise<string> {
-    return this.#run([...this.#podman(), ...words]);
+    return this.#run(this.podmanWords(...words));
   }
 
   /** Runs a container of podman; its cgroups are removed at the end of all. */
   podmanRun(image: string, ...command: readonly string[]): Promise<string> {
-    const place = ["--network=none", "--cgroup-parent", `/${this.#cgroup}`];
+    const place = ["--network=none", "--cgroup-parent", `/${PODMAN_CGROUP}`];
     return this.podman("run", "--rm", "--pull=never", ...place, ...LIMITS, image, ...command);
   }
 
@@ -102,18 +106,18 @@ export class Peers implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#docker?.[Symbol.asyncDispose]();
     await this.registry[Symbol.asyncDispose]();
-    for (const hierarchy of ["", ...readdirSync(CGROUPS)])
-      removeCgroup(`${CGROUPS}/${hierarchy}/${this.#cgroup}`);
+    for (const hierarchy of hierarchies()) removeCgroup(`${hierarchy}/${PODMAN_CGROUP}`);
     // podman and buildah have their stores mounted on themselves.
     await Bun.$`umount -l ${this.directory}/podman/root/overlay`.quiet().nothrow();
     removeTree({ dirfd: AT_FDCWD, path: this.directory });
   }
 
-  #podman(): readonly string[] {
+  /** A command of podman, for a shell. */
+  podmanWords(...words: readonly string[]): readonly string[] {
     const store = `${this.directory}/podman`;
     const places = ["--root", `${store}/root`, "--runroot", `${store}/run`, "--tmpdir", `${store}/tmp`];
     const drivers = ["--storage-driver=overlay", "--cgroup-manager=cgroupfs", "--events-backend=file"];
-    return ["podman", ...places, ...drivers, "--runtime=runc"];
+    return ["podman", ...places, ...drivers, "--runtime=runc", ...words];
   }
 
   async #run(command: readonly string[]): Promise<string> {
@@ -126,6 +130,16 @@ export class Peers implements AsyncDisposable {
 function succeeded(command: readonly string[], { exitCode, stdout, stderr }: PipedResult): string {
   if (exitCode !== 0) throw new Error(`"${command.join(" ")}" failed: ${stdout}${stderr}`);
   return stdout;
+}
+
+/** The one of version 2, or each of version 1. */
+function hierarchies(): readonly string[] {
+  const paths = [CGROUPS, ...readdirSync(CGROUPS).map((name) => `${CGROUPS}/${name}`)];
+  return paths.filter((path) => existsSync(`${path}/cgroup.procs`));
+}
+
+function makeCgroups(name: string): void {
+  for (const hierarchy of hierarchies()) mkdirSync(`${hierarchy}/${name}`, { recursive: true });
 }
 
 function removeCgroup(path: string): void {
