@@ -48,7 +48,8 @@ export function certificatePlaces(): readonly string[] {
 
 /** Reads those of the hosts; what is wrong with the files of one is told when it is met. */
 export async function readHosts(places = certificatePlaces()): Promise<CertificateStore["hosts"]> {
-  const hosts: Record<string, HostCertificates> = {};
+  // Without a prototype: a directory may have any name.
+  const hosts: Record<string, HostCertificates> = Object.create(null);
   for (const place of places) {
     for (const host of directoriesIn(place)) {
       if (Object.hasOwn(hosts, host)) continue;

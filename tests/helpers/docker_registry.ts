@@ -15,6 +15,8 @@ export interface DockerRegistryOptions {
   readonly user?: { readonly name: string; readonly password: string };
   /** TLS; with `clientAuthority` clients have to show a certificate of it. [plain HTTP] */
   readonly tls?: DockerRegistryTls;
+  /** Base URL of the registry whose content this one fetches and keeps, as a mirror does. */
+  readonly cacheOf?: string;
   /** Repositories that only the user may pull, with `token`. */
   readonly private?: readonly string[];
 }
@@ -58,7 +60,12 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
   const environment = await authEnvironment(auth, { directory, user, tokenServer });
   writeFileSync(`${directory}/config.yml`, configText(directory, port, options.tls));
   const registry = Bun.spawn(["docker-registry", "serve", `${directory}/config.yml`], {
-    env: { ...process.env, ...environment, OTEL_TRACES_EXPORTER: "none" },
+    env: {
+      ...process.env,
+      ...environment,
+      ...(options.cacheOf === undefined ? {} : { REGISTRY_PROXY_REMOTEURL: options.cacheOf }),
+      OTEL_TRACES_EXPORTER: "none",
+    },
     stdout: "ignore",
     stderr: "ignore",
   });

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { formatPlatform, parsePlatform } from "../../src/oci/platform.ts";
 import { parseReference } from "../../src/oci/reference.ts";
-import type { CredentialStore } from "../../src/registry/credentials.ts";
+import type { RegistryClientOptions } from "../../src/registry/client.ts";
+import { parseRegistriesConfig } from "../../src/registry/registries_config.ts";
 import { type DockerRegistry, hasDockerRegistry, startDockerRegistry } from "../helpers/docker_registry.ts";
 import { type BuiltImage, buildImage, buildIndex, sha256Digest } from "../helpers/image_builder.ts";
 import { impatientClient, noise, registryErrorOf } from "../helpers/registry_fixture.ts";
@@ -72,6 +73,22 @@ describe.skipIf(!hasDockerRegistry)(
       expect([refused.code, refused.status]).toEqual(["IMAGE_NOT_FOUND", 401]);
     });
 
+    test("is a mirror that keeps what it has fetched: the registry itself may go", async () => {
+      const index = buildIndex({ images: [image, imageFor("linux/arm64")] });
+      const itself = await startDockerRegistry();
+      await using mirror = await startDockerRegistry({ cacheOf: itself.url });
+      const registries = parseRegistriesConfig({ [itself.host]: { mirrors: [mirror.url] } });
+      await itself.push("app:1", index);
+
+      const first = await pullAll(itself, "app:1", { registries });
+      await itself[Symbol.asyncDispose]();
+      const second = await pullAll(itself, "app:1", { registries });
+      const missing = await registryErrorOf(pullAll(itself, "app:nosuch", { registries }));
+
+      for (const { expected, found } of [...first, ...second]) expect(found).toBe(expected);
+      expect(missing.code).toMatch(/IMAGE_NOT_FOUND|REGISTRY_UNREACHABLE/);
+    });
+
     test("names what is missing", async () => {
       await using registry = await startDockerRegistry();
       await registry.push("app:latest", image);
@@ -94,9 +111,9 @@ interface PulledLayer {
 async function pullAll(
   registry: DockerRegistry,
   name: string,
-  credentials?: CredentialStore,
+  options: RegistryClientOptions = {},
 ): Promise<readonly PulledLayer[]> {
-  const client = impatientClient(credentials === undefined ? {} : { credentials });
+  const client = impatientClient({ ...options, timeouts: { responseMs: 5000, stallMs: 5000 } });
   const reference = parseReference(`${registry.host}/${name}`);
   const { manifest } = await client.resolve(reference, { platform: parsePlatform("linux/amd64") });
   return Promise.all(
@@ -107,8 +124,8 @@ async function pullAll(
   );
 }
 
-function credentialsOf(registry: DockerRegistry, password: string): CredentialStore {
-  return { [registry.host]: { type: "password", username: USER.name, password } };
+function credentialsOf(registry: DockerRegistry, password: string): RegistryClientOptions {
+  return { credentials: { [registry.host]: { type: "password", username: USER.name, password } } };
 }
 
 function imageFor(platform: string, compression: "gzip" | "zstd" = "gzip"): BuiltImage {
