@@ -4,6 +4,7 @@
  */
 import { expect } from "bun:test";
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import type { LayerPreference } from "../../src/image/erofs/layer_form.ts";
 import { openLayerFiles } from "../../src/image/tree/open_layer_files.ts";
 import { walkTree } from "../../src/image/tree/walk_tree.ts";
 import { parseReference } from "../../src/oci/reference.ts";
@@ -56,7 +57,8 @@ export function layerRowTest(row: LayerRow): void {
       await place.pull("good");
       const before = contentOf(place);
       const layer = aimedLayer(row, host.outside);
-      for (const way of row.ways ?? WAYS) {
+      for (const [way, form] of passagesOf(row)) {
+        keepLayersAs(place, form);
         const { words, name } = prepare(place, way, layer);
 
         const result = await place.bunker(words, { cwd: host.outside, timeoutMs: 30_000 });
@@ -64,7 +66,7 @@ export function layerRowTest(row: LayerRow): void {
         if ("refused" in row.outcome) expectRefusal(way, refusalOf(result), row.outcome.refused);
         else {
           expect({ way, ...result }).toMatchObject({ exitCode: 0, stderr: "" });
-          expectLayer(sandbox, name, { outcome: row.outcome, outside: host.outside });
+          expectLayer(sandbox, name, { outcome: row.outcome, outside: host.outside, form });
           await place.bunker(["rmi", "-f", name]);
           await removed(sandbox);
         }
@@ -74,6 +76,20 @@ export function layerRowTest(row: LayerRow): void {
     },
     TEST_MS_MAX,
   );
+}
+
+/** All ways with layers as directories; with layers as files those that differ in more than their envelope. */
+function passagesOf({ ways = WAYS }: LayerRow): ReadonlyArray<readonly [Way, LayerPreference]> {
+  const files = ways.filter((way) => way === "pull" || way === "import");
+  return [
+    ...ways.map((way) => [way, "directories"] as const),
+    ...files.map((way) => [way, "erofs"] as const),
+  ];
+}
+
+/** Has layers of this place kept in another form from now on. */
+export function keepLayersAs({ config }: PullPlace, layers: LayerPreference): void {
+  writeFileSync(config, JSON.stringify({ ...JSON.parse(readFileSync(config, "utf8")), layers }));
 }
 
 /** Waits until the process in the background has removed what is much. */
@@ -196,9 +212,19 @@ function expectRefusal(way: Way, { exitCode, message, because, stdout }: Refusal
 function expectLayer(
   { root }: Sandbox,
   name: string,
-  { outcome, outside }: { readonly outcome: Exclude<Outcome, { refused: RegExp }>; readonly outside: string },
+  {
+    outcome,
+    outside,
+    form,
+  }: {
+    readonly outcome: Exclude<Outcome, { refused: RegExp }>;
+    readonly outside: string;
+    readonly form: LayerPreference;
+  },
 ): void {
   const [layer = "none"] = findImage(root, parseReference(name))?.layers ?? [];
+  // Where the kernel mounts no such file, all layers are directories.
+  if (form === "directories") expect(layer).not.toEndWith(".erofs");
   using files = openLayerFiles(root, layer);
   if ("check" in outcome) {
     outcome.check(snapshotFiles(files));

@@ -13,6 +13,9 @@ const TIMEOUT_MS = 60_000;
 const STRACE = ["strace", "-f", "-qq", "-s", "4096"];
 /** A line of `strace -f -o`: the thread, and the call that it begins. */
 const BEGUN = /^(\d+) +(\w+)\(/;
+/** What the command works on, below the sandbox. */
+const MENTIONED = ["root", "layout"];
+type Environment = Readonly<Record<string, string>>;
 /** Keys as this test makes them: `name #when`. */
 export const describePoint = ({ name, when }: Point): string => `${name} #${when}`;
 
@@ -21,18 +24,25 @@ export const describePoint = ({ name, when }: Point): string => `${name} #${when
  * strace counts them. The command really runs.
  * @throws {Error} when it fails
  */
-export async function storePoints(place: PullPlace, words: readonly string[]): Promise<readonly Point[]> {
-  const { directory, root } = place.sandbox;
+export async function storePoints(
+  place: PullPlace,
+  words: readonly string[],
+  env: Environment = {},
+): Promise<readonly Point[]> {
+  const { directory } = place.sandbox;
   const file = `${directory}/trace`;
   const { exitCode, stderr } = await place.bunker(words, {
     wrapper: [...STRACE, "-o", file],
     timeoutMs: TIMEOUT_MS,
+    env,
   });
   if (exitCode !== 0) throw new Error(`"bunker ${words.join(" ")}" ended with ${exitCode}: ${stderr}`);
   const lines = readFileSync(file, "latin1").split("\n");
   // Its own arguments and environment are the first line.
-  const first = lines.findIndex((line, index) => index > 0 && line.includes(`"${root}`));
-  if (first < 0) throw new Error(`"bunker ${words.join(" ")}" does not mention "${root}"`);
+  const first = lines.findIndex(
+    (line, index) => index > 0 && MENTIONED.some((path) => line.includes(`"${directory}/${path}`)),
+  );
+  if (first < 0) throw new Error(`"bunker ${words.join(" ")}" mentions nothing of "${directory}"`);
   const counts = new Map<string, number>();
   const points = new Map<string, Point>();
   const early = new Set<string>();
@@ -48,15 +58,23 @@ export async function storePoints(place: PullPlace, words: readonly string[]): P
   return [...points].filter(([key]) => !early.has(key)).map(([, point]) => point);
 }
 
+/** What happens where. */
+export interface FaultAt {
+  readonly point: Point;
+  readonly fault: Fault;
+  readonly env?: Environment;
+}
+
 /** Runs the command with a fault at that call of any thread. */
 export function runAtPoint(
   place: PullPlace,
   words: readonly string[],
-  { point: { name, when }, fault }: { readonly point: Point; readonly fault: Fault },
+  { point: { name, when }, fault, env = {} }: FaultAt,
 ): Promise<PipedResult> {
   const inject = ["-e", `trace=${name}`, "-e", `inject=${name}:${fault}:when=${when}`];
   return place.bunker(words, {
     wrapper: [...STRACE, "-o", "/dev/null", ...inject],
     timeoutMs: TIMEOUT_MS,
+    env,
   });
 }

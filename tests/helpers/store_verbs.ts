@@ -6,7 +6,8 @@
  *     I2 names lead to whole images only      I5 nothing is left of work that was begun
  *     I3 a list never fails                   I6 removing twice is removing; in the end the store is empty
  */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { keepLayersAs } from "./hostile_archive.ts";
 import { type BuiltDocument, buildImage, type LayerSpec } from "./image_builder.ts";
 import type { PullPlace } from "./pull_place.ts";
 import { noise } from "./registry_fixture.ts";
@@ -20,6 +21,8 @@ export interface StoreVerb {
   readonly before: (place: PullPlace) => Promise<void>;
   /** What does the same when it may have been done already, in part or whole [words]. */
   readonly again?: (place: PullPlace) => ReadonlyArray<readonly string[]>;
+  /** For the command itself. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Names that are there after it was done. */
   readonly names: (place: PullPlace) => readonly string[];
 }
@@ -56,6 +59,7 @@ const pull = (...names: readonly string[]) => {
   };
 };
 const archiveOf = ({ sandbox }: PullPlace): string => `${sandbox.directory}/archive.tar`;
+const layoutOf = ({ sandbox }: PullPlace): string => `${sandbox.directory}/layout`;
 const one = (place: PullPlace): string => `${place.name("one")}:latest`;
 const two = (place: PullPlace): string => place.name("two:7");
 
@@ -117,6 +121,38 @@ export const storeVerbs: readonly StoreVerb[] = [
     names: (place) => [one(place), two(place)],
   },
   {
+    name: "pull of layers that become files",
+    before: async (place) => keepLayersAs(place, "erofs"),
+    words: (place) => ["pull", "-q", two(place)],
+    names: (place) => [two(place)],
+  },
+  {
+    name: "import",
+    before: async (place) => {
+      await pull("one")(place);
+      if (!existsSync(archiveOf(place))) await run(place, "export", "-o", archiveOf(place), one(place));
+    },
+    words: (place) => ["import", archiveOf(place), "local/imported:1"],
+    // The same image each time.
+    env: { SOURCE_DATE_EPOCH: "1700000000" },
+    names: (place) => [one(place), "local/imported:1"],
+  },
+  {
+    name: "copy",
+    before: async (place) => {
+      rmSync(layoutOf(place), { recursive: true, force: true });
+      await pull("one")(place);
+    },
+    words: (place) => ["copy", "-q", one(place), `oci:${layoutOf(place)}:1`],
+    names: (place) => [one(place)],
+  },
+  {
+    name: "export",
+    before: pull("two:7"),
+    words: (place) => ["export", "-o", `${place.sandbox.directory}/exported.tar`, two(place)],
+    names: (place) => [two(place)],
+  },
+  {
     name: "save",
     before: pull("two:7"),
     words: (place) => ["save", "-o", `${place.sandbox.directory}/saved.tar`, two(place)],
@@ -155,7 +191,10 @@ export async function violationsAfter(
 ): Promise<readonly string[]> {
   const wrong: string[] = [];
   const expectExit = async (...words: readonly string[]): Promise<string> => {
-    const { exitCode, stdout, stderr } = await place.bunker(words, { timeoutMs: 30_000 });
+    const { exitCode, stdout, stderr } = await place.bunker(words, {
+      timeoutMs: 30_000,
+      env: verb.env ?? {},
+    });
     if (exitCode !== 0) wrong.push(`${words.join(" ")}: ${exitCode} ${stderr} ${stdout}`);
     return stdout;
   };
@@ -168,6 +207,7 @@ export async function violationsAfter(
   if (!Bun.deepEquals(names, wanted)) wrong.push(`images: ${names.join()} in place of ${wanted.join()}`);
   const changed = differences(layerTrees(place), trees);
   if (changed.length > 0) wrong.push(`layers: ${changed.join()}`);
+  wrong.push(...layoutFaults(layoutOf(place)));
   const indexed = indexedIn(place);
   if (!Bun.deepEquals(indexed, wanted)) wrong.push(`index.json: ${indexed.join()}`);
   wrong.push(...(await leftIn(place, ["tmp"])));
@@ -204,6 +244,22 @@ function namesOf(json: string): readonly string[] {
 function differences(one: TreeSnapshot, other: TreeSnapshot): readonly string[] {
   const paths = new Set([...Object.keys(one), ...Object.keys(other)]);
   return [...paths].filter((path) => !Bun.deepEquals(one[path], other[path]));
+}
+
+/** What is wrong with an OCI layout, where there is one. */
+function layoutFaults(path: string): readonly string[] {
+  if (!existsSync(path)) return [];
+  const blobs = filesIn(`${path}/blobs/sha256`);
+  const other = blobs.filter((name) => {
+    const bytes = readFileSync(`${path}/blobs/sha256/${name}`);
+    return new Bun.CryptoHasher("sha256").update(bytes).digest("hex") !== name;
+  });
+  const { manifests } = JSON.parse(readFileSync(`${path}/index.json`, "utf8")) as {
+    manifests: readonly { digest: string }[];
+  };
+  const missing = manifests.filter(({ digest }) => !blobs.includes(digest.slice("sha256:".length)));
+  const temporary = readdirSync(path).filter((name) => name.startsWith(".tmp-"));
+  return [...other, ...missing.map(({ digest }) => digest), ...temporary].map((name) => `layout: ${name}`);
 }
 
 /** What other tools see that read the store as an OCI layout. */

@@ -50,6 +50,8 @@ const POINTS: Readonly<Record<string, number>> = {
   rmi: 5,
   tag: 3,
   save: 3,
+  import: 4,
+  "pull of layers that become files": 4,
 };
 
 describe("a system call that fails in", () => {
@@ -77,7 +79,7 @@ async function sweep(
 ) {
   await using place = new PullPlace(sandbox, verbImages);
   await verb.before(place);
-  const all = (await storePoints(place, verb.words(place))).filter(({ name }) => calls.test(name));
+  const all = (await storePoints(place, verb.words(place), verb.env)).filter(({ name }) => calls.test(name));
   const trees = layerTrees(place);
   await violationsAfter(place, verb);
   const findings: Record<string, readonly string[]> = {};
@@ -85,7 +87,7 @@ async function sweep(
   let failed = 0;
   for (const point of points) {
     await verb.before(place);
-    const result = await runAtPoint(place, verb.words(place), { point, fault });
+    const result = await runAtPoint(place, verb.words(place), { point, fault, env: verb.env ?? {} });
     if (result.exitCode !== 0) failed += 1;
     const wrong = [...wrongIn(result), ...(await violationsAfter(place, verb, trees))];
     if (wrong.length > 0) findings[describePoint(point)] = wrong;

@@ -16,7 +16,7 @@ import {
 } from "../../helpers/store_verbs.ts";
 
 const IS_FULL = process.env["BUNKER_SWEEP"] === "full";
-const POINTS_MAX = IS_FULL ? Number.POSITIVE_INFINITY : 16;
+const POINTS_MAX = IS_FULL ? Number.POSITIVE_INFINITY : 12;
 const TEST_MS_MAX = IS_FULL ? 3_600_000 : 120_000;
 
 /** Calls after which the disk, or a lock, is another: a kill between two others is the same as one at the next of these. */
@@ -42,7 +42,9 @@ describe("kill -9 in the middle of", () => {
 async function sweep(sandbox: Sandbox, verb: StoreVerb) {
   await using place = new PullPlace(sandbox, verbImages);
   await verb.before(place);
-  const all = (await storePoints(place, verb.words(place))).filter(({ name }) => CHANGES.test(name));
+  const all = (await storePoints(place, verb.words(place), verb.env)).filter(({ name }) =>
+    CHANGES.test(name),
+  );
   const trees = layerTrees(place);
   await violationsAfter(place, verb);
   const findings: Record<string, readonly string[]> = {};
@@ -50,7 +52,11 @@ async function sweep(sandbox: Sandbox, verb: StoreVerb) {
   let killed = 0;
   for (const point of points) {
     await verb.before(place);
-    const { exitCode } = await runAtPoint(place, verb.words(place), { point, fault: "signal=KILL" });
+    const { exitCode } = await runAtPoint(place, verb.words(place), {
+      point,
+      fault: "signal=KILL",
+      env: verb.env ?? {},
+    });
     if (exitCode !== 0) killed += 1;
     const wrong = await violationsAfter(place, verb, trees);
     if (wrong.length > 0) findings[describePoint(point)] = wrong;
