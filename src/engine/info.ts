@@ -19,6 +19,7 @@ import { dataRoot, stateRoot } from "./directories.ts";
 import { isolationEntries } from "./grade.ts";
 import { type HostStatus, readHostStatus } from "./host.ts";
 import { probeKernel } from "./probe.ts";
+import { registrySection } from "./registry_info.ts";
 import { type IdMaps, idMapsOfUser } from "./rootless.ts";
 import type { EngineInfo, InfoEntry, InfoSection } from "./summary.ts";
 
@@ -37,6 +38,7 @@ export async function info(context: EngineContext): Promise<EngineInfo> {
       title: "Network",
       entries: [{ name: "default", value: "host", reason: "private networks come later" }],
     },
+    await registrySection(context),
     limits(),
     security(status, idMaps),
     users(idMaps),
