@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect } from "bun:test";
 import { copyFileSync, cpSync, existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { startDockerRegistry } from "../helpers/docker_registry.ts";
 import { type Need, testIf, whyMissing } from "../helpers/requires.ts";
 import { Place, RANGE, type User } from "../helpers/rootless_place.ts";
 
@@ -76,6 +77,32 @@ describe("bunker image ls and which as an ordinary user", () => {
     expect(missing).toMatchObject({ exitCode: 1, stdout: "" });
     expect(missing.stderr).toStartWith('bunker: Cannot find "/nothing" in the image: ');
   });
+});
+
+describe("bunker copy and pull -a as an ordinary user", () => {
+  testIf(
+    [...NEEDS, "program docker-registry", "program skopeo"],
+    "copy past the store, and pull all tags into it",
+    async () => {
+      await using registry = await startDockerRegistry();
+      const user = place.ranged;
+      const layout = `${user.directory("copies")}/layout`;
+      const name = `${registry.host}/app`;
+
+      const out = await user.bunker(["copy", "-q", place.reference, `oci:${layout}:app`]);
+      const back = await user.bunker(["copy", "-q", `oci:${layout}:app`, `${name}:1`]);
+      const again = await user.bunker(["copy", "-q", `${name}:1`, `${name}:2`]);
+      const pulled = await user.bunker(["pull", "-q", "-a", name]);
+      const { uid } = statSync(`${layout}/index.json`);
+      await user.bunker(["rmi", `${name}:1`, `${name}:2`]);
+
+      for (const { stderr } of [out, back, again, pulled]) expect(stderr).toBe("");
+      expect(uid).toBe(user.uid);
+      // In an order of the registry's own.
+      expect(pulled.stdout.split("\n").sort()).toEqual(["", `${name}:1`, `${name}:2`]);
+    },
+    BUILD_MS_MAX,
+  );
 });
 
 describe("the library in a program of an ordinary user", () => {
