@@ -167,8 +167,10 @@ async function sendOnce(request: HttpRequest, withSystem: boolean): Promise<Exch
   const watch = watchConnection(way.proxy ?? url, { connectMs, onDead });
   try {
     const response = await start(request, way, { controller, onRead });
-    if (way.proxy !== undefined && response.status === PROXY_AUTHENTICATION)
+    if (way.proxy !== undefined && response.status === PROXY_AUTHENTICATION) {
+      controller.abort();
       throw proxyRefusal(url, way.proxy, response.status);
+    }
     return new Exchange(request, response, controller);
   } catch (error) {
     throw abortReason(request, controller) ?? networkError(error, url, way.proxy);

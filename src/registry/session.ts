@@ -157,14 +157,19 @@ export class Session {
     this.#strangers.set(origin, access);
     const scope = challenge.scope ?? pullScope(request.repository);
     const { signal } = request;
-    const renewed = await access.renew(challenge, { scope, refused: undefined, signal });
-    if (renewed === undefined) return refused;
+    const send = (header: string): Promise<Exchange> =>
+      sendRepeatedly({ ...this.#plain(request), url: refused.url, headers: withToken(request, header) });
+    const known = await access.header(scope, signal);
+    const header = known ?? (await access.renew(challenge, { scope, refused: undefined, signal }));
+    if (header === undefined) return refused;
     await refused.discard();
-    return sendRepeatedly({
-      ...this.#plain(request),
-      url: refused.url,
-      headers: withToken(request, renewed),
-    });
+    const reply = await send(header);
+    if (known === undefined || reply.status !== 401) return reply;
+    // What was kept from an earlier request may be worth nothing any more.
+    const renewed = await access.renew(challenge, { scope, refused: known, signal });
+    if (renewed === undefined) return reply;
+    await reply.discard();
+    return send(renewed);
   }
 
   #strangerSettings(endpoint: Endpoint): AccessSettings {

@@ -168,6 +168,21 @@ describe("another registry that a redirect leads to", () => {
     expect(theirs.filter((header) => mine.has(header))).toEqual([]);
   });
 
+  test("is asked for another token when the one that was kept is refused", async () => {
+    await using other = serveRegistry({ images: { app: image }, auth: TOKEN });
+    await using registry = serveRegistry({ images: { app: image } });
+    registry.break(sendTo(other, MANIFESTS));
+    const client = impatientClient();
+    await client.resolve(appOf(registry));
+    const before = other.count(/^GET \/token/);
+    other.auth.expireAll();
+
+    const resolved = await client.resolve(appOf(registry));
+
+    expect(`${resolved.manifestDigest}`).toBe(image.digest);
+    expect([before, other.count(/^GET \/token/)]).toEqual([1, 2]);
+  });
+
   test("gets no token from a realm that it must not name", async () => {
     await using other = serveRegistry({ images: { app: image }, auth: TOKEN });
     await using registry = serveRegistry({ images: { app: image } });
