@@ -228,6 +228,29 @@ export async function importImage(
   return (await import("./import.ts")).importImage(request, cancellable(options, context));
 }
 
+/** What becomes of the files of a container. */
+export interface CommitOptions extends Omit<ImportImageOptions, "platform"> {
+  readonly author?: string;
+  /** Stop the container's processes while its files are read [where that can be done]. */
+  readonly pause?: boolean;
+}
+
+/**
+ * Makes an image of a running container: its own image, with what it has changed as one layer more.
+ * @param container its name or id
+ * @returns the id of the image
+ * @throws {BunkerError} when there is no such container, or it ended meanwhile: nothing has changed then.
+ */
+export async function commit(
+  container: string,
+  options: CommitOptions = {},
+  context: LibraryContext = {},
+): Promise<string> {
+  const { reference, author, message, changes = [], pause } = options;
+  const request = { reference, author, message, changes, pause, createdAt: undefined };
+  return (await import("./commit.ts")).commitContainer(container, request, cancellable(options, context));
+}
+
 /** Lists the local images, newest first. */
 export async function images(context: LibraryContext = {}): Promise<ImageSummary[]> {
   return (await import("./images.ts")).listImages({ debug: false, ...context });

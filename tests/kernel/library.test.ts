@@ -1,7 +1,9 @@
 /** The library: containers started from a Bun program, which goes on with its own work meanwhile. */
 import { describe, expect } from "bun:test";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import {
   capture,
+  commit,
   imageFiles,
   imageHistory,
   images,
@@ -105,6 +107,27 @@ describe("run()", () => {
     for (let round = 0; round < 20; round++) {
       expect(await run({ image, command: ["true"] }, of(sandbox))).toEqual({ exitCode: 0 });
     }
+  });
+});
+
+describe("commit()", () => {
+  kernelTest("makes an image of a container that this program runs", RUN_NEEDS, async (sandbox) => {
+    const { reference: image } = await App.install(sandbox);
+    const volume = `${sandbox.directory}/volume`;
+    mkdirSync(volume);
+    const script = "echo made > /file; echo > /volume/ready; until [ -e /volume/stop ]; do sleep 0.05; done";
+    const mount = { type: "bind", hostPath: volume, containerPath: "/volume" } as const;
+    const mounts = [{ ...mount, readonly: false, propagation: "rprivate", createHostPath: false }] as const;
+
+    const running = run({ image, name: "maker", mounts, command: ["sh", "-c", script] }, of(sandbox));
+    while (!existsSync(`${volume}/ready`)) await Bun.sleep(5);
+    const id = await commit("maker", { reference: "made:1", changes: ["CMD cat /file"] }, of(sandbox));
+    writeFileSync(`${volume}/stop`, "");
+    await running;
+    const { stdout } = await capture({ image: "made:1" }, of(sandbox));
+
+    expect((await images(of(sandbox))).map((each) => each.id)).toContain(id);
+    expect(new TextDecoder().decode(stdout)).toBe("made\n");
   });
 });
 
