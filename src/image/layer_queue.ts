@@ -5,6 +5,7 @@
 import { availableParallelism } from "node:os";
 import { type LayerWatch, unpackInline } from "./lane/inline.ts";
 import type { LayerJob } from "./lane/job.ts";
+import { laneWorkerUrl } from "./lane/worker_file.ts";
 import type { LayerResult } from "./unpack/applier.ts";
 
 /** Compressed bytes up to which a layer is not worth a thread (measured: starting two costs 10 ms). */
@@ -39,11 +40,11 @@ export interface QueuePlan {
   readonly small: readonly QueuedLayer[];
 }
 
-/** Decides who unpacks which layers. @param processors that this process may use */
+/** Decides who unpacks which layers. @param processors that this process may use; 0 when it can have no lanes */
 export function planQueue(layers: readonly QueuedLayer[], processors: number): QueuePlan {
   const bySize = [...layers].sort((one, other) => other.sizeBytes - one.sizeBytes);
   const total = sumOf(layers);
-  const inlineMax = total <= INLINE_TOTAL_MAX ? total : INLINE_SIZE_MAX;
+  const inlineMax = total <= INLINE_TOTAL_MAX || processors === 0 ? total : INLINE_SIZE_MAX;
   const large = bySize.filter((layer) => layer.sizeBytes > inlineMax);
   const small = bySize.filter((layer) => layer.sizeBytes <= inlineMax);
   return { lanes: planLanes(large, processors), large, small };
@@ -67,7 +68,10 @@ const sumOf = (layers: readonly QueuedLayer[]): number =>
 export async function unpackAll(layers: readonly QueuedLayer[], signal: AbortSignal): Promise<void> {
   const stop = new AbortController();
   const watch = { signal: AbortSignal.any([signal, stop.signal]) };
-  const { lanes, large, small } = planQueue(layers, availableParallelism());
+  const { lanes, large, small } = planQueue(
+    layers,
+    laneWorkerUrl() === undefined ? 0 : availableParallelism(),
+  );
   const queue = [...large];
   const runners = Array.from({ length: lanes.count }, () => runLane(queue, lanes, watch));
   runners.push(runInline(small, watch));

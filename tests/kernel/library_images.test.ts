@@ -1,5 +1,6 @@
 /** The library's functions that bring images and take them away, in this program and in one of an ordinary user. */
 import { describe, expect } from "bun:test";
+import { join } from "node:path";
 import {
   copyImage,
   exportImage,
@@ -14,6 +15,7 @@ import {
 } from "bunker";
 import { serveRegistry } from "../helpers/fake_registry.ts";
 import { buildImage } from "../helpers/image_builder.ts";
+import { runPiped } from "../helpers/pipes.ts";
 import { PullPlace } from "../helpers/pull_place.ts";
 import { drip } from "../helpers/registry_faults.ts";
 import type { Need } from "../helpers/requires.ts";
@@ -132,6 +134,29 @@ describe("exportImage() and importImage()", () => {
 
     expect(failure).toMatchObject({ code: "IMAGE_NOT_FOUND" });
     expect(await Bun.file(output).exists()).toBeFalse();
+  });
+});
+
+describe("a program that Bun compiles, with the library inside", () => {
+  kernelTest("pulls without threads, which have no file there", NEEDS, async (sandbox) => {
+    const pieces = Array.from({ length: 140 }, () => crypto.getRandomValues(new Uint8Array(65_536)));
+    const image = buildImage({ layers: [{ entries: [{ name: "data", data: Buffer.concat(pieces) }] }] });
+    await using place = new PullPlace(sandbox, { app: image });
+    const [source, program] = [`${sandbox.directory}/app.ts`, `${sandbox.directory}/app`];
+    const library = join(import.meta.dir, "../../src/engine/api.ts");
+    await Bun.write(
+      source,
+      `import { pull } from ${JSON.stringify(library)};
+      const context = ${JSON.stringify(contextOf(place))};
+      console.log(JSON.stringify(await pull(${JSON.stringify(place.name())}, {}, context)));`,
+    );
+    const built = Bun.spawnSync([process.execPath, "build", "--compile", source, "--outfile", program]);
+    expect(built.exitCode).toBe(0);
+
+    const { stdout, stderr } = await runPiped([program]);
+
+    expect(stderr).toBe("");
+    expect(JSON.parse(stdout)).toMatchObject({ digest: image.digest, status: "downloaded" });
   });
 });
 

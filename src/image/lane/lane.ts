@@ -7,15 +7,14 @@
  * ▷ is a ring of shared memory. Whole lanes are for several layers at once, a split one for a layer that would otherwise keep
  * one processor busy alone.
  */
+import { assert } from "../../assert.ts";
 import type { LayerResult } from "../unpack/applier.ts";
 import { RelayedError } from "./error_data.ts";
 import { fillRing } from "./fill_ring.ts";
 import type { LayerWatch } from "./inline.ts";
 import type { LaneAnswer, LaneMessage, LayerJob } from "./job.ts";
 import { abortRing, createRing, RingAborted, resetRing } from "./ring.ts";
-
-/** Where `bun build --compile` puts the entry points of src/ in the executable. */
-const EMBEDDED = "/$bunfs/root/image/lane/lane_worker.js";
+import { laneWorkerUrl } from "./worker_file.ts";
 
 /** Workers and their rings; disposing of it ends them, whatever they do. */
 export class Lane implements Disposable {
@@ -100,10 +99,9 @@ function resultOf(fetched: unknown, answers: readonly LaneAnswer[]): LayerResult
   throw new Error("Cannot happen: all parts of a lane gave up because of another");
 }
 
-/** A path inside the executable when there is one: a relative one could name a file of the working directory. */
 function openWorker(): Worker {
-  const isCompiled = Bun.main.startsWith("/$bunfs/");
-  const url = isCompiled ? EMBEDDED : new URL("./lane_worker.ts", import.meta.url).href;
+  const url = laneWorkerUrl();
+  assert(url !== undefined, "code for Workers");
   return new Worker(url, { smol: true });
 }
 

@@ -21,6 +21,7 @@ describe("planQueue()", () => {
     ["one large layer to one thread on one processor", [40], 1, { lanes: { count: 1, isSplit: false } }],
     ["a layer that outweighs the others too", [9, 40, 20], 2, { lanes: { count: 1, isSplit: true } }],
     ["even layers to lanes of one thread each", [9, 20, 22], 2, { lanes: { count: 2, isSplit: false } }],
+    ["all to the calling thread where there can be no other", [9, 40], 0, { large: [], lanes: { count: 0 } }],
     ["four processors to two layers", [20, 22], 4, { lanes: { count: 2, isSplit: true } }],
     ["the largest layers first", [9, 22, 20], 2, { large: [22, 20, 9], small: [] }],
     ["small layers beside large ones to itself", [1, 20, 22, 1], 2, { large: [22, 20], small: [1, 1] }],
