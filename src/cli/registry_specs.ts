@@ -66,6 +66,7 @@ export const copySpec: CommandSpec = {
       line: "bunker copy --all --referrers alpine oci:/srv/images:alpine",
       does: "Put it into an OCI layout",
     },
+    { line: "bunker copy oci-archive:app.tar ghcr.io/me/app:1", does: "Upload an archive" },
   ],
 };
 

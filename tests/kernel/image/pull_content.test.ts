@@ -8,7 +8,7 @@ import { buildImage, buildIndex, type LayerSpec } from "../../helpers/image_buil
 import { PullSandbox } from "../../helpers/pull_sandbox.ts";
 import { corrupt } from "../../helpers/registry_faults.ts";
 import { noise, registryErrorOf } from "../../helpers/registry_fixture.ts";
-import { testIf } from "../../helpers/requires.ts";
+import { executable, testIf } from "../../helpers/requires.ts";
 
 const layer: LayerSpec = { entries: [{ name: "file", data: noise(200_000) }] };
 const other: LayerSpec = { entries: [{ name: "other", data: "other" }] };
@@ -103,6 +103,34 @@ describe("pullImage()", () => {
       expect((await check(sandbox)).faults).toEqual([]);
     });
   }
+
+  testIf(["root", "the executable"], "fetches it once for many processes", async () => {
+    await using sandbox = PullSandbox.serve({ "app:latest": arm64 });
+    await sandbox.pull({ platform: ARM64 });
+    const [first = ""] = arm64.layers.map(({ descriptor }) => descriptor.digest);
+    rmSync(pathOf(sandbox, first));
+    const words = [
+      "--root",
+      sandbox.root,
+      "--state",
+      `${sandbox.path}/state`,
+      "pull",
+      "-q",
+      "--platform",
+      "arm64",
+    ];
+
+    const children = Array.from({ length: 8 }, () =>
+      Bun.spawn([executable, ...words, `${sandbox.registry.host}/app`], {
+        stdio: ["ignore", "ignore", "inherit"],
+      }),
+    );
+    const codes = await Promise.all(children.map(({ exited }) => exited));
+
+    expect(codes).toEqual(codes.map(() => 0));
+    expect(sandbox.blobRequests().get(first)).toBe(2);
+    expect((await check(sandbox)).faults).toEqual([]);
+  });
 
   testIf(["root"], "keeps no blob of other content than its digest says", async () => {
     await using sandbox = PullSandbox.serve({ "app:latest": arm64 });
