@@ -1,6 +1,6 @@
 /** `push`: an image of the store to the registry that its name says. */
-import { type PushedImage, pushImage } from "../image/push.ts";
-import { hasWholeIndex, pushIndex } from "../image/push_index.ts";
+import { type PushedImage, type PushOptions, pushImage } from "../image/push.ts";
+import { lookForIndex, pushIndex } from "../image/push_index.ts";
 import type { PushProgress } from "../image/push_progress.ts";
 import { digestHex } from "../oci/digest.ts";
 import { formatPlatform, type Platform, parsePlatform } from "../oci/platform.ts";
@@ -53,16 +53,12 @@ export async function push(
   try {
     // One after the other: they share most of their layers, which the first brings for all.
     for (const { image, reference } of images) {
-      const isWhole = platform === undefined && hasWholeIndex(root, image);
+      const options = {
+        ...{ image, reference, root, client },
+        onProgress: (progress: PushProgress) => observer === undefined || tell(observer, progress),
+      };
       const work = (signal?: AbortSignal) =>
-        (isWhole ? pushIndex : pushImage)({
-          image,
-          reference,
-          root,
-          client,
-          signal,
-          onProgress: (progress) => observer === undefined || tell(observer, progress),
-        });
+        pushOne({ ...options, signal }, { platform, onNote: (text) => observer?.note?.(text) });
       const pushed = await (context.interruptible?.(work) ?? work());
       results.push(resultOf(reference, pushed));
     }
@@ -72,6 +68,22 @@ export async function push(
   } finally {
     observer?.end(results);
   }
+}
+
+interface PushChoice {
+  readonly platform: Platform | undefined;
+  readonly onNote: (text: string) => void;
+}
+
+/** The index with all its images, or the image for one platform. */
+async function pushOne(options: PushOptions, { platform, onNote }: PushChoice): Promise<PushedImage> {
+  const index = platform === undefined ? await lookForIndex(options) : "none";
+  if (index === "whole") return pushIndex(options);
+  if (index === "partial") {
+    const name = familiarReference(options.reference);
+    onNote(`Not all images of "${name}" are here: only that for ${formatPlatform(options.image)} is pushed`);
+  }
+  return pushImage(options);
 }
 
 interface Chosen {

@@ -86,10 +86,32 @@ describe("bunker push of several platforms", () => {
       await place.bunker(["pull", "-q", "--platform", platform, name]);
     await using registry = await emptied(place);
 
-    await place.bunker(["push", "-q", name]);
+    const pushed = await place.bunker(["push", name]);
 
     expect(registry.content("app")?.tags).toEqual(new Map([["1", own.digest]]));
+    expect(pushed.stderr).toContain(
+      `Not all images of "${name}" are here: only that for linux/${HOST} is pushed\n`,
+    );
   });
+
+  kernelTest(
+    "leaves an index alone that the destination has with all its images",
+    PULL_NEEDS,
+    async (sandbox) => {
+      await using place = new PullPlace(sandbox, { "app:1": attested });
+      const name = place.name("app:1");
+      await place.pull("app:1");
+      await place.bunker(["tag", name, place.name("app:2")]);
+
+      const same = await place.bunker(["push", name]);
+      const tagged = await place.bunker(["push", place.name("app:2")]);
+
+      expect(same.stderr).toEndWith(`1: digest: ${attested.digest} size: ${attested.bytes.length}\n`);
+      expect(tagged.stderr).toEndWith(`2: digest: ${attested.digest} size: ${attested.bytes.length}\n`);
+      expect(place.registry.content("app")?.tags.get("1")).toBe(attested.digest);
+      expect(place.registry.content("app")?.tags.get("2")).toBe(attested.digest);
+    },
+  );
 
   kernelTest(
     "pulls both platforms of what podman manifest pushes, and pushes it back with its digest",
