@@ -9,6 +9,7 @@ import type { TarEntry } from "../tar/entry.ts";
 import type { TarHandler } from "../tar/reader.ts";
 import { type Skipped, timesOf } from "./attributes.ts";
 import { HardLinks, type MissingLink } from "./hard_links.ts";
+import { LayerBudget, type LayerLimits, layerLimits } from "./layer_budget.ts";
 import { LayerError, unpackError } from "./layer_error.ts";
 import { parseEntryName } from "./layer_path.ts";
 import type { LayerTarget } from "./layer_target.ts";
@@ -43,6 +44,13 @@ export interface LayerResult {
   readonly skipped: Skipped;
 }
 
+/** A name in a directory, for an entry. */
+interface NewName {
+  readonly parent: DirectoryNode;
+  readonly name: ByteString;
+  readonly entry: TarEntry;
+}
+
 /** Applies one layer; {@link finish} says what is left to do. */
 export class LayerApplier implements TarHandler, Disposable {
   readonly #options: UnpackOptions;
@@ -50,6 +58,7 @@ export class LayerApplier implements TarHandler, Disposable {
   readonly #target: LayerTarget;
   readonly #whiteouts: Whiteouts;
   readonly #links: HardLinks;
+  readonly #budget: LayerBudget;
   #entries = 0;
   #sizeBytes = 0;
   /** The parent that was resolved last, by its path in the archive. */
@@ -59,7 +68,8 @@ export class LayerApplier implements TarHandler, Disposable {
   #file: TarEntry | undefined;
 
   /** @param target disposed of with the applier */
-  constructor(target: LayerTarget, options: UnpackOptions) {
+  constructor(target: LayerTarget, options: UnpackOptions, limits: LayerLimits = layerLimits) {
+    this.#budget = new LayerBudget(limits);
     this.#options = options;
     this.#target = target;
     this.#whiteouts = new Whiteouts(target);
@@ -149,11 +159,14 @@ export class LayerApplier implements TarHandler, Disposable {
         this.#createDirectory(parent, name, entry);
         break;
       case "symlink":
+        this.#budget.addLink(entry);
         this.#replace(parent, name, () => this.#target.createSymlink(parent, name, entry));
         parent.children.set(name, { kind: "symlink", target: entry.linkPath });
         break;
       case "link":
-        this.#replace(parent, name, () => this.#links.link({ parent, name, entry }));
+        this.#replace(parent, name, () => {
+          if (this.#links.link({ parent, name, entry }) === "waits") this.#budget.addLink(entry);
+        });
         break;
       case "fifo":
       case "char":
@@ -164,14 +177,17 @@ export class LayerApplier implements TarHandler, Disposable {
   }
 
   #createDirectory(parent: DirectoryNode, name: ByteString, entry: TarEntry): void {
+    this.#budget.addAttributes(entry);
     const known = parent.children.get(name);
-    const node = known?.kind === "directory" ? known : this.#makeDirectory(parent, name, entry.mode);
+    const node =
+      known?.kind === "directory" ? known : this.#makeDirectory({ parent, name, entry }, entry.mode);
     node.implied = false;
     node.times = timesOf(entry);
     this.#target.describeDirectory(node, entry, known !== node);
   }
 
-  #makeDirectory(parent: DirectoryNode, name: ByteString, mode: number): DirectoryNode {
+  #makeDirectory({ parent, name, entry }: NewName, mode: number): DirectoryNode {
+    this.#budget.addDirectory(entry.path);
     const replacesWhiteout = parent.children.get(name)?.kind === "whiteout";
     const node = newDirectory(parent, name);
     this.#replace(parent, name, () => this.#target.makeDirectory(node, mode));
@@ -228,7 +244,7 @@ export class LayerApplier implements TarHandler, Disposable {
     if (parent.children.get(name)?.kind !== "whiteout" && this.#target.exists(parent, name)) {
       throw new LayerError(entry.path, "it lies below an entry that is not a directory");
     }
-    const node = this.#makeDirectory(parent, name, IMPLIED_MODE);
+    const node = this.#makeDirectory({ parent, name, entry }, IMPLIED_MODE);
     this.#target.setImpliedMode(node, IMPLIED_MODE);
     node.implied = !node.opaque;
     node.times = timesOf(entry);

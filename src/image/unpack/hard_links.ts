@@ -19,7 +19,7 @@ const EEXIST = 17;
 export interface NewLink {
   readonly parent: DirectoryNode;
   readonly name: ByteString;
-  readonly entry: TarEntry;
+  readonly entry: Pick<TarEntry, "path" | "linkPath">;
 }
 
 /** A link whose target is not in its layer; paths relative to the root. */
@@ -43,13 +43,18 @@ export class HardLinks {
 
   /**
    * Makes a link, or keeps it for later.
+   * @returns which of the two
    * @throws {LayerError} for a target outside the layer, or one that is a directory
    * @throws {SyscallError} EEXIST
    */
-  link(link: NewLink): void {
+  link(link: NewLink): "made" | "waits" {
     const result = this.#try(link);
-    if (result === -ENOENT) this.#waiting.push(link);
-    else if (result < 0) throw linkError(link, result);
+    if (result >= 0) return "made";
+    if (result !== -ENOENT) throw linkError(link, result);
+    const { path, linkPath } = link.entry;
+    // Without the entry's attributes, which may be large.
+    this.#waiting.push({ ...link, entry: { path, linkPath } });
+    return "waits";
   }
 
   /** Makes the links that waited, as far as their targets exist by now; the rest, whose targets do not. */
