@@ -17,6 +17,7 @@ const PLAIN: ReadonlySet<string> = new Set([
   "quiet",
   "read-only",
   "rm",
+  "tls-verify",
   "tty",
 ]);
 
@@ -39,6 +40,7 @@ export async function readRunOptions(parsed: ParsedOptions): Promise<RunOptions>
     quiet: parsed.flag("quiet"),
     explain: parsed.flag("explain"),
     platform: parsed.text("platform"),
+    tlsVerify: parsed.text("tls-verify") !== "false",
     entrypoint: entrypointOf(parsed.text("entrypoint")),
   };
   if (parsed.names().every((name) => PLAIN.has(name))) return plain;

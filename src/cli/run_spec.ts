@@ -73,6 +73,12 @@ export const runSpec: CommandSpec = {
     { name: "read-only", kind: "boolean", help: "Mount the container's root filesystem as read only" },
     { name: "rm", kind: "boolean", help: "Remove the container when it exits (always so in the foreground)" },
     { name: "security-opt", kind: "list", value: "list", help: "Security options" },
+    // As TLS_VERIFY of tls_verify.ts: each module more is paid for at every start.
+    {
+      name: "tls-verify",
+      kind: "boolean",
+      help: "Verify certificates; --tls-verify=false: neither that nor TLS is needed",
+    },
     { name: "tmpfs", kind: "list", value: "list", help: "Mount a tmpfs directory" },
     { name: "tty", alias: "t", kind: "boolean", help: "Allocate a pseudo-TTY" },
     { name: "ulimit", kind: "list", value: "ulimit", help: "Ulimit options" },

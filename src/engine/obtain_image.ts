@@ -53,7 +53,8 @@ async function pullForRun(options: RunOptions, { context }: ImageSource): Promis
   // The challenge compares stderr byte by byte, whether the image can be pulled or not.
   const quiet = options.quiet || isChallenge();
   const observer = quiet ? undefined : await context.observePull?.();
-  await pull(options.image, { platform: options.platform, observer }, context);
+  const { platform, tlsVerify } = options;
+  await pull(options.image, { platform, tlsVerify, observer }, context);
 }
 
 /** The user has ended the program: that is not an image which cannot be pulled. */

@@ -13,6 +13,7 @@ import { LoginPlace } from "../helpers/login_place.ts";
 import { headers, MANIFESTS } from "../helpers/registry_faults.ts";
 import { noise } from "../helpers/registry_fixture.ts";
 import { kernelTest, type Sandbox } from "../helpers/sandbox.ts";
+import { baseLayer } from "../kernel/run/app.ts";
 
 const NEEDS = ["root", "the executable", "program openssl"] as const;
 const REGISTRY_NEEDS = [...NEEDS, "program docker-registry", "program skopeo"] as const;
@@ -95,6 +96,26 @@ describe("--tls-verify=false", () => {
         [125, 0],
         [125, 0],
       ]);
+    },
+  );
+});
+
+describe("bunker run --tls-verify=false", () => {
+  kernelTest(
+    "pulls from a registry whose authority nobody knows",
+    [...NEEDS, "overlayfs", "program busybox"],
+    async (sandbox) => {
+      using authorities = new Authorities();
+      const tls = authorities.sign("server", authorities.create("authority"));
+      const app = buildImage({ layers: [baseLayer()], config: { Env: ["PATH=/bin"] } });
+      await using registry = serveRegistry({ images: { app }, tls });
+      const words = [`${registry.host}/app`, "echo", "hey"];
+
+      const verified = await sandbox.bunker(["run", "-q", ...words]);
+      const free = await sandbox.bunker(["run", "-q", "--tls-verify=false", ...words]);
+
+      expect([verified.exitCode, verified.stdout]).toEqual([125, ""]);
+      expect(free).toMatchObject({ exitCode: 0, stdout: "hey\n", stderr: "" });
     },
   );
 });

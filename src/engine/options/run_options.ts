@@ -58,6 +58,8 @@ export interface RunOptions {
   readonly pull: "missing" | "always" | "never";
   /** `os/arch[/variant]`; undefined is this machine's. */
   readonly platform: string | undefined;
+  /** False: a registry may show any certificate, or speak plain HTTP. */
+  readonly tlsVerify: boolean;
   /** Names as the kernel has them (`CAP_NET_ADMIN`), or `ALL`. */
   readonly capAdd: readonly string[];
   readonly capDrop: readonly string[];
@@ -97,6 +99,7 @@ export const defaultRunOptions: Omit<RunOptions, "image"> = {
   name: undefined,
   pull: "missing",
   platform: undefined,
+  tlsVerify: true,
   capAdd: [],
   capDrop: [],
   privileged: false,
