@@ -10,6 +10,7 @@ import { blobPath } from "../oci/digest.ts";
 import { pauseGroup } from "../runtime/cgroup/pause_group.ts";
 import { openStore } from "../store/open_store.ts";
 import { removeAbandoned, Staging } from "../store/staging.ts";
+import { readConfiguration } from "./configuration.ts";
 import type { GivenConfig } from "./container_directory.ts";
 import type { RunningContainer } from "./container_uses.ts";
 import type { EngineContext } from "./context.ts";
@@ -50,7 +51,10 @@ export async function commitContainer(
   applyChanges({}, request.changes);
   const what: CommitHere = { id: getContainer(root, word).id, request, state: stateRoot(context) };
   const work = async (signal?: AbortSignal): Promise<string> => {
-    if (process.getuid?.() === 0) return commitHere(what, { root, rootless: undefined, signal });
+    if (process.getuid?.() === 0) {
+      const { layers } = readConfiguration(context);
+      return commitHere(what, { root, rootless: undefined, layers, signal });
+    }
     const { idMapsOfUser } = await import("./rootless.ts");
     const { askTask } = await import("./user_namespace_task.ts");
     const idMaps = idMapsOfUser();
@@ -72,7 +76,7 @@ export interface CommitHere {
 /** Commits as the user that this process is, root of some namespace. @returns the id of the image */
 export async function commitHere(what: CommitHere, here: StoreHere): Promise<string> {
   const { id, request, state } = what;
-  const { root, rootless, signal = new AbortController().signal } = here;
+  const { root, rootless, layers, signal = new AbortController().signal } = here;
   const { createdAt, author, message, changes } = request;
   try {
     const container = getContainer(root, id);
@@ -89,7 +93,7 @@ export async function commitHere(what: CommitHere, here: StoreHere): Promise<str
       created_by: (used.Cmd ?? []).join(" "),
       ...(message === undefined ? {} : { comment: message }),
     };
-    const options = { root, rootless, signal, reference: referenceOf(request.reference) };
+    const options = { root, rootless, layers, signal, reference: referenceOf(request.reference) };
     const { image } = await storeNewImage({ base, layer, config, step }, options);
     return image.imageId;
   } catch (cause) {

@@ -71,7 +71,7 @@ export function applyChanges(config: ChangeableConfig, changes: readonly string[
       if (!(error instanceof ChangeFault)) throw error;
       throw new SyntaxError(`Cannot apply the change ${JSON.stringify(line.slice(0, 100))}: ${error.state}`);
     }
-    hasCmd ||= /^cmd\s/i.test(line);
+    hasCmd ||= /^cmd[\s=]/i.test(line);
   }
   return changed;
 }
@@ -90,7 +90,7 @@ const nameOf = (entry: string): string => entry.split("=", 1)[0] ?? "";
 
 function applyLine(line: string, applying: Applying): ChangeableConfig {
   if (line.length > INSTRUCTION_LENGTH_MAX) throw fault("it is too long");
-  const [word = "", rest = ""] = /^(\S+)\s*(.*)$/s.exec(line)?.slice(1) ?? [];
+  const [word = "", rest = ""] = /^([^\s=]+)(?:\s+|=|$)(.*)$/s.exec(line)?.slice(1) ?? [];
   const apply = instructions.get(word.toUpperCase());
   if (apply === undefined) {
     throw fault(`"${word}" is none of ${[...instructions.keys()].join(", ")}`);

@@ -96,7 +96,7 @@ describe("bunker export", () => {
   });
 
   kernelTest("writes an image by its name, the same bytes each time", RUN_NEEDS, async (sandbox) => {
-    const app = await App.install(sandbox, { entries: OLD });
+    const app = await App.install(sandbox, { entries: OLD, layers: "directories" });
     const [one, two] = [`${sandbox.directory}/one.tar`, `${sandbox.directory}/two.tar`];
 
     for (const file of [one, two]) await sandbox.bunker(["export", app.reference, "-o", file], PROGRAM);

@@ -72,7 +72,7 @@ describe("a container whose root is a copy", () => {
 
 describe("a container whose own layer lies on a tmpfs of its own", () => {
   kernelTest("is refused with the reason", NEEDS, async (sandbox) => {
-    const app = await App.install(sandbox, { entries: OLD });
+    const app = await App.install(sandbox, { entries: OLD, layers: "directories" });
     const bunker = programs[SOURCES].join(" ");
     const run = `${bunker} run -i --name=box ${app.reference} /bin/sh -c "echo ready; read end"`;
     const verbs = ["diff box", "export box", "commit box new"];

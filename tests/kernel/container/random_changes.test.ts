@@ -172,7 +172,11 @@ describe(`random changes (BUNKER_TEST_SEED=${SEED})`, () => {
       [...RUN_NEEDS, "program umoci"],
       async (sandbox) => {
         const chance = new Chance(SEED + round);
-        const app = await App.install(sandbox, { entries: imageEntries(chance) });
+        const app = await App.install(sandbox, {
+          entries: imageEntries(chance),
+          // Where the kernel mounts them; what is committed lies on top in the other form.
+          ...(round === 0 ? { layers: "erofs" as const } : {}),
+        });
         const box = await Box.start(app, "true");
         const before = rootTree(box.root);
         const changer = new Changer(`${box.root}/srv`, chance);

@@ -22,6 +22,9 @@ function changed(...changes: string[]): object {
 /** docker's own results for these lines (dockerfile reference; moby's builder). */
 const cases: readonly [string, object][] = [
   ['CMD ["echo", "a b"]', { Cmd: ["echo", "a b"] }],
+  // As podman has it.
+  ['CMD=["ash"]', { Cmd: ["ash"] }],
+  ["ENV=A=3", { Env: ["PATH=/bin", "A=3"] }],
   ["CMD echo $A", { Cmd: ["/bin/sh", "-c", "echo $A"] }],
   ["cmd [ -f /x ] && echo y", { Cmd: ["/bin/sh", "-c", "[ -f /x ] && echo y"] }],
   ['ENTRYPOINT ["/x"]', { Entrypoint: ["/x"], Cmd: null }],
