@@ -22,6 +22,7 @@ export const testPackages = [
   "uidmap",
   // Content of images, and the compiler of the program that stands in for the challenge's.
   "busybox-static",
+  "debootstrap",
   "gcc",
   "libc6-dev",
   // Looking at terminals, system calls, machine code and filters.

@@ -2,9 +2,12 @@
  * Images as three programs show them: pulled by bunker and by podman, and mounted as the overlays that containers get;
  * and unpacked by umoci into one directory.
  */
-import { lstatSync, mkdirSync, readdirSync } from "node:fs";
+import { lstatSync, mkdirSync, readdirSync, symlinkSync } from "node:fs";
 import { removeTree } from "../../src/fs/remove_tree.ts";
+import { mountImage } from "../../src/image/erofs/mount_image.ts";
 import { AT_FDCWD } from "../../src/linux/abi/fcntl.ts";
+import { parseReference } from "../../src/oci/reference.ts";
+import { isImagePath } from "../../src/store/find_image.ts";
 import type { BuiltDocument } from "../helpers/image_builder.ts";
 import { writeOciLayout } from "../helpers/oci_layout.ts";
 import { PullSandbox } from "../helpers/pull_sandbox.ts";
@@ -47,21 +50,35 @@ export class ImageTrees implements AsyncDisposable {
     }
   }
 
+  /** What a container of bunker sees of an image of any registry. */
+  async bunkerFrom(reference: string): Promise<Tree> {
+    await using store = PullSandbox.serve({});
+    const { image } = await store.pull({ reference: parseReference(reference) });
+    return await this.#mounted(image.layers.map((layer) => `${store.root}/${layer}`).reverse());
+  }
+
   async umoci(image: BuiltDocument): Promise<Tree> {
+    return await this.umociFrom(this.#layoutOf(image));
+  }
+
+  async podman(image: BuiltDocument): Promise<Tree> {
+    return await this.podmanFrom(this.#layoutOf(image));
+  }
+
+  /** @param layout absolute path of an OCI layout with the tag `latest` */
+  async umociFrom(layout: string): Promise<Tree> {
     const directory = this.#newDirectory();
-    writeOciLayout(`${directory}/layout`, { latest: image });
-    const unpack = Bun.$`umoci raw unpack --image ${directory}/layout:latest ${directory}/tree`
-      .quiet()
-      .nothrow();
+    const unpack = Bun.$`umoci raw unpack --image ${layout}:latest ${directory}/tree`.quiet().nothrow();
     const { exitCode, stderr } = await unpack;
     const tree = exitCode === 0 ? snapshotTree(`${directory}/tree`) : { refused: stderr.toString() };
     removeTree({ dirfd: AT_FDCWD, path: directory });
     return tree;
   }
 
-  async podman(image: BuiltDocument): Promise<Tree> {
+  /** @param layout as {@link umociFrom} */
+  async podmanFrom(layout: string): Promise<Tree> {
     const directory = this.#newDirectory();
-    writeOciLayout(`${directory}/layout`, { latest: image });
+    symlinkSync(layout, `${directory}/layout`);
     const podman = [
       "podman",
       "--root",
@@ -92,7 +109,12 @@ export class ImageTrees implements AsyncDisposable {
   async #mounted(layers: readonly string[]): Promise<Tree> {
     const directory = this.#newDirectory();
     for (const name of ["empty", "tree"]) mkdirSync(`${directory}/${name}`);
-    const lower = [...layers, `${directory}/empty`].join(":");
+    using images = new DisposableStack();
+    const shown = layers.map((layer) =>
+      // By the number of this process, for mount(8); the dot, since the descriptor itself is a symbolic link.
+      isImagePath(layer) ? `/proc/${process.pid}/fd/${images.use(mountImage(layer)).number}/.` : layer,
+    );
+    const lower = [...shown, `${directory}/empty`].join(":");
     await Bun.$`mount -t overlay -o ro,lowerdir=${lower} overlay ${directory}/tree`.quiet();
     try {
       return shownAt(`${directory}/tree`);
@@ -100,6 +122,12 @@ export class ImageTrees implements AsyncDisposable {
       await Bun.$`umount ${directory}/tree`.quiet();
       removeTree({ dirfd: AT_FDCWD, path: directory });
     }
+  }
+
+  #layoutOf(image: BuiltDocument): string {
+    const layout = `${this.#newDirectory()}/layout`;
+    writeOciLayout(layout, { latest: image });
+    return layout;
   }
 
   #newDirectory(): string {

@@ -75,7 +75,7 @@ export class Peers implements AsyncDisposable {
 
   buildah(...words: readonly string[]): Promise<string> {
     const store = `${this.directory}/buildah`;
-    const places = ["--root", `${store}/root`, "--runroot", `${store}/run`, "--storage-driver", "vfs"];
+    const places = ["--root", `${store}/root`, "--runroot", `${store}/run`, "--storage-driver", "overlay"];
     return this.#run(["buildah", ...places, ...words]);
   }
 
@@ -108,7 +108,9 @@ export class Peers implements AsyncDisposable {
     await this.registry[Symbol.asyncDispose]();
     for (const hierarchy of hierarchies()) removeCgroup(`${hierarchy}/${PODMAN_CGROUP}`);
     // podman and buildah have their stores mounted on themselves.
-    await Bun.$`umount -l ${this.directory}/podman/root/overlay`.quiet().nothrow();
+    for (const store of ["podman", "buildah"]) {
+      await Bun.$`umount -l ${this.directory}/${store}/root/overlay`.quiet().nothrow();
+    }
     removeTree({ dirfd: AT_FDCWD, path: this.directory });
   }
 

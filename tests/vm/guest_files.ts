@@ -9,19 +9,15 @@ import {
   chmodSync,
   cpSync,
   existsSync,
-  lstatSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
-  statSync,
   symlinkSync,
-  utimesSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { Glob } from "bun";
+import { cachedDirectory } from "../helpers/test_cache.ts";
 import { makeDisk } from "./disk.ts";
 import { guestPackages, KERNEL_PACKAGE } from "./packages.ts";
 import { runTool } from "./tool.ts";
@@ -36,7 +32,6 @@ const GUEST = `${import.meta.dir}/guest`;
 
 const APT_MS_MAX = 5 * 60_000;
 const UNPACK_MS_MAX = 3 * 60_000;
-const UNUSED_MS_MAX = 3 * 24 * 3_600_000;
 const ROOT_SIZE_MIB = 2048;
 
 /** Not needed by a test, and a third of the disk. */
@@ -73,40 +68,8 @@ export class PackagesMissing extends Error {}
 
 /** The guest's files, from the cache or made. @throws {PackagesMissing} */
 export function prepareGuestFiles(): GuestFiles {
-  const cache = cacheDirectory();
-  const directory = `${cache}/vm-${cacheKey()}`;
-  if (!existsSync(directory)) {
-    removeUnused(cache);
-    const building = mkdtempSync(`${cache}/building-`);
-    try {
-      buildGuestFiles(building);
-      publish(building, directory);
-    } finally {
-      rmSync(building, { recursive: true, force: true });
-    }
-  }
-  utimesSync(directory, new Date(), new Date());
+  const directory = cachedDirectory(`vm-${cacheKey()}`, buildGuestFiles);
   return { kernel: `${directory}/kernel`, root: `${directory}/root.ext4` };
-}
-
-/** A directory that is this user's alone: what is in it is run. */
-function cacheDirectory(): string {
-  const { BUNKER_TEST_CACHE, XDG_CACHE_HOME } = process.env;
-  const uid = process.getuid?.() ?? 0;
-  const directory = BUNKER_TEST_CACHE ?? `${XDG_CACHE_HOME ?? tmpdir()}/bunker-test-cache-${uid}`;
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const stat = lstatSync(directory);
-  if (!stat.isDirectory() || stat.uid !== uid)
-    throw new Error(`Cannot use the cache "${directory}": it is another user's`);
-  return directory;
-}
-
-/** Files of other states of the repository, and what was not finished. */
-function removeUnused(cache: string): void {
-  for (const name of readdirSync(cache)) {
-    const path = `${cache}/${name}`;
-    if (statSync(path).mtimeMs < Date.now() - UNUSED_MS_MAX) rmSync(path, { recursive: true, force: true });
-  }
 }
 
 /** Changes with whatever the files are made from, save the packages' versions. */
@@ -199,13 +162,4 @@ function guestProgram(root: string, file: string, name: string): readonly string
   const libraries = `${root}/usr/lib/x86_64-linux-gnu`;
   const loader = `${root}/usr/lib64/ld-linux-x86-64.so.2`;
   return [loader, "--library-path", libraries, "--argv0", name, `${root}/usr/bin/${file}`];
-}
-
-/** Another run may have been faster. */
-function publish(building: string, directory: string): void {
-  try {
-    renameSync(building, directory);
-  } catch (error) {
-    if (!existsSync(directory)) throw error;
-  }
 }
