@@ -3,20 +3,22 @@
  * valid value or refused by an error of ours, whatever bytes it is made of.
  */
 import { describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { readConfiguration } from "../../src/engine/configuration.ts";
 import { readClientConfig } from "../../src/engine/credential_files.ts";
-import { isDigest } from "../../src/oci/digest.ts";
+import { LayoutSource } from "../../src/image/copy/layout_source.ts";
+import { isDigest, parseDigest } from "../../src/oci/digest.ts";
 import { parseImageConfig } from "../../src/oci/image_config.ts";
 import { chooseManifest, parseDocument, parseManifest } from "../../src/oci/manifest.ts";
 import { hostPlatform } from "../../src/oci/platform.ts";
-import { parseReferrers } from "../../src/oci/referrer.ts";
+import { entryFor, parseReferrers, withReferrer } from "../../src/oci/referrer.ts";
 import { parseClientConfig } from "../../src/registry/credentials.ts";
 import { parseRegistriesConfig } from "../../src/registry/registries_config.ts";
 import { answerOf, FUZZ_MS_MAX, FUZZ_SEED, roundsOf } from "../helpers/fuzz.ts";
 import { buildImage, buildIndex } from "../helpers/image_builder.ts";
 import { damagedBytes, mutatedJson } from "../helpers/json_mutation.ts";
+import { writeOciLayout } from "../helpers/oci_layout.ts";
 import { pick, seededRandom } from "../helpers/random_policy.ts";
 
 const COUNT = 3000;
@@ -40,6 +42,8 @@ const image = buildImage({
 const index = buildIndex({ images: [image], attestations: true });
 const jsonOf = (bytes: Uint8Array): unknown => JSON.parse(Buffer.from(bytes).toString());
 const config = jsonOf(image.blobs.get(image.configDigest) ?? new Uint8Array());
+
+const added = { mediaType: image.mediaType, digest: parseDigest(image.digest) };
 
 /** Calls `read` with changes of valid documents, as trees and as bytes. */
 function forDocuments(valid: readonly unknown[], read: (bytes: Uint8Array) => unknown): { accepted: number } {
@@ -99,6 +103,16 @@ describe(`documents, seed ${FUZZ_SEED}`, () => {
     ],
     ["image configurations", [config], (bytes) => parseImageConfig(bytes, image.layers.length)],
     ["referrers", [jsonOf(index.bytes)], (bytes) => parseReferrers(bytes)],
+    [
+      "lists of referrers that are added to",
+      [jsonOf(index.bytes)],
+      (bytes) => withReferrer(bytes, { ...added, bytes: image.bytes }),
+    ],
+    [
+      "manifests that are put into such a list",
+      [jsonOf(image.bytes)],
+      (bytes) => entryFor({ ...added, bytes }),
+    ],
     ["registries of the configuration", [registries], (bytes) => parseRegistriesConfig(parsed(bytes))],
     ["credentials of docker and podman", [credentials], (bytes) => parseClientConfig(parsed(bytes))],
   ];
@@ -132,6 +146,37 @@ describe(`documents, seed ${FUZZ_SEED}`, () => {
             () => readClientConfig(path),
             () => text.toString(),
           );
+        }
+      } finally {
+        rmSync(directory, { recursive: true });
+      }
+    },
+    FUZZ_MS_MAX,
+  );
+
+  test(
+    "layouts on the disk are read or refused",
+    () => {
+      const directory = mkdtempSync(`${tmpdir()}/bunker-fuzz-`);
+      const random = seededRandom(FUZZ_SEED);
+      writeOciLayout(`${directory}/layout`, { app: index, other: image });
+      const valid = jsonOf(readFileSync(`${directory}/layout/index.json`));
+      const files = [
+        [`${directory}/layout/index.json`, valid],
+        [`${directory}/layout/oci-layout`, { imageLayoutVersion: "1.0.0" }],
+        [`${directory}/layout/blobs/${index.digest.replace(":", "/")}`, jsonOf(index.bytes)],
+      ] as const;
+      try {
+        for (let round = roundsOf(COUNT / 10); round > 0; round -= 1) {
+          for (const [path, content] of files) writeFileSync(path, JSON.stringify(content));
+          const [path, content] = pick(random, files);
+          const text = Buffer.from(mutatedJson(content, 3, random));
+          writeFileSync(path, random(3) === 0 ? damagedBytes(text, random) : text);
+          for (const tag of ["app", undefined])
+            answerOf(
+              () => new LayoutSource({ directory: `${directory}/layout`, tag }),
+              () => text.toString(),
+            );
         }
       } finally {
         rmSync(directory, { recursive: true });

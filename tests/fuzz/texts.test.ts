@@ -6,6 +6,7 @@ import { describe, expect, test } from "bun:test";
 import { evaluateTemplate } from "../../src/cli/template/evaluate.ts";
 import type { Value } from "../../src/cli/template/node.ts";
 import { parseTemplate } from "../../src/cli/template/parse.ts";
+import { parsePlaceName } from "../../src/image/copy/place_name.ts";
 import { applyChanges } from "../../src/oci/change/change.ts";
 import { parsePlatform } from "../../src/oci/platform.ts";
 import {
@@ -199,6 +200,23 @@ describe(`texts, seed ${FUZZ_SEED}`, () => {
     }
 
     expect(accepted).toBeGreaterThan(roundsOf(COUNT) / 20);
+  });
+
+  test("places of copies are read or refused, and files have absolute names without a NUL", () => {
+    const random = seededRandom(FUZZ_SEED);
+    const kinds = ["oci:", "oci-archive:", "docker-archive:", "docker://", "dir:", ""];
+
+    for (let round = roundsOf(COUNT * 2); round > 0; round -= 1) {
+      const text = pick(random, kinds) + joined(random, NAME_PIECES, 7);
+      const place = answerOf(
+        () => parsePlaceName(text, "/here"),
+        () => text,
+      )?.value;
+      if (place === undefined || place.kind === "registry") continue;
+      const path = place.kind === "layout" ? place.directory : place.file;
+      expect(path).toMatch(/^\/[^\0]*$/);
+      expect(place.tag ?? "tag").toMatch(/^[A-Za-z0-9[][-A-Za-z0-9._:@/+[\]]*$/);
+    }
   });
 
   test("platforms are read or refused", () => {

@@ -29,6 +29,8 @@ const TAG_LENGTH_MAX = 512;
  * @throws {UsageError} {SyntaxError}
  */
 export function parsePlaceName(text: string, directory: string): PlaceName {
+  if (text.includes("\0"))
+    throw new UsageError(`Cannot copy from or to ${JSON.stringify(text)}: it has a NUL in it`);
   if (OTHERS.test(text)) {
     throw new UsageError(
       `Cannot copy from or to "${text}": places are registries, "oci:", "oci-archive:" and "docker-archive:"`,
