@@ -5,8 +5,8 @@
 
 /** The executable starts with 16 times the usual thresholds, which suit commands that are over in milliseconds. */
 const EARLY = 4;
-/** As good as never. */
-const NEVER = 1e6;
+/** Enough for what only later layers need, not for compiling better what is compiled. */
+const LATE = 200;
 /** Pieces of a layer, of up to 128 KiB, after which all that matters has been compiled once. */
 const PIECES = 4;
 
@@ -18,5 +18,5 @@ export const compileEarly = (): void => Bun.unsafe.setJITPolicy(EARLY);
 /** To be called after each piece of a layer. */
 export function onPiece(): void {
   pieces += 1;
-  if (pieces === PIECES) Bun.unsafe.setJITPolicy(NEVER);
+  if (pieces === PIECES) Bun.unsafe.setJITPolicy(LATE);
 }
