@@ -72,7 +72,9 @@ export function collectGarbage(
     layers,
     blobs,
     sizeBytes: blobBytes + layers.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
-    entries: blobs.length + layers.reduce((sum, { entries }) => sum + entries, 0),
+    // Whatever a layer that is a file holds, it is one entry.
+    entries:
+      blobs.length + layers.reduce((sum, { form, entries }) => sum + (form === "erofs" ? 1 : entries), 0),
     unmoved,
   };
 }
