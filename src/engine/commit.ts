@@ -10,13 +10,12 @@ import { blobPath } from "../oci/digest.ts";
 import { pauseGroup } from "../runtime/cgroup/pause_group.ts";
 import { openStore } from "../store/open_store.ts";
 import { removeAbandoned, Staging } from "../store/staging.ts";
-import { readConfiguration } from "./configuration.ts";
 import type { GivenConfig } from "./container_directory.ts";
 import type { RunningContainer } from "./container_uses.ts";
 import type { EngineContext } from "./context.ts";
 import { dataRoot, stateRoot } from "./directories.ts";
 import { ImageDamagedError } from "./image_documents.ts";
-import { referenceOf, type StoreHere } from "./import.ts";
+import { referenceOf, rootPlace, type StoreHere } from "./import.ts";
 import { ContainerTree, getContainer } from "./running_container.ts";
 
 /** What becomes of the container's files. */
@@ -51,10 +50,7 @@ export async function commitContainer(
   applyChanges({}, request.changes);
   const what: CommitHere = { id: getContainer(root, word).id, request, state: stateRoot(context) };
   const work = async (signal?: AbortSignal): Promise<string> => {
-    if (process.getuid?.() === 0) {
-      const { layers } = readConfiguration(context);
-      return commitHere(what, { root, rootless: undefined, layers, signal });
-    }
+    if (process.getuid?.() === 0) return commitHere(what, rootPlace(context, signal));
     const { idMapsOfUser } = await import("./rootless.ts");
     const { askTask } = await import("./user_namespace_task.ts");
     const idMaps = idMapsOfUser();

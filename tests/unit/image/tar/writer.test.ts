@@ -252,3 +252,52 @@ describe("an archive of the writer", () => {
     );
   });
 });
+
+describe("random entries", () => {
+  /** Numbers that the seed decides: a linear congruential generator. */
+  const chanceOf = (seed: number) => {
+    let state = seed;
+    return (below: number): number => {
+      state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+      return Math.floor((state / 2 ** 32) * below);
+    };
+  };
+  const SEED = Number(process.env["BUNKER_TEST_SEED"] ?? 20_261_126);
+  const COUNT = 3000;
+
+  test(`are read as they were written (BUNKER_TEST_SEED=${SEED})`, () => {
+    const chance = chanceOf(SEED);
+    const bytes = (length: number): string =>
+      Array.from({ length }, () => String.fromCharCode(1 + chance(chance(2) === 0 ? 126 : 255))).join("");
+    const name = (): string => bytes(1 + chance(chance(4) === 0 ? 300 : 40)).replace(/\/+$/, "x");
+    const types: EntryType[] = ["file", "directory", "symlink", "link", "char", "block", "fifo"];
+    const written = Array.from({ length: COUNT }, (): WithData => {
+      const type = types[chance(types.length)] ?? "file";
+      const data = type === "file" ? bytes(chance(1500)) : "";
+      const isDevice = type === "char" || type === "block";
+      const xattrs = new Map(
+        Array.from({ length: chance(3) }, () => [`user.${bytes(3)}`, bytes(chance(50))]),
+      );
+      const fields = {
+        path: type === "directory" ? `${name()}/` : name(),
+        type,
+        linkPath: type === "symlink" || type === "link" ? name() : "",
+        size: data.length,
+        mode: chance(0o10000),
+        uid: chance(2) === 0 ? chance(5000) : chance(0xfffffffe),
+        gid: chance(0o7777777),
+        mtime: { seconds: chance(2 ** 34) - 2 ** 32, nanoseconds: chance(3) === 0 ? chance(1e9) : 0 },
+        major: isDevice ? chance(4096) : 0,
+        minor: isDevice ? chance(1_048_576) : 0,
+        xattrs,
+      };
+      return { entry: entryOf(fields), data };
+    });
+
+    const read = listTar(archiveOf(written, true), 1009);
+
+    expect(read.map(({ atime: _, xattrs, ...entry }) => ({ ...entry, xattrs: new Map(xattrs) }))).toEqual(
+      written.map(({ entry, data }) => ({ ...entry, xattrs: new Map(entry.xattrs), data })),
+    );
+  });
+});
