@@ -1,11 +1,14 @@
 /** Copying between registries at the level of the library: what goes over the wire, and what happens when it goes wrong. */
 import { describe, expect, test } from "bun:test";
+import type { PushProgress } from "../../src/image/push_progress.ts";
 import { buildArtifact, CopyPlace } from "../helpers/copy_place.ts";
 import { startCuttingProxy } from "../helpers/cutting_proxy.ts";
+import { hasDockerRegistry, startDockerRegistry } from "../helpers/docker_registry.ts";
 import { type BuiltDocument, buildImage, buildIndex, descriptorOf } from "../helpers/image_builder.ts";
 import { BLOBS, corrupt, cut, hang, shorten, stall, status } from "../helpers/registry_faults.ts";
 import { noise } from "../helpers/registry_fixture.ts";
 
+const USER = { name: "me", password: "pass:word" };
 const LAYER_BYTES = 3_000_000;
 const shared = { entries: [{ name: "shared", data: noise(LAYER_BYTES) }] };
 const [amd64, arm64] = ["amd64", "arm64"].map((architecture) =>
@@ -252,6 +255,43 @@ describe("copyImage()", () => {
     expect(place.to.content("copy")).toBeUndefined();
   });
 });
+
+describe.skipIf(!hasDockerRegistry)(
+  "docker-registry (skipped: without docker-registry, skopeo or openssl)",
+  () => {
+    test.each(["htpasswd", "token"] as const)(
+      "is copied to, within, and from, with a login (%s)",
+      async (auth) => {
+        await using registry = await startDockerRegistry({
+          auth,
+          user: USER,
+          private: ["team/app", "other/app"],
+        });
+        await using place = new CopyPlace({ "app:1": index });
+        const client = {
+          credentials: {
+            [registry.host]: { type: "password", username: USER.name, password: USER.password },
+          },
+        } as const;
+        const wish = { all: true, referrers: [], client };
+        const names = [`${registry.host}/team/app:1`, `${registry.host}/other/app:1`, "to/app:1"];
+
+        const states = new Set<string>();
+        let from = "from/app:1";
+        for (const to of names) {
+          const onProgress = (progress: PushProgress) =>
+            void (from.includes("team") && progress.kind === "layer" && states.add(progress.state));
+          await place.copy(from, to, { ...wish, onProgress });
+          from = to;
+        }
+
+        expectWhole(place, "app", index);
+        expect([...states]).toEqual(["mounted"]);
+      },
+      30_000,
+    );
+  },
+);
 
 const single = buildImage({ layers: [{ ...shared, compression: "none" }] });
 
