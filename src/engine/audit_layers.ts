@@ -1,10 +1,11 @@
 /** `system check --full`, and what `--repair` mends: unpacked layers held against the archives that they came from. */
 import { existsSync } from "node:fs";
 import { auditImage, type LayerDamage } from "../image/audit_image.ts";
+import { faultOfImage } from "../image/erofs/check_image.ts";
 import { blobPath } from "../oci/digest.ts";
 import { parseReference } from "../oci/reference.ts";
 import type { StoreFault } from "../store/check.ts";
-import type { StoredImage } from "../store/find_image.ts";
+import { isImagePath, type StoredImage } from "../store/find_image.ts";
 import { listImages, lockImages } from "../store/images.ts";
 import { commitLayer, layerNameOf, readLayerRecord } from "../store/layers.ts";
 import { layerNameAt } from "../store/layout.ts";
@@ -15,7 +16,7 @@ import { runTask } from "./user_namespace_task.ts";
 
 /** What is to be done. */
 export interface AuditRequest {
-  /** Every layer, not only those that are missing. */
+  /** Every layer, not only those that are missing, or cannot be read. */
   readonly full: boolean;
   /** Put in place what is missing or differs. */
   readonly repair: boolean;
@@ -52,7 +53,7 @@ export async function auditHere(
   const mended: string[] = [];
   for (const image of listImages(root)) {
     const wanted = new Set(
-      image.layers.filter((layer) => !seen.has(layer) && (request.full || isMissing(root, layer))),
+      image.layers.filter((layer) => !seen.has(layer) && (request.full || isBroken(root, layer))),
     );
     const documents = wanted.size === 0 ? undefined : wholeDocuments(root, image);
     if (documents === undefined) continue;
@@ -73,8 +74,10 @@ export async function auditHere(
   return { faults, mended };
 }
 
-function isMissing(root: string, layer: string): boolean {
-  return !existsSync(`${root}/${layer}`) || readLayerRecord(root, layerNameAt(layer)) === undefined;
+function isBroken(root: string, layer: string): boolean {
+  const path = `${root}/${layer}`;
+  if (!existsSync(path) || readLayerRecord(root, layerNameAt(layer)) === undefined) return true;
+  return isImagePath(layer) && faultOfImage(path) !== undefined;
 }
 
 /** Documents of an image that has all its blobs; what lacks one, checkStore() reports. */

@@ -73,7 +73,6 @@ export async function auditImage(request: AuditRequest): Promise<void> {
     };
     await lockLayers(stack, resolved.config.diffIds, { ...context, root });
     const { layers } = await prepareLayers(resolved, context);
-    flush(root);
     await compareAll(request, layers.filter(isStaged));
   } catch (error) {
     throw explainFull(root, error);
@@ -90,7 +89,9 @@ async function compareAll(
     if (expected === undefined || !isWanted(layer)) continue;
     const state = compare(root, layer, expected);
     // One after the other: each may change the store.
-    if (state !== undefined) await onDamage({ layer, state, fresh: expected });
+    if (state === undefined) continue;
+    flush(root);
+    await onDamage({ layer, state, fresh: expected });
   }
 }
 

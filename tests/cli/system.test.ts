@@ -201,6 +201,7 @@ describe("bunker system check", () => {
   for (const [what, damage, line] of mendable) {
     kernelTest(`tells of ${what}, and unpacks it again`, PULL_NEEDS, async (sandbox) => {
       await using place = new PullPlace(sandbox, images);
+      place.keepDirectories();
       await place.pull("one");
       const before = unpackedIn(sandbox);
       damage(sandbox);
@@ -279,6 +280,7 @@ describe("bunker system check --full", () => {
   for (const [what, change, line] of changes) {
     kernelTest(`finds ${what}, names it, and unpacks the layer again`, PULL_NEEDS, async (sandbox) => {
       await using place = new PullPlace(sandbox, { "app:latest": app });
+      place.keepDirectories();
       await place.pull();
       const before = unpackedIn(sandbox);
       const layer = `l/d${app.layers[0]?.diffId.slice(7, 31)}`;
@@ -300,6 +302,7 @@ describe("bunker system check --full", () => {
 
   kernelTest("finds no fault in layers that were completed from below", PULL_NEEDS, async (sandbox) => {
     await using place = new PullPlace(sandbox, { "app:latest": app });
+    place.keepDirectories();
     await place.pull();
 
     const check = await place.bunker(["system", "check", "--full", "--json"]);
@@ -314,6 +317,7 @@ describe("bunker system check --full", () => {
 
   kernelTest("leaves a layer that is mounted, and says so", PULL_NEEDS, async (sandbox) => {
     await using place = new PullPlace(sandbox, { "app:latest": app });
+    place.keepDirectories();
     await place.pull();
     const layer = `l/d${app.layers[0]?.diffId.slice(7, 31)}`;
     writeFileSync(`${sandbox.root}/${layer}/bin/sh`, "shelf");

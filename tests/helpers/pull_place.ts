@@ -2,7 +2,7 @@
  * What tests of the whole program share: a sandbox, a registry on loopback, and a configuration in which that registry
  * stands for Docker Hub, so that no test asks for the name of another machine; and the program's messages taken apart.
  */
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import type { BunkerOptions } from "./bunker.ts";
 import { type FakeRegistry, type RegistryOptions, serveRegistry } from "./fake_registry.ts";
 import { writeMirrorConfig } from "./hub.ts";
@@ -64,6 +64,12 @@ export class PullPlace implements AsyncDisposable {
     this.registry = serveRegistry({ images, ...options });
     this.config = `${sandbox.directory}/config.json`;
     writeMirrorConfig(this.config, this.registry);
+  }
+
+  /** Layers are kept as directories, whatever {@link layerPreference} says: for tests that change what is in one. */
+  keepDirectories(): void {
+    const config = JSON.parse(readFileSync(this.config, "utf8")) as object;
+    writeFileSync(this.config, JSON.stringify({ ...config, layers: "directories" }));
   }
 
   /** The name of an image, e.g. `127.0.0.1:40000/app`. */

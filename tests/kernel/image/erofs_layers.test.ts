@@ -130,7 +130,7 @@ describe("layers that are EROFS images", () => {
     ["overwritten", (path) => writeFileSync(path, "x".repeat(8192)), "its file is damaged"],
   ];
   for (const [what, damage, state] of damages) {
-    erofsTest(`are told of by system check when ${what}, and repaired by removing`, async (sandbox) => {
+    erofsTest(`are told of by system check when ${what}, and unpacked again`, async (sandbox) => {
       await App.install(sandbox, { entries, layers: "erofs" });
       const PROGRAM = { program: "bun run src/main.ts" } as const;
       for (const name of layersOf(sandbox)) damage(`${sandbox.root}/l/${name}`);
@@ -141,9 +141,32 @@ describe("layers that are EROFS images", () => {
       expect(found).toMatchObject({ exitCode: 1, stderr: "" });
       expect(found.stdout).toMatch(new RegExp(`^layers/[cd][0-9a-f]{24}\\.erofs\\.json: ${state}$`, "m"));
       expect(repaired).toMatchObject({ exitCode: 0, stderr: "" });
-      expect(layersOf(sandbox)).toEqual([]);
+      expect(repaired.stdout).toMatch(/^Unpacked again: l\/[cd][0-9a-f]{24}\.erofs$/m);
+      expect(await sandbox.bunker(["system", "check", "--full"], PROGRAM)).toMatchObject({ exitCode: 0 });
     });
   }
+
+  erofsTest("are compared file by file by system check --full, and unpacked again", async (sandbox) => {
+    const app = await App.install(sandbox, { entries, layers: "erofs" });
+    const PROGRAM = { program: "bun run src/main.ts" } as const;
+    const content = Buffer.from("from the image");
+    const path = layersOf(sandbox)
+      .map((name) => `${sandbox.root}/l/${name}`)
+      .find((each) => readFileSync(each).includes(content));
+    const bytes = readFileSync(path ?? "");
+    bytes[bytes.indexOf(content)] = 0x46;
+    writeFileSync(path ?? "", bytes);
+
+    const quick = await sandbox.bunker(["system", "check"], PROGRAM);
+    const full = await sandbox.bunker(["system", "check", "--full"], PROGRAM);
+    const repaired = await sandbox.bunker(["system", "check", "--full", "--repair"], PROGRAM);
+
+    expect(quick.exitCode).toBe(0);
+    expect(full).toMatchObject({ exitCode: 1, stderr: "" });
+    expect(full.stdout).toContain("has other content");
+    expect(repaired.stdout).toMatch(/^Unpacked again: l\/[cd][0-9a-f]{24}\.erofs$/m);
+    expect((await app.sh("cat /srv/hard")).toString()).toContain("from the image");
+  });
 
   erofsTest("are what info names when the configuration asks for them", async (sandbox) => {
     const config = `${sandbox.directory}/config.json`;
