@@ -10,7 +10,7 @@ const rows = [...document.matchAll(ROW)].map(([, id = "", file = ""]) => [id, fi
 describe("docs/security-rows.md", () => {
   test("has a row for each attack that its file names", () => {
     const known = new Set(rows.map(([id]) => id));
-    const files = ["layers", "archives", "registries", "envelopes", "store", "runs"];
+    const files = ["layers", "archives", "registries", "envelopes", "store", "runs", "containers"];
     const named = files.flatMap((file) =>
       [
         ...readFileSync(`${repository}/tests/security/images/${file}.test.ts`, "utf8").matchAll(

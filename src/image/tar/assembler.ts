@@ -59,6 +59,11 @@ export class EntryAssembler {
     }
   }
 
+  /** What an entry is called, whether or not that can be meant. */
+  nameOf(header: Header): ByteString {
+    return this.#longPath ?? this.#value("GNU.sparse.name") ?? this.#value("path") ?? header.name;
+  }
+
   /** Bytes of data that follow the header. @throws {TarError} for a size that is no number. */
   storedSize(header: Header): number {
     const size = this.#value("size");

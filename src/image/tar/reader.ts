@@ -4,7 +4,7 @@
  * two pushes are gathered. Which header governs which bytes follows Go's archive/tar, as most images are made by it,
  * but where Go is lenient about a damaged header this reader refuses.
  */
-import type { ByteString } from "../../fs/byte_string.ts";
+import { type ByteString, quoteBytes } from "../../fs/byte_string.ts";
 import { EntryAssembler } from "./assembler.ts";
 import { limits, type TarEntry, TarError } from "./entry.ts";
 import { BLOCK_SIZE, type Header, isZeroBlock, parseHeader } from "./header.ts";
@@ -42,6 +42,8 @@ export class TarReader {
   #state: State = "header";
   #sawZeroBlock = false;
   #entries = 0;
+  /** What the entry at hand is called, for messages. */
+  #name: ByteString | undefined;
   /** Bytes of the archive consumed, for messages. */
   #position = 0;
 
@@ -78,11 +80,22 @@ export class TarReader {
   push(chunk: Uint8Array): void {
     const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     let at = 0;
-    while (at < bytes.length && this.#state !== "ended") {
-      const taken = this.#step(bytes, at);
-      at += taken;
-      this.#position += taken;
+    try {
+      while (at < bytes.length && this.#state !== "ended") {
+        const taken = this.#step(bytes, at);
+        at += taken;
+        this.#position += taken;
+      }
+    } catch (error) {
+      throw this.#located(error);
     }
+  }
+
+  /** Says of which entry an error speaks, and where in the archive that is. */
+  #located(error: unknown): unknown {
+    if (!(error instanceof TarError) || / \((?:entry .+, )?byte \d+\)$/s.test(error.message)) return error;
+    const entry = this.#name === undefined ? "" : `entry ${quoteBytes(this.#name)}, `;
+    return new TarError(`${error.message} (${entry}byte ${this.#position})`);
   }
 
   /** @throws {TarError} when the archive ended in the middle of an entry. */
@@ -136,21 +149,18 @@ export class TarReader {
       return;
     }
     if (this.#sawZeroBlock) throw this.#error("a header follows a block of zeros");
+    this.#name = undefined;
     const header = this.#parse(block);
+    if (!META_TYPES.includes(header.typeflag)) this.#name = this.#assembler.nameOf(header);
     if (META_TYPES.includes(header.typeflag)) this.#beginMeta(header);
     else if (header.typeflag === "S") this.#beginOldSparse(header, block);
     else this.#begin(header);
   }
 
   #parse(block: Buffer): Header {
-    try {
-      const header = parseHeader(block);
-      if (header.size < 0) throw new TarError("Cannot read archive: a size is negative");
-      return header;
-    } catch (error) {
-      if (error instanceof TarError) throw new TarError(`${error.message} (byte ${this.#position})`);
-      throw error;
-    }
+    const header = parseHeader(block);
+    if (header.size < 0) throw this.#error("a size is negative");
+    return header;
   }
 
   #end(): void {
@@ -291,7 +301,7 @@ export class TarReader {
   }
 
   #error(state: string): TarError {
-    return new TarError(`Cannot read archive: ${state} (byte ${this.#position})`);
+    return this.#located(new TarError(`Cannot read archive: ${state}`)) as TarError;
   }
 }
 

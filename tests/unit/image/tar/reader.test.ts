@@ -254,6 +254,15 @@ describe("TarReader", () => {
     expect(() => listTar(archive)).toThrow(refused(message));
   });
 
+  test("names the entry of which an error speaks, by its long name too, and the place", () => {
+    const good = buildTar([{ name: "a", data: "x" }], { endMarker: false });
+    const bad = buildTar([{ name: `long/${"n".repeat(200)}`, pax: [["uid", "-1"]] }]);
+
+    expect(() => listTar(concatBytes([good, bad]))).toThrow(
+      refused(/"uid" of an extended header is not a number in range \(entry "long\/n+…?"…?, byte 2\d{3}\)$/),
+    );
+  });
+
   test.each(damaged)("refuses %s", (_, archive, message) => {
     expect(() => listTar(archive)).toThrow(refused(message));
   });
