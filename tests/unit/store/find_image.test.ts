@@ -5,7 +5,13 @@ import { dirname } from "node:path";
 import { digestOfBytes } from "../../../src/oci/digest.ts";
 import { parseReference } from "../../../src/oci/reference.ts";
 import { findImage, recordPath, type StoredImage } from "../../../src/store/find_image.ts";
-import { commitImage, findImageById, listImages, replaceRecords } from "../../../src/store/images.ts";
+import {
+  commitImage,
+  findImageById,
+  listImages,
+  moveNames,
+  replaceRecords,
+} from "../../../src/store/images.ts";
 import { openStore } from "../../../src/store/open_store.ts";
 
 const arm = { os: "linux", architecture: "arm64" };
@@ -118,6 +124,53 @@ describe("replaceRecords()", () => {
     replaceRecords(root, { written: [record], removed: [recordPath(parseReference("alpine")), record.path] });
 
     expect(listImages(root)).toEqual([kept]);
+  });
+});
+
+describe("moveNames()", () => {
+  const named = (text: string, image: StoredImage) => ({
+    image: { ...image, reference: `docker.io/library/${text}` },
+    path: recordPath(parseReference(text)),
+  });
+
+  test("leaves an image that loses its last name its digest, of each platform", async () => {
+    const old = await commit("alpine");
+    const other = await commit("alpine", arm);
+    const fresh = imageOf("busybox");
+
+    moveNames(root, {
+      written: [named("alpine", fresh)],
+      removed: [`refs/docker.io/library/alpine/:latest!linux-arm64.json`],
+    });
+
+    const left = listImages(root).filter(({ isUntagged }) => isUntagged);
+    expect(left.map(({ imageId, reference }) => [imageId, reference]).sort()).toEqual(
+      [old, other]
+        .map(({ imageId, targetDigest }) => [imageId, `docker.io/library/alpine@${targetDigest}`])
+        .sort(),
+    );
+    expect(findImage(root, parseReference(`alpine@${old.targetDigest}`))?.imageId).toBe(old.imageId);
+    expect(findImage(root, parseReference(`alpine@${other.targetDigest}`), arm)?.imageId).toBe(other.imageId);
+  });
+
+  test("leaves nothing of an image that has another name, or gets one again", async () => {
+    const image = await commit("alpine");
+    const fresh = imageOf("busybox");
+
+    moveNames(root, { written: [named("again", image)], removed: [] });
+    moveNames(root, { written: [named("alpine", fresh)], removed: [] });
+    const withOther = listImages(root);
+    moveNames(root, { written: [named("again", fresh)], removed: [] });
+    const lost = listImages(root);
+    moveNames(root, { written: [named("back", image)], removed: [] });
+
+    expect(withOther.filter(({ isUntagged }) => isUntagged)).toEqual([]);
+    expect(lost.filter(({ isUntagged }) => isUntagged)).toHaveLength(1);
+    expect(listImages(root).map(({ reference }) => reference.replace("docker.io/library/", ""))).toEqual([
+      "again",
+      "alpine",
+      "back",
+    ]);
   });
 });
 
