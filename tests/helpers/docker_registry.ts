@@ -2,7 +2,7 @@
  * The real thing: Debian's docker-registry on loopback with its data in a temporary directory, plain, with passwords, or
  * with a token server of our own that signs JSON Web Tokens; and skopeo, which fills it.
  */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import type { BuiltDocument } from "./image_builder.ts";
 import { startJwtServer, type TokenServer } from "./jwt_server.ts";
@@ -34,6 +34,8 @@ export interface DockerRegistry extends AsyncDisposable {
   /** `127.0.0.1:PORT`, for references. */
   readonly host: string;
   readonly url: string;
+  /** Whether it has written a blob down. */
+  has(digest: string): boolean;
   /** Pushes with skopeo under `repository:tag`; `options` are further arguments of `skopeo copy`. */
   push(name: string, document: BuiltDocument, options?: readonly string[]): Promise<void>;
 }
@@ -82,6 +84,11 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
   return {
     host: `127.0.0.1:${port}`,
     url,
+    has: (digest) => {
+      const hex = digest.slice("sha256:".length);
+      const blobs = `${directory}/data/docker/registry/v2/blobs/sha256`;
+      return existsSync(`${blobs}/${hex.slice(0, 2)}/${hex}/data`);
+    },
     push: (name, document, more = []) =>
       push(`127.0.0.1:${port}/${name}`, { document, options: [...verification, ...credentials, ...more] }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

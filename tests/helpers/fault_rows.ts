@@ -69,7 +69,8 @@ function pullOptions({ client }: FaultRow, sandbox: PullSandbox): Partial<PullOp
   return {
     client: {
       retry: { firstDelayMs: 5, totalDelayMsMax: 3000 },
-      timeouts: { connectMs: 500, responseMs: 500, stallMs: 300 },
+      // A silence in the middle is tried again, one at the beginning is not: a machine may be slow.
+      timeouts: { connectMs: 2000, responseMs: 2000, stallMs: 300 },
       ...client?.(sandbox),
     },
   };

@@ -73,21 +73,26 @@ describe.skipIf(!hasDockerRegistry)(
       expect([refused.code, refused.status]).toEqual(["IMAGE_NOT_FOUND", 401]);
     });
 
-    test("is a mirror that keeps what it has fetched: the registry itself may go", async () => {
-      const index = buildIndex({ images: [image, imageFor("linux/arm64")] });
-      const itself = await startDockerRegistry();
-      await using mirror = await startDockerRegistry({ cacheOf: itself.url });
-      const registries = parseRegistriesConfig({ [itself.host]: { mirrors: [mirror.url] } });
-      await itself.push("app:1", index);
+    test(
+      "is a mirror that keeps what it has fetched: the registry itself may go",
+      async () => {
+        const index = buildIndex({ images: [image, imageFor("linux/arm64")] });
+        await using itself = await startDockerRegistry();
+        await using mirror = await startDockerRegistry({ cacheOf: itself.url });
+        const registries = parseRegistriesConfig({ [itself.host]: { mirrors: [mirror.url] } });
+        await itself.push("app:1", index);
 
-      const first = await pullAll(itself, "app:1", { registries });
-      await itself[Symbol.asyncDispose]();
-      const second = await pullAll(itself, "app:1", { registries });
-      const missing = await registryErrorOf(pullAll(itself, "app:nosuch", { registries }));
+        const first = await pullAll(itself, "app:1", { registries });
+        await untilWritten(mirror, [...image.blobs.keys()]);
+        await itself[Symbol.asyncDispose]();
+        const second = await pullAll(itself, "app:1", { registries });
+        const missing = await registryErrorOf(pullAll(itself, "app:nosuch", { registries }));
 
-      for (const { expected, found } of [...first, ...second]) expect(found).toBe(expected);
-      expect(missing.code).toMatch(/IMAGE_NOT_FOUND|REGISTRY_UNREACHABLE/);
-    });
+        for (const { expected, found } of [...first, ...second]) expect(found).toBe(expected);
+        expect(missing.code).toMatch(/IMAGE_NOT_FOUND|REGISTRY_UNREACHABLE/);
+      },
+      WRITTEN_MS_MAX * 2,
+    );
 
     test("names what is missing", async () => {
       await using registry = await startDockerRegistry();
@@ -101,6 +106,15 @@ describe.skipIf(!hasDockerRegistry)(
     });
   },
 );
+
+/** Longest that a mirror takes to write down what it has handed on: it fetches it once more for that. */
+const WRITTEN_MS_MAX = 20_000;
+
+async function untilWritten(registry: DockerRegistry, digests: readonly string[]): Promise<void> {
+  const end = Date.now() + WRITTEN_MS_MAX;
+  // Looking again is the only way to know.
+  while (!digests.every((digest) => registry.has(digest)) && Date.now() < end) await Bun.sleep(20);
+}
 
 interface PulledLayer {
   readonly mediaType: string;
