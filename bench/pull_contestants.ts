@@ -178,11 +178,13 @@ function umociUnpack({ reference, compression }: Source, peers: Peers): Entry {
 
 function unpackers({ layers, compression }: Source, peers: Peers, atOnce: boolean): Entry {
   if (Bun.which("curl") === null || Bun.which(compression) === null) return "not installed";
-  const pipe = `curl -sSfL "$url" | ${compression} -dcq | tar -x -C "$place"`;
+  const pipe = `curl -sSfL "$url" | ${compression} -dcq | tar -x -C`;
+  // Each in a place of its own: two that make the same directory at once get into each other's way.
   const script = atOnce
-    ? `place=$1; shift; jobs=; for url; do (${pipe}) & jobs="$jobs $!"; done
+    ? `place=$1; shift; jobs=; count=0
+       for url; do count=$((count + 1)); mkdir "$place/$count"; (${pipe} "$place/$count") & jobs="$jobs $!"; done
        for job in $jobs; do wait "$job" || exit 1; done`
-    : `place=$1; shift; for url; do ${pipe} || exit 1; done`;
+    : `place=$1; shift; for url; do ${pipe} "$place" || exit 1; done`;
   const name = atOnce
     ? "the same, all layers at once"
     : `\`curl\`, \`${compression} -dc\`, \`tar\`, layer by layer`;
