@@ -60,8 +60,12 @@ describe("resolvePath()", () => {
   });
 });
 
+const EAGAIN = 11;
+
 function byKernel(root: number, path: string): string | undefined {
   const fd = tryOpenat2(root, path, { flags: O_PATH, resolve: RESOLVE_IN_ROOT });
+  // Something else on the machine was renamed meanwhile (openat2(2), RESOLVE_IN_ROOT).
+  if (fd === -EAGAIN) return byKernel(root, path);
   if (fd < 0) return undefined;
   using opened = new Fd(fd);
   return readlinkSync(`/proc/self/fd/${opened.number}`);
