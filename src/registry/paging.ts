@@ -43,8 +43,9 @@ function nextPage(exchange: Exchange, from: URL): URL | undefined {
   const [, link] = /(?:^|,)\s*<([^<>]{1,4000})>\s*;\s*rel="?next"?/.exec(exchange.header("link") ?? "") ?? [];
   if (link === undefined) return undefined;
   const next = URL.parse(link, from.href);
-  // Tokens go along: never to another host.
-  if (next !== null && next.origin === from.origin && next.username === "") return next;
+  // Tokens go along: never to another host. Behind a proxy registries name themselves with another scheme or port.
+  if (next !== null && next.hostname === from.hostname)
+    return new URL(`${next.pathname}${next.search}`, from.origin);
   throw new RegistryError(`Cannot read "${urlForMessages(from)}": its next page lies elsewhere`, {
     code: "REGISTRY_PROTOCOL",
   });

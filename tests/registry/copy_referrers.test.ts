@@ -42,6 +42,25 @@ describe("copyImage() with referrers", () => {
     expect(manifestsOf(place.to)).toEqual(digestsOf(index, image, ...all));
   });
 
+  test("asks the registry itself for the next page, whatever scheme and port it gives itself there", async () => {
+    await using place = source({ pageLength: 1 });
+    place.from.reset();
+    const pages = referrerLists(place.from, { pageLength: 1 });
+    place.from.break({
+      takes: (request) => pages.takes(request),
+      reply: async (request, next) => {
+        const right = await pages.reply(request, next);
+        const link = right.headers.get("link");
+        if (link !== null) right.headers.set("link", link.replace("<", "<https://127.0.0.1"));
+        return right;
+      },
+    });
+
+    await place.copy("from/app:1", "to/copy:1", { referrers: [] });
+
+    expect(manifestsOf(place.to)).toEqual(digestsOf(image, signature, list, signatureOfList));
+  });
+
   test("copies none unless it is asked to", async () => {
     await using place = source();
 
