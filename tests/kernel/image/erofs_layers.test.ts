@@ -60,7 +60,6 @@ describe("layers that are EROFS images", () => {
 
   erofsTest("can be written over, and nothing of it stays", async (sandbox) => {
     const app = await App.install(sandbox, { entries, layers: "erofs" });
-    const before = readFileSync("/proc/self/mountinfo", "utf8");
     const script =
       "echo new > /srv/data; rm /srv/hard; mv /etc/group /etc/g; cat /srv/data /etc/g | wc -l; ls /srv";
 
@@ -69,7 +68,8 @@ describe("layers that are EROFS images", () => {
 
     expect(first).toBe("5\ndata\nnull\nsetuid\n");
     expect(second).toBe(first);
-    expect(readFileSync("/proc/self/mountinfo", "utf8")).toBe(before);
+    // The rest of the table is other programs'.
+    expect(readFileSync("/proc/self/mountinfo", "utf8")).not.toMatch(/ erofs |bunker-sandbox/);
   });
 
   erofsTest(
