@@ -9,6 +9,7 @@ import type { MissingLink } from "./hard_links.ts";
 import type { LayerEditor } from "./layer_editor.ts";
 import { LayerError, unpackError } from "./layer_error.ts";
 import type { LowerView } from "./lower_view.ts";
+import { MovedPaths } from "./moved_paths.ts";
 import { joinPath, nameOf, parentOf } from "./paths.ts";
 
 const SYMLINKS_MAX = 40;
@@ -24,7 +25,7 @@ export class LayerCompletion {
   readonly #layer: LayerEditor;
   readonly #view: LowerView;
   /** Directories whose content went elsewhere: from, to. */
-  readonly #moves: Array<readonly [from: ByteString, to: ByteString]> = [];
+  readonly #moves = new MovedPaths();
   /** Directories that no entry described, by any of the ways to them. */
   readonly #implied = new Set<ByteString>();
 
@@ -98,7 +99,7 @@ export class LayerCompletion {
     this.#makeDirectories(target);
     this.#merge(path, target);
     this.#layer.removeDirectory(path);
-    this.#moves.push([path, target]);
+    this.#moves.add(path, target);
   }
 
   /** Moves what is in one directory of this layer into another, as if all had been put there at once. */
@@ -174,11 +175,6 @@ export class LayerCompletion {
   }
 
   #moved(path: ByteString): ByteString {
-    let moved = path;
-    for (const [from, to] of this.#moves) {
-      if (moved === from) moved = to;
-      else if (moved.startsWith(`${from}/`)) moved = to + moved.slice(from.length);
-    }
-    return moved;
+    return this.#moves.find(path);
   }
 }
