@@ -12,6 +12,8 @@ import { baseLayer } from "../kernel/run/app.ts";
 const app = buildImage({ layers: [baseLayer()], config: { Env: ["PATH=/bin"], Cmd: ["sh"] } });
 const other = buildImage({ layers: [{ entries: [{ name: "other", data: "x".repeat(5000) }] }] });
 const images = { "app:latest": app, "other:latest": other };
+/** Many commands, on a disk that others use too. */
+const TEST_MS_MAX = 60_000;
 
 /** Commands that only look, with APP for the image. */
 const looking: readonly (readonly string[])[] = [
@@ -84,28 +86,38 @@ const conditions: readonly Condition[] = [
 
 for (const { name, state, canRemove, make } of conditions) {
   describe(`a store on a disk that is ${name}`, () => {
-    kernelTest("is looked at as any other", PULL_NEEDS, async (sandbox) => {
-      await using place = await placeWith(sandbox, make);
+    kernelTest(
+      "is looked at as any other",
+      PULL_NEEDS,
+      async (sandbox) => {
+        await using place = await placeWith(sandbox, make);
 
-      for (const words of looking) {
-        const { exitCode, stderr } = await place.bunker(wordsOf(place, words));
-        expect({ words, exitCode, stderr }).toEqual({ words, exitCode: 0, stderr: "" });
-      }
-    });
+        for (const words of looking) {
+          const { exitCode, stderr } = await place.bunker(wordsOf(place, words));
+          expect({ words, exitCode, stderr }).toEqual({ words, exitCode: 0, stderr: "" });
+        }
+      },
+      TEST_MS_MAX,
+    );
 
-    kernelTest("says in one message why nothing can be written", PULL_NEEDS, async (sandbox) => {
-      await using place = await placeWith(sandbox, make);
+    kernelTest(
+      "says in one message why nothing can be written",
+      PULL_NEEDS,
+      async (sandbox) => {
+        await using place = await placeWith(sandbox, make);
 
-      for (const words of writing) {
-        const { exitCode, message, hints } = await place.refusal(wordsOf(place, words));
-        expect({ words, exitCode, message }).toEqual({
-          words,
-          exitCode: 125,
-          message: `Cannot write to data root "${sandbox.root}": ${state}`,
-        });
-        expect(hints).toHaveLength(1);
-      }
-    });
+        for (const words of writing) {
+          const { exitCode, message, hints } = await place.refusal(wordsOf(place, words));
+          expect({ words, exitCode, message }).toEqual({
+            words,
+            exitCode: 125,
+            message: `Cannot write to data root "${sandbox.root}": ${state}`,
+          });
+          expect(hints).toHaveLength(1);
+        }
+      },
+      TEST_MS_MAX,
+    );
 
     kernelTest(
       canRemove ? "gives room back by rmi" : "keeps its images, and says why",
@@ -131,6 +143,7 @@ for (const { name, state, canRemove, make } of conditions) {
         expect(check).toMatchObject({ exitCode: 0, stderr: "" });
         expect((await place.bunker(["image", "prune", "-af"])).exitCode).toBe(0);
       },
+      TEST_MS_MAX,
     );
   });
 }
@@ -141,26 +154,31 @@ describe("a store whose files have times of another age", () => {
     ["1970", 1],
   ] as const;
   for (const [year, seconds] of ages) {
-    kernelTest(`works when they are of ${year}`, PULL_NEEDS, async (sandbox) => {
-      await using place = new PullPlace(sandbox, images);
-      await pullAll(place);
-      await place.bunker(["run", "--pull=never", place.name(), "true"]);
-      await Bun.$`find ${sandbox.root} -not -path "*/l/*" -exec touch -h -d @${seconds} {} +`;
-      utimesSync(`${sandbox.root}/l`, seconds, seconds);
+    kernelTest(
+      `works when they are of ${year}`,
+      PULL_NEEDS,
+      async (sandbox) => {
+        await using place = new PullPlace(sandbox, images);
+        await pullAll(place);
+        await place.bunker(["run", "--pull=never", place.name(), "true"]);
+        await Bun.$`find ${sandbox.root} -not -path "*/l/*" -exec touch -h -d @${seconds} {} +`;
+        utimesSync(`${sandbox.root}/l`, seconds, seconds);
 
-      const outputs: string[] = [];
-      for (const words of [...looking, ...writing, ["image", "unmount", "--all"]]) {
-        const { exitCode, stdout, stderr } = await place.bunker(wordsOf(place, words));
-        expect({ words, exitCode, stderr }).toEqual({ words, exitCode: 0, stderr: "" });
-        outputs.push(stdout);
-      }
-      const removed = await place.bunker(["rmi", place.name(), "another/name"]);
-      const check = await place.bunker(["system", "check", "--full"]);
+        const outputs: string[] = [];
+        for (const words of [...looking, ...writing, ["image", "unmount", "--all"]]) {
+          const { exitCode, stdout, stderr } = await place.bunker(wordsOf(place, words));
+          expect({ words, exitCode, stderr }).toEqual({ words, exitCode: 0, stderr: "" });
+          outputs.push(stdout);
+        }
+        const removed = await place.bunker(["rmi", place.name(), "another/name"]);
+        const check = await place.bunker(["system", "check", "--full"]);
 
-      expect(removed).toMatchObject({ exitCode: 0, stderr: "" });
-      expect(check.stdout).toEndWith("no fault\n");
-      expect(outputs.join("")).not.toContain("NaN");
-    });
+        expect(removed).toMatchObject({ exitCode: 0, stderr: "" });
+        expect(check.stdout).toEndWith("no fault\n");
+        expect(outputs.join("")).not.toContain("NaN");
+      },
+      TEST_MS_MAX,
+    );
   }
 });
 

@@ -11,6 +11,8 @@ const older = buildImage({ layers, configDocument: { created: "2001-02-03T04:05:
 const newer = buildImage({ layers: [...layers, { entries: [{ name: "more" }] }] });
 const index = buildIndex({ images: [newer, buildImage({ layers, platform: OTHER })] });
 const images = { "older:1": older, "newer:latest": index, "library/newer:latest": index };
+/** Many commands, on a disk that others use too. */
+const TEST_MS_MAX = 60_000;
 
 describe("bunker images", () => {
   kernelTest("prints docker's table, newest first", PULL_NEEDS, async (sandbox) => {
@@ -110,69 +112,79 @@ describe("bunker images", () => {
     },
   );
 
-  kernelTest("takes docker's patterns for a name", PULL_NEEDS, async (sandbox) => {
-    await using place = new PullPlace(sandbox, images);
-    for (const name of ["older:1", "newer"]) await place.pull(name);
-    const tags = async (...words: string[]): Promise<string> =>
-      (await place.bunker(["images", "--format", "{{.Tag}} {{.CreatedAt}}", ...words])).stdout;
+  kernelTest(
+    "takes docker's patterns for a name",
+    PULL_NEEDS,
+    async (sandbox) => {
+      await using place = new PullPlace(sandbox, images);
+      for (const name of ["older:1", "newer"]) await place.pull(name);
+      const tags = async (...words: string[]): Promise<string> =>
+        (await place.bunker(["images", "--format", "{{.Tag}} {{.CreatedAt}}", ...words])).stdout;
 
-    const wrong = await place.refusal(["images", "*/[older"]);
+      const wrong = await place.refusal(["images", "*/[older"]);
 
-    expect(await tags("*/older")).toBe("1 2001-02-03 04:05:06 +0000 UTC\n");
-    expect(await tags("*/older:[0-9]")).toBe("1 2001-02-03 04:05:06 +0000 UTC\n");
-    expect(await tags("old*")).toBe("");
-    expect(await tags("--filter", "reference=*/older", "*/newer")).toBe("");
-    expect(wrong.message).toBe('Cannot use pattern "*/[older": it ends too early');
-  });
+      expect(await tags("*/older")).toBe("1 2001-02-03 04:05:06 +0000 UTC\n");
+      expect(await tags("*/older:[0-9]")).toBe("1 2001-02-03 04:05:06 +0000 UTC\n");
+      expect(await tags("old*")).toBe("");
+      expect(await tags("--filter", "reference=*/older", "*/newer")).toBe("");
+      expect(wrong.message).toBe('Cannot use pattern "*/[older": it ends too early');
+    },
+    TEST_MS_MAX,
+  );
 
-  kernelTest("lets no text of an image do anything to a terminal", PULL_NEEDS, async (sandbox) => {
-    const label = "red \u001b[31m \u009b31m title \u001b]0;x\u0007 reversed \u202e line\u2028 end";
-    const hostile = buildImage({
-      layers,
-      config: { Labels: { [label]: label }, Env: [`A=${label}`], Cmd: [label] },
-      configDocument: {
-        author: label,
-        created: "2020-01-01T00:00:00Z",
-        history: [{ created_by: label, comment: label }],
-      },
-    });
-    await using place = new PullPlace(sandbox, { "app:latest": hostile });
-    await place.pull();
-    const name = place.name();
-    const all: readonly (readonly string[])[] = [
-      ["images"],
-      ["images", "--json"],
-      ["images", "--format", "json"],
-      ["images", "--filter", `label=${label}`],
-      ["inspect", name],
-      ["inspect", "-f", "{{.Config.Labels}} {{.Author}}", name],
-      ["inspect", "-f", "{{json .Config}}", name],
-      ["history", name],
-      ["history", "--no-trunc", "--json", name],
-      ["history", "--format", "json", name],
-      ["history", "--format", "{{.CreatedBy}} {{.Comment}}", name],
-      ["image", "tree"],
-      ["image", "tree", "--json"],
-      ["image", "which", name, "/file"],
-      ["image", "which", "--json", name, "/file"],
-      ["image", "ls", "-l", name, "/"],
-      ["system", "df", "-v"],
-      ["system", "df", "-v", "--json"],
-    ];
-
-    for (const words of all) {
-      const { exitCode, stdout, stderr } = await place.bunker(words);
-      expect({ words, exitCode, stderr }).toEqual({ words, exitCode: 0, stderr: "" });
-      expect({ words, obeyed: /[^\P{C}\n]|[\p{Zl}\p{Zp}]/u.exec(stdout)?.[0] }).toEqual({
-        words,
-        obeyed: undefined,
+  kernelTest(
+    "lets no text of an image do anything to a terminal",
+    PULL_NEEDS,
+    async (sandbox) => {
+      const label = "red \u001b[31m \u009b31m title \u001b]0;x\u0007 reversed \u202e line\u2028 end";
+      const hostile = buildImage({
+        layers,
+        config: { Labels: { [label]: label }, Env: [`A=${label}`], Cmd: [label] },
+        configDocument: {
+          author: label,
+          created: "2020-01-01T00:00:00Z",
+          history: [{ created_by: label, comment: label }],
+        },
       });
-    }
-    const json = await place.bunker(["inspect", "-f", "{{json .Config.Labels}}", name]);
-    expect(JSON.parse(json.stdout)).toEqual({ [label]: label });
-    const listed = await place.bunker(["images", "--json"]);
-    expect(JSON.parse(listed.stdout)).toMatchObject([{ labels: { [label]: label } }]);
-  });
+      await using place = new PullPlace(sandbox, { "app:latest": hostile });
+      await place.pull();
+      const name = place.name();
+      const all: readonly (readonly string[])[] = [
+        ["images"],
+        ["images", "--json"],
+        ["images", "--format", "json"],
+        ["images", "--filter", `label=${label}`],
+        ["inspect", name],
+        ["inspect", "-f", "{{.Config.Labels}} {{.Author}}", name],
+        ["inspect", "-f", "{{json .Config}}", name],
+        ["history", name],
+        ["history", "--no-trunc", "--json", name],
+        ["history", "--format", "json", name],
+        ["history", "--format", "{{.CreatedBy}} {{.Comment}}", name],
+        ["image", "tree"],
+        ["image", "tree", "--json"],
+        ["image", "which", name, "/file"],
+        ["image", "which", "--json", name, "/file"],
+        ["image", "ls", "-l", name, "/"],
+        ["system", "df", "-v"],
+        ["system", "df", "-v", "--json"],
+      ];
+
+      for (const words of all) {
+        const { exitCode, stdout, stderr } = await place.bunker(words);
+        expect({ words, exitCode, stderr }).toEqual({ words, exitCode: 0, stderr: "" });
+        expect({ words, obeyed: /[^\P{C}\n]|[\p{Zl}\p{Zp}]/u.exec(stdout)?.[0] }).toEqual({
+          words,
+          obeyed: undefined,
+        });
+      }
+      const json = await place.bunker(["inspect", "-f", "{{json .Config.Labels}}", name]);
+      expect(JSON.parse(json.stdout)).toEqual({ [label]: label });
+      const listed = await place.bunker(["images", "--json"]);
+      expect(JSON.parse(listed.stdout)).toMatchObject([{ labels: { [label]: label } }]);
+    },
+    TEST_MS_MAX,
+  );
 
   kernelTest(
     "shortens names of Docker Hub, and finds them by the short name",

@@ -8,6 +8,8 @@ import { kernelTest } from "../helpers/sandbox.ts";
 
 const NEEDS: readonly Need[] = [...PULL_NEEDS, "docker engine"];
 const START_MS_MAX = 30_000;
+/** Many commands, on a disk that others use too. */
+const TEST_MS_MAX = 60_000;
 
 const imageOf = (name: string, created: string, labels: Readonly<Record<string, string>>) =>
   buildImage({
@@ -78,49 +80,64 @@ const lists: readonly (readonly string[])[] = [
 ];
 
 describe("bunker images, beside docker", () => {
-  kernelTest("lists the same, whatever is asked for", NEEDS, async (sandbox) => {
-    await using place = await fill(sandbox);
+  kernelTest(
+    "lists the same, whatever is asked for",
+    NEEDS,
+    async (sandbox) => {
+      await using place = await fill(sandbox);
 
-    for (const words of lists) {
-      const own = await place.bunker(["images", ...words]);
-      const theirs = await docker.run(["images", ...words]);
-      const answer = ({ exitCode, stdout }: typeof own) => ({ words, exitCode, lines: linesOf(stdout) });
-      expect(answer(own)).toEqual(answer(theirs));
-    }
-  });
+      for (const words of lists) {
+        const own = await place.bunker(["images", ...words]);
+        const theirs = await docker.run(["images", ...words]);
+        const answer = ({ exitCode, stdout }: typeof own) => ({ words, exitCode, lines: linesOf(stdout) });
+        expect(answer(own)).toEqual(answer(theirs));
+      }
+    },
+    TEST_MS_MAX,
+  );
 
-  kernelTest("shows an image whose tag was taken as docker does", NEEDS, async (sandbox) => {
-    await using place = await fill(sandbox);
-    for (const run of [(words: string[]) => place.bunker(words), docker.run])
-      await run(["tag", "base", "tools/two:2.0"]);
-    const dangling = ["images", "--no-trunc", "--filter", "dangling=true", "--format", "{{.ID}} {{.Tag}}"];
+  kernelTest(
+    "shows an image whose tag was taken as docker does",
+    NEEDS,
+    async (sandbox) => {
+      await using place = await fill(sandbox);
+      for (const run of [(words: string[]) => place.bunker(words), docker.run])
+        await run(["tag", "base", "tools/two:2.0"]);
+      const dangling = ["images", "--no-trunc", "--filter", "dangling=true", "--format", "{{.ID}} {{.Tag}}"];
 
-    const [own, theirs] = [await place.bunker(dangling), await docker.run(dangling)];
-    const all = ["images", "-q", "--no-trunc"];
-    const [ownAll, theirAll] = [await place.bunker(all), await docker.run(all)];
-    const prune = ["image", "prune", "-f"];
-    const [ownPruned, theirPruned] = [await place.bunker(prune), await docker.run(prune)];
+      const [own, theirs] = [await place.bunker(dangling), await docker.run(dangling)];
+      const all = ["images", "-q", "--no-trunc"];
+      const [ownAll, theirAll] = [await place.bunker(all), await docker.run(all)];
+      const prune = ["image", "prune", "-f"];
+      const [ownPruned, theirPruned] = [await place.bunker(prune), await docker.run(prune)];
 
-    expect(own.stdout).toBe(`${images["two:latest"].configDigest} <none>\n`);
-    expect(own.stdout).toBe(theirs.stdout);
-    expect(new Set(linesOf(ownAll.stdout))).toEqual(new Set(linesOf(theirAll.stdout)));
-    for (const { stdout } of [ownPruned, theirPruned])
-      expect(stdout).toContain(`deleted: ${images["two:latest"].configDigest}\n`);
-    expect(linesOf((await place.bunker(dangling)).stdout)).toEqual([]);
-  });
+      expect(own.stdout).toBe(`${images["two:latest"].configDigest} <none>\n`);
+      expect(own.stdout).toBe(theirs.stdout);
+      expect(new Set(linesOf(ownAll.stdout))).toEqual(new Set(linesOf(theirAll.stdout)));
+      for (const { stdout } of [ownPruned, theirPruned])
+        expect(stdout).toContain(`deleted: ${images["two:latest"].configDigest}\n`);
+      expect(linesOf((await place.bunker(dangling)).stdout)).toEqual([]);
+    },
+    TEST_MS_MAX,
+  );
 });
 
 describe("bunker history, beside docker", () => {
-  kernelTest("tells the same steps", NEEDS, async (sandbox) => {
-    await using place = await fill(sandbox);
-    const format = "{{.ID}}|{{.CreatedBy}}|{{.CreatedAt}}|{{.CreatedSince}}|{{.Size}}|{{.Comment}}";
+  kernelTest(
+    "tells the same steps",
+    NEEDS,
+    async (sandbox) => {
+      await using place = await fill(sandbox);
+      const format = "{{.ID}}|{{.CreatedBy}}|{{.CreatedAt}}|{{.CreatedSince}}|{{.Size}}|{{.Comment}}";
 
-    for (const words of [["--format", format], ["--format", format, "--no-trunc"], ["-q"], []]) {
-      const own = await place.bunker(["history", ...words, "base"]);
-      const theirs = await docker.run(["history", ...words, "base"]);
-      expect({ words, lines: linesOf(own.stdout) }).toEqual({ words, lines: linesOf(theirs.stdout) });
-    }
-  });
+      for (const words of [["--format", format], ["--format", format, "--no-trunc"], ["-q"], []]) {
+        const own = await place.bunker(["history", ...words, "base"]);
+        const theirs = await docker.run(["history", ...words, "base"]);
+        expect({ words, lines: linesOf(own.stdout) }).toEqual({ words, lines: linesOf(theirs.stdout) });
+      }
+    },
+    TEST_MS_MAX,
+  );
 });
 
 /** Brings the images into both, by bunker's own archive. */
