@@ -5,14 +5,10 @@
 import { mkdirSync } from "node:fs";
 import { AT_FDCWD, O_CREAT, O_EXCL, O_RDONLY, O_RDWR, S_IFREG } from "../../linux/abi/fcntl.ts";
 import { CLONE_NEWNS } from "../../linux/abi/sched.ts";
+import { SyscallError } from "../../linux/call.ts";
 import { Fd, openat } from "../../linux/file.ts";
-import {
-  executableOf,
-  finishProgram,
-  type ProgramFailure,
-  programWithReport,
-  spawnProgram,
-} from "../../linux/spawn.ts";
+import type { Program } from "../../linux/program.ts";
+import { executableOf, finishProgram, programWithReport, spawnProgram } from "../../linux/spawn.ts";
 import { waitForExit } from "../../linux/wait.ts";
 import { planRoot } from "../../runtime/rootfs/root.ts";
 import { imageLayerName } from "../../store/layout.ts";
@@ -31,6 +27,11 @@ const DEFAULT: LayerPreference = "directories";
 const FILE_NAME = "probe";
 const FILE_SIZE = 1;
 
+/** Why images cannot be used. */
+export interface ImageRefusal {
+  readonly errno: number;
+}
+
 /** @param directory on the data root's file system; must not exist, and stays */
 export async function chooseForm(
   preference: LayerPreference | undefined,
@@ -42,9 +43,10 @@ export async function chooseForm(
 
 /**
  * Tries to use an image as a layer below `directory`, which is made.
- * @returns undefined when it can be done, or the step that failed
+ * @returns undefined when it can be done, or what was refused
+ * @throws {SyscallError} when the image cannot be written
  */
-export async function whyNoImages(directory: string): Promise<ProgramFailure | undefined> {
+export async function whyNoImages(directory: string): Promise<ImageRefusal | undefined> {
   for (const name of ["", "/tmp", "/rw", "/rw/upper", "/rw/work"])
     mkdirSync(directory + name, { mode: 0o755 });
   const layer = imageLayerName("layer");
@@ -62,16 +64,22 @@ export async function whyNoImages(directory: string): Promise<ProgramFailure | u
   const file = program.section("read a file of the layer").openat(root, FILE_NAME, O_RDONLY).result;
   program.step("read", file, program.room(8), FILE_SIZE);
   program.exit_group(0).ignoreErrors();
-  const programFile = `${directory}/program`;
-  const started = spawnProgram(executableOf(finishProgram(program)), {
-    namespaces: CLONE_NEWNS,
-    inherit: [],
-    programFile,
-  });
-  waitForExit(started.pidfd);
-  const failure = await started.failure();
-  started.release();
-  return failure;
+  return await runProbe(program, `${directory}/program`);
+}
+
+async function runProbe(program: Program, programFile: string): Promise<ImageRefusal | undefined> {
+  const executable = executableOf(finishProgram(program));
+  try {
+    const started = spawnProgram(executable, { namespaces: CLONE_NEWNS, inherit: [], programFile });
+    waitForExit(started.pidfd);
+    const failure = await started.failure();
+    started.release();
+    return failure;
+  } catch (error) {
+    // Root of another container may not make namespaces; nor can it run what is pulled, but it may pull it.
+    if (error instanceof SyscallError) return error;
+    throw error;
+  }
 }
 
 function writeProbe(path: string): void {

@@ -183,6 +183,28 @@ describe("layers that are EROFS images", () => {
     expect(unknown.stderr).toContain('expected "erofs" or "directories"');
   });
 
+  erofsTest("are not chosen where no namespaces may be made, and the pull goes on", async (sandbox) => {
+    const script = `
+      import { pullImage } from "${import.meta.dir}/../../../src/image/pull.ts";
+      import { parseReference } from "${import.meta.dir}/../../../src/oci/reference.ts";
+      import { serveRegistry } from "${import.meta.dir}/../../helpers/fake_registry.ts";
+      import { buildImage } from "${import.meta.dir}/../../helpers/image_builder.ts";
+      const image = buildImage({ layers: [{ entries: [{ name: "file" }] }] });
+      await using registry = serveRegistry({ images: { "app:latest": image } });
+      const reference = parseReference(registry.host + "/app");
+      const pulled = await pullImage({ reference, root: "${sandbox.root}", layers: "erofs" });
+      console.log(pulled.image.layers.length);
+    `;
+    const without = ["setpriv", "--bounding-set", "-sys_admin", "--inh-caps", "-sys_admin"];
+
+    const result = await runPiped([...without, process.execPath, "-e", script], {
+      env: { PATH: process.env["PATH"] ?? "" },
+    });
+
+    expect(result).toMatchObject({ exitCode: 0, stdout: "1\n" });
+    expect(layersOf(sandbox).map((name) => name.endsWith(".erofs"))).toEqual([false]);
+  });
+
   erofsTest("are not chosen where the kernel refuses them", async (sandbox) => {
     const inside = `${sandbox.directory}/no-such/deeper`;
 
