@@ -47,8 +47,9 @@ describe("shellQuote()", () => {
       env: { LC_ALL: "C.UTF-8" },
     });
 
-    expect(names.map(shellQuote).sort()).toEqual(stdout.toString().trimEnd().split("\n").sort());
     rmSync(directory, { recursive: true });
+
+    expect(names.map(shellQuote).sort()).toEqual(stdout.toString().trimEnd().split("\n").sort());
   });
 
   testIf(["program bash"], "is read back by a shell byte by byte", () => {
