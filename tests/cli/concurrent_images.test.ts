@@ -139,7 +139,7 @@ const check = async (place: PullPlace): Promise<string> => (await place.bunker([
 
 /** It went well, or an image that another one had just removed was not here, or is used. */
 function isUnderstood({ exitCode, stderr }: PipedResult): boolean {
-  return exitCode === 0 || /it is not here|was removed|uses it|lacks|is missing/.test(stderr);
+  return exitCode === 0 || /it is not here|was removed|uses it/.test(stderr);
 }
 
 const environmentOf = ({ root, state }: Sandbox, { config }: PullPlace): Record<string, string> => ({
