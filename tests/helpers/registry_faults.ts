@@ -65,6 +65,9 @@ export function corrupt(match: FaultMatch & { at?: number } = { on: BLOBS }): Fa
   );
 }
 
+/** Enough for a client on a machine with much to do. */
+const CUT_PAUSE_MS = 150;
+
 /** Breaks the connection after `byteCount` bytes of the body. */
 export function cut(byteCount: number, match: FaultMatch = { on: BLOBS }): Fault {
   return replace(match, async (right) => {
@@ -72,8 +75,8 @@ export function cut(byteCount: number, match: FaultMatch = { on: BLOBS }): Fault
     const body = new ReadableStream({
       async pull(controller) {
         controller.enqueue(bytes.subarray(0, byteCount));
-        // Lets the piece leave before the connection is torn down.
-        await Bun.sleep(20);
+        // Lets the piece arrive first: bytes that nobody has read when the connection breaks are lost with it.
+        await Bun.sleep(CUT_PAUSE_MS);
         controller.error(new Error("cut"));
       },
     });
