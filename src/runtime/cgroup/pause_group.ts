@@ -120,8 +120,10 @@ function startGuard(control: number, { thawed, programFile }: Guard): Disposable
   return {
     [Symbol.dispose]: () => {
       writeEnd[Symbol.dispose]();
-      waitForExit(started.pidfd);
+      const exit = waitForExit(started.pidfd);
       started.release();
+      // Somebody has killed the guard: the reader is there still.
+      if (!("code" in exit) || exit.code !== 0) call("write", control, cstr(thawed), thawed.length);
     },
   };
 }
