@@ -5,12 +5,13 @@
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
+import { Box } from "../helpers/box.ts";
 import { buildImage, buildIndex, hostPlatform } from "../helpers/image_builder.ts";
 import { writeOciLayout } from "../helpers/oci_layout.ts";
 import { PULL_NEEDS, PullPlace } from "../helpers/pull_place.ts";
 import { kernelTest } from "../helpers/sandbox.ts";
 import { buildTar } from "../helpers/tar_builder.ts";
-import { baseLayer } from "../kernel/run/app.ts";
+import { App, baseLayer } from "../kernel/run/app.ts";
 import { newArchive, oldArchive } from "./docker_archives.ts";
 import { faultsOfLayout } from "./image_spec.ts";
 import { sourceImage } from "./sources.ts";
@@ -103,6 +104,26 @@ describe("what bunker writes keeps the rules of the image specification", () => 
       expect((await Bun.$`umoci ls --layout ${sandbox.root}`.text()).trim()).toBe(name);
       const config = await Bun.$`skopeo inspect --config oci:${sandbox.root}:${name}`.json();
       expect(config.config).toMatchObject({ User: "1000:1000", WorkingDir: "/srv", StopSignal: "SIGINT" });
+    },
+    TEST_MS_MAX,
+  );
+
+  kernelTest(
+    "in images that it makes: commit",
+    NEEDS,
+    async (sandbox) => {
+      const box = await Box.start(await App.install(sandbox), "echo new >/new; rm /etc/group");
+      const words = ["-a", "a person", "-m", "changed", "-c", "LABEL x=y", "box", "local/committed:1"];
+
+      const committed = await sandbox.bunker(["commit", ...words]);
+      await box.end();
+
+      expect(committed).toMatchObject({ exitCode: 0, stderr: "" });
+      expect(faultsOfLayout(sandbox.root)).toEqual([]);
+      const tree = `${sandbox.directory}/tree`;
+      await Bun.$`umoci raw unpack --image ${sandbox.root}:docker.io/local/committed:1 ${tree}`.quiet();
+      expect(await Bun.file(`${tree}/new`).text()).toBe("new\n");
+      expect(await Bun.file(`${tree}/etc/group`).exists()).toBeFalse();
     },
     TEST_MS_MAX,
   );
