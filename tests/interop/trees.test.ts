@@ -10,6 +10,7 @@ import type { TarEntry } from "../helpers/tar_builder.ts";
 import { ImageTrees, isRefused, TREE_NEEDS, type Tree } from "./image_trees.ts";
 import { knownDifferences, type Shown } from "./known_differences.ts";
 import { ODDITIES, type Oddity, randomLayers } from "./random_image.ts";
+import { recommit } from "./recommit.ts";
 import { seedOf } from "./seed.ts";
 import { shrinkLayers } from "./shrink_layers.ts";
 import { comparableWith, differencesOf, type Peer } from "./tree_comparison.ts";
@@ -34,6 +35,32 @@ describe(`a random image, seed ${SEED}`, () => {
       `is shown by bunker as umoci unpacks it, with ${odd}`,
       TREE_NEEDS,
       (sandbox) => compareMany(new ImageTrees(`${sandbox.directory}/trees`), ["umoci"], [odd]),
+      TEST_MS_MAX,
+    );
+  }
+});
+
+describe(`a layer that a peer writes, seed ${SEED}`, () => {
+  for (const writer of ["umoci", "buildah"] as const) {
+    kernelTest(
+      `is shown by bunker as umoci unpacks it: ${writer}`,
+      [...TREE_NEEDS, `program ${writer}`],
+      async (sandbox) => {
+        await using trees = new ImageTrees(`${sandbox.directory}/trees`);
+        for (let seed = SEED; seed < SEED + Math.ceil(COUNT / 3); seed++) {
+          const [before, after] = [0, 1].map((at) => randomLayers(seededRandom((seed + at) * 7919)));
+          const states = { before: before ?? [], after: after ?? [] };
+          const image = await recommit(writer, { directory: `${sandbox.directory}/${seed}`, ...states });
+
+          const [own, other] = [await trees.bunker(image), await trees.umoci(image)];
+
+          // buildah leaves out what it cannot read, and umoci then cannot unpack what lay below.
+          if (isRefused(other)) continue;
+          if (isRefused(own)) throw new Error(`seed ${seed}: ${own.refused}`);
+          const differences = differencesOf(comparableWith("umoci", own), comparableWith("umoci", other));
+          expect([seed, differences]).toEqual([seed, []]);
+        }
+      },
       TEST_MS_MAX,
     );
   }

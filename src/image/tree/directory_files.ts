@@ -31,6 +31,7 @@ import type { Timestamp } from "../tar/entry.ts";
 import type { FileContent, LayerFiles, LayerNode, LayerNodeKind } from "./layer_files.ts";
 
 const ENOENT = 2;
+const ENAMETOOLONG = 36;
 const EINVAL = 22;
 const WHITEOUT_FILE = ".wh.";
 const OPAQUE_FILE = ".wh..wh..opq";
@@ -75,6 +76,8 @@ export class DirectoryFiles implements LayerFiles {
     const stat = tryStatx(dirfd, cBytes(name));
     if (typeof stat !== "number" && this.#isMarker(name, stat)) return undefined;
     if (typeof stat !== "number" && (stat.mode & S_IFMT) !== S_IFDIR) return new FoundNode(path, stat);
+    // No file has a name that is too long.
+    if (stat === -ENAMETOOLONG) return undefined;
     if (typeof stat === "number" && stat !== -ENOENT) throw failed("statx", path, stat);
     const marker = this.#findMarker(dirfd, name);
     if (typeof stat !== "number") return new FoundNode(path, stat, { isAlone: marker !== undefined });

@@ -11,7 +11,7 @@ import { type Skipped, timesOf } from "./attributes.ts";
 import { HardLinks, type MissingLink } from "./hard_links.ts";
 import { LayerBudget, type LayerLimits, layerLimits } from "./layer_budget.ts";
 import { LayerError, unpackError } from "./layer_error.ts";
-import { parseEntryName } from "./layer_path.ts";
+import { type EntryName, parseEntryName } from "./layer_path.ts";
 import type { LayerTarget } from "./layer_target.ts";
 import {
   type DirectoryNode,
@@ -137,15 +137,31 @@ export class LayerApplier implements TarHandler, Disposable {
         this.#applyRoot(entry);
         break;
       case "whiteout":
-        this.#whiteouts.hide(this.#resolveParent(place.parent, entry), place.name);
-        break;
       case "opaque":
-        this.#whiteouts.hideAll(this.#resolveParent(place.parent, entry));
+        this.#hide(place, entry);
         break;
       case "plain":
         this.#applyPlain(this.#resolveParent(place.parent, entry), place.name, entry);
         break;
     }
+  }
+
+  /** Below what this layer has put in a directory's place nothing is left to hide: umoci hides it nevertheless. */
+  #hide(place: Extract<EntryName, { kind: "whiteout" | "opaque" }>, entry: TarEntry): void {
+    if (this.#liesBelowFile(place.parent)) return;
+    const parent = this.#resolveParent(place.parent, entry);
+    if (place.kind === "whiteout") this.#whiteouts.hide(parent, place.name);
+    else this.#whiteouts.hideAll(parent);
+  }
+
+  #liesBelowFile(path: ByteString): boolean {
+    let isBelow = false;
+    this.#tree.resolve(path, (parent, name) => {
+      const isWhiteout = parent.children.get(name)?.kind === "whiteout";
+      isBelow = !isWhiteout && this.#target.exists(parent, name);
+      return undefined;
+    });
+    return isBelow;
   }
 
   #applyPlain(parent: DirectoryNode, name: ByteString, entry: TarEntry): void {

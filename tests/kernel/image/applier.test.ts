@@ -183,6 +183,20 @@ describe.each([...layerForms])("layers of form %s", (form, missing) => {
       expect(tree["fresh"]?.xattrs).toEqual(["trusted.overlay.opaque=79"]);
     });
 
+    rootTest(title("are nothing below what their own layer has put in the directory's place"), () => {
+      using sandbox = new LayerSandbox(form);
+
+      const { path } = sandbox.unpack([
+        { name: "file", data: "1" },
+        { name: "file/.wh.gone" },
+        { name: "file/deep/.wh..wh..opq" },
+        { name: "late/.wh.gone" },
+        { name: "late", data: "2" },
+      ]);
+
+      expect(listTree(path)).toEqual(["file", "late"]);
+    });
+
     rootTest(title("are dropped inside opaque directories, where readdir(3) would show them"), () => {
       using sandbox = new LayerSandbox(form);
 

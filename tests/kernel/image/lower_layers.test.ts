@@ -110,6 +110,15 @@ describe.each([...layerForms])("LowerLayers, with layers of form %s", (form, mis
     expect(tree["usr/lib/gone"]?.xattrs).toEqual([OPAQUE]);
   });
 
+  rootTest(title("takes a symlink to a name longer than any for one to nothing"), () => {
+    using sandbox = new LayerSandbox(form);
+    const link: TarEntry = { name: "l", type: "symlink", link: "t".repeat(300) };
+
+    const [, path = ""] = sandbox.unpackAll([[link], [{ name: "l/file" }]]);
+
+    expect(listTree(path)).toEqual(["l/", "l/file"]);
+  });
+
   rootTest(title("hides what lies where a symlink of the layers below leads"), () => {
     using sandbox = new LayerSandbox(form);
 
