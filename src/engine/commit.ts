@@ -144,13 +144,17 @@ async function readLayer(
   { root, state, request, path, signal }: Reading,
 ): Promise<NewLayer | undefined> {
   using tree = new ContainerTree(root, container);
-  tree.checkReachable();
-  using _ =
-    request.pause === false ? undefined : pause(container.id, { state, isAsked: request.pause === true });
-  const archive = new LayerArchive(tree.openChanges(), { mtimeMax: request.createdAt });
-  const layer = await compressLayer(archive.chunks(), path, signal);
-  tree.checkAlive();
-  return archive.isEmpty ? undefined : layer;
+  try {
+    tree.checkReachable();
+    using _ =
+      request.pause === false ? undefined : pause(container.id, { state, isAsked: request.pause === true });
+    const archive = new LayerArchive(tree.openChanges(), { mtimeMax: request.createdAt });
+    const layer = await compressLayer(archive.chunks(), path, signal);
+    tree.checkAlive();
+    return archive.isEmpty ? undefined : layer;
+  } catch (error) {
+    throw tree.explain(error);
+  }
 }
 
 /** What is only a default degrades: a container that cannot be paused is read while it runs. */

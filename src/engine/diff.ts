@@ -29,7 +29,11 @@ export async function containerChanges(word: string, context: EngineContext): Pr
 /** Lists them as the user that this process is, root of some namespace. */
 export function changesHere({ root, id }: DiffHere): readonly Change[] {
   using tree = new ContainerTree(root, getContainer(root, id));
-  const changes = listChanges(tree.openChanges());
-  tree.checkAlive();
-  return changes;
+  try {
+    const changes = listChanges(tree.openChanges());
+    tree.checkAlive();
+    return changes;
+  } catch (error) {
+    throw tree.explain(error);
+  }
 }

@@ -71,9 +71,13 @@ export async function exportHere(
     return await writeChunks(writeFlatArchive(files), output, signal);
   }
   using tree = new ContainerTree(root, getContainer(root, from.container));
-  const { files, isOwn } = tree.openShown();
-  await writeChunks(writeFlatArchive(files, isOwn), output, signal);
-  tree.checkAlive();
+  try {
+    const { files, isOwn } = tree.openShown();
+    await writeChunks(writeFlatArchive(files, isOwn), output, signal);
+    tree.checkAlive();
+  } catch (error) {
+    throw tree.explain(error);
+  }
 }
 
 async function writeChunks(

@@ -124,8 +124,20 @@ export class ContainerTree implements Disposable {
 
   /** @throws {ContainerEndedError} when it has ended since this was opened: its files are going, or gone */
   checkAlive(): void {
-    if (this.#inode !== undefined && this.#useInode() === this.#inode) return;
-    throw new ContainerEndedError(`Cannot read container ${this.#container.id}: it has ended meanwhile`, {
+    if (!this.#isAlive()) throw this.#ended();
+  }
+
+  /** What to throw for an error that was met on the way: a container that ends explains all of them. */
+  explain(error: unknown): unknown {
+    return this.#isAlive() ? error : this.#ended();
+  }
+
+  #isAlive(): boolean {
+    return this.#inode !== undefined && this.#useInode() === this.#inode;
+  }
+
+  #ended(): ContainerEndedError {
+    return new ContainerEndedError(`Cannot read container ${this.#container.id}: it has ended meanwhile`, {
       hint: "Keep its command running until this is done",
     });
   }
