@@ -42,9 +42,18 @@ export class LayerCompletion {
 
   #completeDirectory(path: ByteString): void {
     const found = this.#view.find(path);
-    if (found === undefined || this.#layer.kindOf(path) !== "directory") return;
-    if (found.node.kind === "directory") this.#layer.describe(path, found);
+    if (this.#layer.kindOf(path) !== "directory") return;
+    if (found === undefined) this.#removeWhiteouts(path);
+    else if (found.node.kind === "directory") this.#layer.describe(path, found);
     else if (found.node.kind === "symlink") this.#moveToTarget(path);
+  }
+
+  /** There is nothing to hide in a directory that no layer below has, and readdir(3) of an overlay would show the marks. */
+  #removeWhiteouts(directory: ByteString): void {
+    for (const name of this.#layer.list(directory)) {
+      const path = joinPath(directory, name);
+      if (this.#layer.kindOf(path) === "whiteout") this.#layer.removeFile(path);
+    }
   }
 
   /** Makes hard links whose targets lie below. @throws {LayerError} when one has none */

@@ -119,6 +119,14 @@ describe.each([...layerForms])("LowerLayers, with layers of form %s", (form, mis
     expect(listTree(path)).toEqual(["l/", "l/file"]);
   });
 
+  rootTest(title("hides nothing in a directory that no layer below has"), () => {
+    using sandbox = new LayerSandbox(form);
+
+    const [, path = ""] = sandbox.unpackAll([lower, [{ name: "fresh/.wh.gone" }, { name: "fresh/file" }]]);
+
+    expect(listTree(path)).toEqual(["fresh/", "fresh/file"]);
+  });
+
   rootTest(title("hides what lies where a symlink of the layers below leads"), () => {
     using sandbox = new LayerSandbox(form);
 
