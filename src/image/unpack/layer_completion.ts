@@ -38,22 +38,29 @@ export class LayerCompletion {
   completeDirectories(paths: readonly ByteString[]): void {
     for (const path of paths) this.#implied.add(path);
     for (const path of paths) if (this.#implied.has(path)) this.#completeDirectory(this.#moved(path));
+    // What is in a directory goes before it.
+    for (const path of paths.toReversed()) if (this.#implied.has(path)) this.#removeMarks(this.#moved(path));
   }
 
   #completeDirectory(path: ByteString): void {
     const found = this.#view.find(path);
-    if (this.#layer.kindOf(path) !== "directory") return;
-    if (found === undefined) this.#removeWhiteouts(path);
-    else if (found.node.kind === "directory") this.#layer.describe(path, found);
+    if (found === undefined || this.#layer.kindOf(path) !== "directory") return;
+    if (found.node.kind === "directory") this.#layer.describe(path, found);
     else if (found.node.kind === "symlink") this.#moveToTarget(path);
   }
 
-  /** There is nothing to hide in a directory that no layer below has, and readdir(3) of an overlay would show the marks. */
-  #removeWhiteouts(directory: ByteString): void {
+  /**
+   * There is nothing to hide in a directory that no layer below has, and readdir(3) of an overlay would show the marks. One
+   * that was made for them alone goes too.
+   */
+  #removeMarks(directory: ByteString): void {
+    if (this.#layer.kindOf(directory) !== "directory" || this.#view.find(directory) !== undefined) return;
     for (const name of this.#layer.list(directory)) {
       const path = joinPath(directory, name);
       if (this.#layer.kindOf(path) === "whiteout") this.#layer.removeFile(path);
     }
+    const isEmpty = this.#layer.list(directory).length === 0 && !this.#layer.isOpaque(directory);
+    if (isEmpty) this.#layer.removeDirectory(directory);
   }
 
   /** Makes hard links whose targets lie below. @throws {LayerError} when one has none */

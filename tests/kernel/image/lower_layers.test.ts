@@ -122,7 +122,8 @@ describe.each([...layerForms])("LowerLayers, with layers of form %s", (form, mis
   rootTest(title("hides nothing in a directory that no layer below has"), () => {
     using sandbox = new LayerSandbox(form);
 
-    const [, path = ""] = sandbox.unpackAll([lower, [{ name: "fresh/.wh.gone" }, { name: "fresh/file" }]]);
+    const marks = ["fresh/.wh.gone", "only/.wh.gone", "deep/er/.wh.gone"].map((name) => ({ name }));
+    const [, path = ""] = sandbox.unpackAll([lower, [...marks, { name: "fresh/file" }]]);
 
     expect(listTree(path)).toEqual(["fresh/", "fresh/file"]);
   });
