@@ -4,7 +4,8 @@ import type { LayerFiles, LayerNode } from "../image/tree/layer_files.ts";
 import { originOfNode } from "../image/tree/merged_files.ts";
 import type { StoredImage } from "../store/find_image.ts";
 import { layersOf } from "./image_layers.ts";
-import { NoSuchPathError, openMerged, resolve, type ViewQuestion } from "./view_layers.ts";
+import { openMergedLayers } from "./merged_layers.ts";
+import { NoSuchPathError, resolve, type ViewQuestion } from "./view_layers.ts";
 
 /** One file of an image. Names are bytes as latin1 text: not every name is UTF-8. */
 export interface ImageFile {
@@ -32,7 +33,7 @@ export function listFiles(root: string, image: StoredImage, question: ViewQuesti
     .filter(({ path }) => path !== undefined)
     .map(({ diffId }) => diffId)
     .toReversed();
-  using files = openMerged(root, image);
+  using files = openMergedLayers(root, image.layers);
   const { path, node } = resolve(files, question);
   if (node === undefined) throw new NoSuchPathError(question.path);
   const found: ImageFile[] = [];

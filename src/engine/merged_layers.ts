@@ -14,9 +14,12 @@ export function openMergedLayers(root: string, layers: readonly string[], above?
   using stack = new DisposableStack();
   const own = above === undefined ? [] : [stack.use(above)];
   const lower = layers.toReversed().map((layer) => stack.use(openLayerFiles(root, layer)));
-  const files = [...own, ...lower];
-  const merged = files.length === 0 ? new EmptyFiles() : new MergedFiles(files);
+  const merged = mergeLayers([...own, ...lower]);
   // The merged tree owns them.
   stack.move();
   return merged;
 }
+
+/** Layers as one tree, which owns them. @param layers top first; none for an image that has nothing */
+export const mergeLayers = (layers: readonly LayerFiles[]): MergedFiles =>
+  new MergedFiles(layers.length === 0 ? [new EmptyFiles()] : layers);

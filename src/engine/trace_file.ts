@@ -1,9 +1,9 @@
 /** `image which`: which layer brought a file, and what the layers below it had in its place. */
 import type { LayerNode } from "../image/tree/layer_files.ts";
-import { MergedFiles } from "../image/tree/merged_files.ts";
 import { type TraceState, type TraceStep, tracePath } from "../image/tree/trace_path.ts";
 import type { StoredImage } from "../store/find_image.ts";
 import { type ImageLayer, layersOf } from "./image_layers.ts";
+import { mergeLayers } from "./merged_layers.ts";
 import { NoSuchPathError, openLayers, resolve, type ViewQuestion } from "./view_layers.ts";
 
 /** What one layer says of a path. */
@@ -36,7 +36,7 @@ export function traceFile(root: string, image: StoredImage, question: ViewQuesti
   const layers = layersOf(root, image);
   const shown = layers.filter(({ path }) => path !== undefined).toReversed();
   const opened = openLayers(root, image);
-  using merged = new MergedFiles(opened);
+  using merged = mergeLayers(opened);
   const { path } = resolve(merged, question);
   const steps = tracePath(opened, path);
   if (steps.length === 0) throw new NoSuchPathError(question.path);

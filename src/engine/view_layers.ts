@@ -2,7 +2,6 @@
 import { BunkerError } from "../errors.ts";
 import { quoteBytes } from "../fs/byte_string.ts";
 import type { LayerFiles } from "../image/tree/layer_files.ts";
-import { MergedFiles } from "../image/tree/merged_files.ts";
 import { openLayerFiles } from "../image/tree/open_layer_files.ts";
 import { type ResolvedPath, resolvePath } from "../image/tree/resolve_path.ts";
 import type { StoredImage } from "../store/find_image.ts";
@@ -37,10 +36,6 @@ export function openLayers(root: string, { layers }: StoredImage): LayerFiles[] 
   stack.move();
   return opened;
 }
-
-/** Opens what an image shows; the caller owns it. */
-export const openMerged = (root: string, image: StoredImage): MergedFiles =>
-  new MergedFiles(openLayers(root, image));
 
 /** @throws {NoSuchPathError} for a path that goes round in circles */
 export function resolve(

@@ -39,7 +39,8 @@ const large = buildImage({
   layers: [base, upper],
   configDocument: history("ADD root /", "RUN rm /etc/gone \u001b]0;title\u0007\n&& true"),
 });
-const images = { "small:1": small, "large:1": large };
+const empty = buildImage({ layers: [] });
+const images = { "small:1": small, "large:1": large, "empty:1": empty };
 
 describe("bunker image ls IMAGE PATH", () => {
   kernelTest("lists names as ls does, whatever they hold", PULL_NEEDS, async (sandbox) => {
@@ -61,6 +62,17 @@ describe("bunker image ls IMAGE PATH", () => {
     );
     expect(await ls("-l", image, "bin")).toBe("lrwxrwxrwx 0 0 7 2020-09-13 12:26 /bin -> usr/bin\n");
     expect(await ls("-l", image, "bin/")).toBe("-rwsr-xr-x 0 0 2 2020-09-13 12:26 su\n");
+  });
+
+  kernelTest("finds nothing in an image without layers", PULL_NEEDS, async (sandbox) => {
+    await using place = await placeWith(sandbox, "empty:1");
+    const image = place.name("empty:1");
+
+    const root = await place.bunker(["image", "ls", image, "/"]);
+    const file = await place.refusal(["image", "which", image, "/etc"]);
+
+    expect(root).toMatchObject({ exitCode: 0, stdout: "", stderr: "" });
+    expect(file).toMatchObject({ exitCode: 1, message: expect.stringContaining('Cannot find "/etc"') });
   });
 
   kernelTest("tells programs everything, with the layer of each file", PULL_NEEDS, async (sandbox) => {
