@@ -149,12 +149,13 @@ describe("copyImage()", () => {
   });
 
   test.each([
-    ["is cut", cut(1_500_000, { on: BLOBS, times: 2 })],
-    ["stalls", stall(1_500_000, { on: BLOBS, times: 1 })],
-    ["ends early", shorten(1_500_000, { on: BLOBS, times: 1 })],
-  ])("goes on where the source %s, while the upload stays open", async (_, fault) => {
+    ["is cut", (on: RegExp) => cut(1_500_000, { on, times: 2 })],
+    ["stalls", (on: RegExp) => stall(1_500_000, { on, times: 1 })],
+    ["ends early", (on: RegExp) => shorten(1_500_000, { on, times: 1 })],
+  ] as const)("goes on where the source %s, while the upload stays open", async (_, fault) => {
     await using place = new CopyPlace({ "app:1": single });
-    place.from.break(fault);
+    // The configuration, which may come first, is too small to be broken.
+    place.from.break(fault(new RegExp(`^GET .*${single.layers[0]?.descriptor.digest}`)));
 
     await place.copy("from/app:1", "to/copy:1");
 
