@@ -2,21 +2,13 @@
  * An image of an archive, to be copied from there. An archive can only be read from its beginning, and may be compressed:
  * it is taken apart into an OCI layout in a temporary directory, which goes with the source.
  */
-import {
-  createReadStream,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { createReadStream, existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { blobPath, digestOfBytes } from "../../oci/digest.ts";
 import { parseJsonObject } from "../../oci/json.ts";
 import { formatReference } from "../../oci/reference.ts";
 import { findImages } from "../archive/archive_images.ts";
 import { type ArchiveFiles, readArchive } from "../archive/read_archive.ts";
+import { ArchiveDirectory } from "./archive_directory.ts";
 import { type ArchiveName, formatArchive } from "./archive_name.ts";
 import { CopyError } from "./copy_error.ts";
 import { EMPTY_INDEX, REF_NAME, readSmall } from "./layout.ts";
@@ -29,8 +21,7 @@ import { LayoutSource } from "./layout_source.ts";
 export async function openArchive(name: ArchiveName, signal: AbortSignal): Promise<LayoutSource> {
   if (!existsSync(name.file)) throw new CopyError(`Cannot read "${name.file}": there is no such file`);
   using stack = new DisposableStack();
-  const directory = mkdtempSync(`${tmpdir()}/bunker-archive-`);
-  stack.defer(() => rmSync(directory, { recursive: true, force: true }));
+  const { path: directory } = stack.use(new ArchiveDirectory());
   const [parts, layout] = [`${directory}/parts`, `${directory}/layout`];
   mkdirSync(parts);
   const files = await readArchive(createReadStream(name.file), parts, signal);
