@@ -68,6 +68,10 @@ export class ImageEditor implements LayerEditor {
     return this.#added.get(entry)?.kind ?? this.#files.reader.node(nidOf(entry)).kind;
   }
 
+  isMark(path: ByteString): boolean {
+    return this.kindOf(path) === "whiteout";
+  }
+
   readLink(path: ByteString): ByteString {
     const entry = this.#get(parentOf(path)).entries.get(nameOf(path));
     if (typeof entry !== "number") throw refusal("readlinkat", path);

@@ -33,8 +33,9 @@ import type { FileContent, LayerFiles, LayerNode, LayerNodeKind } from "./layer_
 const ENOENT = 2;
 const ENAMETOOLONG = 36;
 const EINVAL = 22;
-const WHITEOUT_FILE = ".wh.";
-const OPAQUE_FILE = ".wh..wh..opq";
+/** How the names of an archive's whiteouts begin, and the one that speaks of its directory (image-spec, layer.md). */
+export const WHITEOUT_FILE = ".wh.";
+export const OPAQUE_FILE = ".wh..wh..opq";
 const OPAQUE_XATTRS = ["trusted.overlay.opaque", "user.overlay.opaque"];
 
 /** What overlayfs writes only when it is told to keep parts of a file elsewhere: overlayfs.rst. */

@@ -19,7 +19,7 @@ import {
   utimensat,
 } from "../../linux/file.ts";
 import { getxattr } from "../../linux/xattr.ts";
-import { kindOfStat } from "../tree/directory_files.ts";
+import { kindOfStat, OPAQUE_FILE, WHITEOUT_FILE } from "../tree/directory_files.ts";
 import type { LayerNodeKind } from "../tree/layer_files.ts";
 import { type LayerSource, writeAttributes, writeDirectory, writeNode } from "../tree/write_node.ts";
 import { Attributes } from "./attributes.ts";
@@ -49,6 +49,13 @@ export class DirectoryEditor implements LayerEditor {
     using parent = this.#tryOpen(parentOf(path));
     const stat = parent === undefined ? undefined : statBelow(parent, nameOf(path));
     return stat && kindOfStat(stat);
+  }
+
+  isMark(path: ByteString): boolean {
+    const kind = this.kindOf(path);
+    if (this.#hasMarks) return kind === "whiteout";
+    const name = nameOf(path);
+    return kind === "file" && name.startsWith(WHITEOUT_FILE) && name !== OPAQUE_FILE;
   }
 
   readLink(path: ByteString): ByteString {

@@ -57,7 +57,7 @@ export class LayerCompletion {
     if (this.#layer.kindOf(directory) !== "directory" || this.#view.find(directory) !== undefined) return;
     for (const name of this.#layer.list(directory)) {
       const path = joinPath(directory, name);
-      if (this.#layer.kindOf(path) === "whiteout") this.#layer.removeFile(path);
+      if (this.#layer.isMark(path)) this.#layer.removeFile(path);
     }
     const isEmpty = this.#layer.list(directory).length === 0 && !this.#layer.isOpaque(directory);
     if (isEmpty) this.#layer.removeDirectory(directory);

@@ -10,6 +10,8 @@ import type { LayerSource } from "../tree/write_node.ts";
 export interface LayerEditor extends Disposable {
   /** What the layer itself has at a path; "" is its root. */
   kindOf(path: ByteString): LayerNodeKind | undefined;
+  /** Whether a name only takes one away from the layers below; in the archive's form a file `.wh.NAME`. */
+  isMark(path: ByteString): boolean;
   readLink(path: ByteString): ByteString;
   list(directory: ByteString): readonly ByteString[];
   /** Gives a directory attributes and time of another. */
