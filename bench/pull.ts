@@ -93,7 +93,8 @@ async function pushImage(
   { registry, compression }: { registry: DockerRegistry; compression: BenchCompression },
 ): Promise<Source> {
   const repository = `bench/${name}`;
-  await registry.push(`${repository}:latest`, image);
+  // Otherwise skopeo sends a layer as it has seen it elsewhere on this machine, compressed in another way.
+  await registry.push(`${repository}:latest`, image, ["--preserve-digests"]);
   const url = `${registry.url}/v2/${repository}/blobs`;
   const layers = image.layers.map(({ descriptor }) => `${url}/${descriptor.digest}`);
   return { reference: `${registry.host}/${repository}:latest`, layers, compression };
