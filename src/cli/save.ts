@@ -1,12 +1,9 @@
 /** `bunker save`: an archive of images to a file or to stdout. */
-import { writeSync } from "node:fs";
 import type { EngineContext } from "../engine/context.ts";
+import { writeAll } from "../engine/write_all.ts";
 import { readCommandLine } from "./command_line.ts";
 import { saveSpec } from "./image_specs.ts";
 import { withOutput } from "./output_file.ts";
-
-/** Milliseconds between two tries while a pipe that does not block is full. */
-const RETRY_MS = 5;
 
 /** Saves images. @returns the exit code. */
 export async function save(words: readonly string[], context: EngineContext): Promise<number> {
@@ -18,16 +15,4 @@ export async function save(words: readonly string[], context: EngineContext): Pr
     for (const chunk of saveImages(parsed.operands, context, request)) writeAll(fd, chunk);
   });
   return 0;
-}
-
-function writeAll(fd: number, bytes: Uint8Array): void {
-  for (let done = 0; done < bytes.length; ) {
-    try {
-      done += writeSync(fd, bytes, done);
-    } catch (error) {
-      // The caller's end may be set to non-blocking.
-      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
-      Bun.sleepSync(RETRY_MS);
-    }
-  }
 }

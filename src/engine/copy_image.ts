@@ -10,14 +10,14 @@ import { type PlaceName, parsePlaceName } from "../image/copy/place_name.ts";
 import { RegistrySource } from "../image/copy/registry_source.ts";
 import { RegistryTarget } from "../image/copy/registry_target.ts";
 import type { PushProgress } from "../image/push_progress.ts";
-import { digestHex } from "../oci/digest.ts";
 import { hostPlatform, parsePlatform } from "../oci/platform.ts";
 import type { RegistryClientOptions } from "../registry/client.ts";
 import type { EngineContext } from "./context.ts";
 import { explainedBy } from "./credentials.ts";
-import type { CopyObserver, LayerState } from "./progress.ts";
+import type { CopyObserver } from "./progress.ts";
 import { type AccessRequest, clientOptions, findAccess, joinAccess } from "./registry_access.ts";
 import type { CopyResult } from "./summary.ts";
+import { type StateNames, tellLayers } from "./tell_layers.ts";
 
 /** What to copy, and how. */
 export interface CopyRequest extends AccessRequest {
@@ -103,7 +103,10 @@ function extentOf({ all, platform, referrers, artifactTypes, observer }: CopyReq
   return {
     choice: all ? undefined : choice,
     referrers: referrers || artifactTypes.length > 0 ? artifactTypes : undefined,
-    onProgress: observer === undefined ? undefined : (progress) => tell(observer, progress),
+    onProgress:
+      observer === undefined
+        ? undefined
+        : (progress) => tellLayers(progress, states, (layer) => observer.layer(layer)),
   };
 }
 
@@ -140,25 +143,9 @@ async function targetOf(
   return new (await import("../image/copy/archive_target.ts")).ArchiveTarget(name);
 }
 
-const states: Readonly<Record<"pushing" | "pushed" | "exists" | "mounted", LayerState>> = {
+const states: StateNames = {
   pushing: "copying",
   pushed: "copied",
   exists: "exists there",
   mounted: "mounted",
 };
-
-/** Hexadecimal digits of a layer's digest that are shown. */
-const SHORT_DIGEST_LENGTH = 12;
-
-function tell(observer: CopyObserver, progress: PushProgress): void {
-  if (progress.kind === "layer") {
-    const { digest, state, doneBytes, sizeBytes, from } = progress;
-    const layer = digestHex(digest).slice(0, SHORT_DIGEST_LENGTH);
-    observer.layer({ layer, state: states[state], current: doneBytes, total: sizeBytes, from });
-    return;
-  }
-  for (const { digest, sizeBytes } of progress.layers) {
-    const layer = digestHex(digest).slice(0, SHORT_DIGEST_LENGTH);
-    observer.layer({ layer, state: "preparing", current: 0, total: sizeBytes });
-  }
-}

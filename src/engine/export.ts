@@ -1,11 +1,11 @@
 /** `export`: all files of a container or of an image as one archive. */
-import { writeSync } from "node:fs";
 import { writeFlatArchive } from "../image/tree/flat_archive.ts";
 import type { EngineContext } from "./context.ts";
 import { dataRoot } from "./directories.ts";
 import { getLocalImage, NoSuchImageError } from "./local_image.ts";
 import { openMergedLayers } from "./merged_layers.ts";
 import { ContainerTree, findContainer, getContainer, NoSuchContainerError } from "./running_container.ts";
+import { writeAll } from "./write_all.ts";
 
 /** What is exported, by the process that may read all of it. */
 export interface ExportHere {
@@ -15,8 +15,6 @@ export interface ExportHere {
   readonly from: { readonly container: string } | { readonly layers: readonly string[] };
 }
 
-/** Milliseconds between two tries while a pipe that does not block is full. */
-const RETRY_MS = 5;
 /** Chunks after which signals are looked at. */
 const CHUNKS_AT_ONCE = 16;
 
@@ -92,17 +90,5 @@ async function writeChunks(
     if (count % CHUNKS_AT_ONCE !== 0) continue;
     await new Promise((resolve) => setImmediate(resolve));
     signal?.throwIfAborted();
-  }
-}
-
-function writeAll(fd: number, bytes: Uint8Array): void {
-  for (let done = 0; done < bytes.length; ) {
-    try {
-      done += writeSync(fd, bytes, done);
-    } catch (error) {
-      // The caller's end may be set to non-blocking.
-      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
-      Bun.sleepSync(RETRY_MS);
-    }
   }
 }

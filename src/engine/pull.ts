@@ -2,7 +2,6 @@
 import { pullImage } from "../image/pull.ts";
 import type { PullProgress } from "../image/pull_progress.ts";
 import type { Skipped } from "../image/unpack/attributes.ts";
-import { digestHex } from "../oci/digest.ts";
 import { parsePlatform } from "../oci/platform.ts";
 import { formatReference, parseReference, type Reference } from "../oci/reference.ts";
 import { describeQuota, type Quota } from "../registry/notices.ts";
@@ -15,6 +14,7 @@ import type { LayerProgress, LayerState, PullObserver } from "./progress.ts";
 import { type AccessRequest, clientOptions, findAccess, type RegistryAccess } from "./registry_access.ts";
 import { idMapsOfUser } from "./rootless.ts";
 import type { PullResult } from "./summary.ts";
+import { shortDigest } from "./tell_layers.ts";
 import { runTask } from "./user_namespace_task.ts";
 
 /** How to pull. */
@@ -143,19 +143,16 @@ const states: Readonly<Record<"exists" | "fetching" | "unpacked", LayerState>> =
   unpacked: "done",
 };
 
-/** Hexadecimal digits of a layer's digest that are shown. */
-const SHORT_DIGEST_LENGTH = 12;
-
 function tell(onLayer: PullHere["onLayer"], progress: PullProgress): void {
   if (progress.kind === "waiting") return;
   if (progress.kind === "layer") {
     const { digest, state, doneBytes, sizeBytes } = progress;
-    const layer = digestHex(digest).slice(0, SHORT_DIGEST_LENGTH);
+    const layer = shortDigest(digest);
     onLayer({ layer, state: states[state], current: doneBytes, total: sizeBytes });
     return;
   }
   for (const { digest, sizeBytes } of progress.layers) {
-    const layer = digestHex(digest).slice(0, SHORT_DIGEST_LENGTH);
+    const layer = shortDigest(digest);
     onLayer({ layer, state: "waiting", current: 0, total: sizeBytes });
   }
 }

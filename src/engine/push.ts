@@ -2,7 +2,6 @@
 import { type PushedImage, type PushOptions, pushImage } from "../image/push.ts";
 import { lookForIndex, pushIndex } from "../image/push_index.ts";
 import type { PushProgress } from "../image/push_progress.ts";
-import { digestHex } from "../oci/digest.ts";
 import { formatPlatform, type Platform, parsePlatform } from "../oci/platform.ts";
 import {
   DEFAULT_TAG,
@@ -17,9 +16,10 @@ import type { EngineContext } from "./context.ts";
 import { explainedBy } from "./credentials.ts";
 import { dataRoot } from "./directories.ts";
 import { ImageNotFoundError } from "./obtain_image.ts";
-import type { LayerState, PushObserver } from "./progress.ts";
+import type { PushObserver } from "./progress.ts";
 import { type AccessRequest, clientOptions, findAccess } from "./registry_access.ts";
 import type { PushResult } from "./summary.ts";
+import { type StateNames, tellLayers } from "./tell_layers.ts";
 
 /** How to push. */
 export interface PushRequest extends AccessRequest {
@@ -55,7 +55,8 @@ export async function push(
     for (const { image, reference } of images) {
       const options = {
         ...{ image, reference, root, client },
-        onProgress: (progress: PushProgress) => observer === undefined || tell(observer, progress),
+        onProgress: (progress: PushProgress) =>
+          tellLayers(progress, states, (layer) => observer?.layer(layer)),
       };
       const work = (signal?: AbortSignal) =>
         pushOne({ ...options, signal }, { platform, onNote: (text) => observer?.note?.(text) });
@@ -143,25 +144,9 @@ const resultOf = (reference: Reference, { digest, sizeBytes }: PushedImage): Pus
   sizeBytes,
 });
 
-const states: Readonly<Record<"pushing" | "pushed" | "exists" | "mounted", LayerState>> = {
+const states: StateNames = {
   pushing: "uploading",
   pushed: "pushed",
   exists: "exists there",
   mounted: "mounted",
 };
-
-/** Hexadecimal digits of a layer's digest that are shown. */
-const SHORT_DIGEST_LENGTH = 12;
-
-function tell(observer: PushObserver, progress: PushProgress): void {
-  if (progress.kind === "layer") {
-    const { digest, state, doneBytes, sizeBytes, from } = progress;
-    const layer = digestHex(digest).slice(0, SHORT_DIGEST_LENGTH);
-    observer.layer({ layer, state: states[state], current: doneBytes, total: sizeBytes, from });
-    return;
-  }
-  for (const { digest, sizeBytes } of progress.layers) {
-    const layer = digestHex(digest).slice(0, SHORT_DIGEST_LENGTH);
-    observer.layer({ layer, state: "preparing", current: 0, total: sizeBytes });
-  }
-}

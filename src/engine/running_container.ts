@@ -32,6 +32,8 @@ export class ContainerEndedError extends BunkerError {
 
 /** Shortest part of an id that is taken for one. */
 const ID_DIGITS_MIN = 4;
+/** overlayfs' place for work in progress. */
+const WORK = "work";
 
 /**
  * Finds a running container by its name, its id, or the beginning of the id.
@@ -150,8 +152,8 @@ export class ContainerTree implements Disposable {
   #place(): WritablePlace {
     const copied = `${this.#directory}/${COPIED_ROOT}`;
     if (exists(copied)) return { kind: "copied", path: copied };
-    // overlayfs makes a directory of its own when it is mounted.
-    if (!exists(`${this.#directory}/rw/work/work`)) return { kind: "hidden" };
+    // overlayfs makes a directory of its own, of the same name, when it is mounted.
+    if (!exists(`${this.#directory}/rw/${WORK}/${WORK}`)) return { kind: "hidden" };
     return { kind: "upper", path: `${this.#directory}/rw/upper` };
   }
 

@@ -16,12 +16,12 @@ const SECRET = "untouched\n";
 
 /** A directory, a symlink to the host in its place, and back, as fast as a shell can. */
 const flipping = (target: string): string => `
-  mkdir -p /work/real/etc && cp /bin/busybox /work/real/etc/passwd && echo own > /work/real/victim
-  ln -s ${"../".repeat(24)}${target.slice(1)} /work/link
-  cp -r /work/real /work/it
+  mkdir -p /place/real/etc && cp /bin/busybox /place/real/etc/passwd && echo own > /place/real/victim
+  ln -s ${"../".repeat(24)}${target.slice(1)} /place/link
+  cp -r /place/real /place/it
   ( while :; do
-    mv -T /work/it /work/away 2>/dev/null; mv -T /work/link /work/it 2>/dev/null
-    mv -T /work/it /work/link 2>/dev/null; mv -T /work/away /work/it 2>/dev/null
+    mv -T /place/it /place/away 2>/dev/null; mv -T /place/link /place/it 2>/dev/null
+    mv -T /place/it /place/link 2>/dev/null; mv -T /place/away /place/it 2>/dev/null
   done ) &
   echo up; read line`;
 

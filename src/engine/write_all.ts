@@ -1,0 +1,18 @@
+/** Writes to a descriptor that somebody else has opened. */
+import { writeSync } from "node:fs";
+
+/** Milliseconds between two tries while a pipe that does not block is full. */
+const RETRY_MS = 5;
+
+/** Writes all bytes, whether the descriptor blocks or not. @throws what write(2) meets: EPIPE, ENOSPC … */
+export function writeAll(fd: number, bytes: Uint8Array): void {
+  for (let done = 0; done < bytes.length; ) {
+    try {
+      done += writeSync(fd, bytes, done);
+    } catch (error) {
+      // The caller's end may be set to non-blocking.
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
+      Bun.sleepSync(RETRY_MS);
+    }
+  }
+}
