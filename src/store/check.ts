@@ -54,14 +54,27 @@ export async function checkStore(root: string, inspect: ImageInspector): Promise
     damaged.add(digestOfHex(name));
     faults.push({ kind: "blob", path, state: `its content has the digest sha256:${hex}`, isBroken: true });
   }
+  const first = lookAt(root, { inspect, damaged });
+  // What another command changes meanwhile looks broken for a moment: it counts when it is so twice.
+  const again = first.faults.length === 0 ? first : lookAt(root, { inspect, damaged });
+  const lasting = new Set(again.faults.map(({ path, state }) => `${path} ${state}`));
+  faults.push(...first.faults.filter(({ path, state }) => lasting.has(`${path} ${state}`)));
+  return { blobs, blobBytes, layers: first.layers, images: first.images, faults };
+}
+
+/** Layers and images without the content of blobs. */
+function lookAt(
+  root: string,
+  { inspect, damaged }: { readonly inspect: ImageInspector; readonly damaged: ReadonlySet<Digest> },
+): Pick<StoreCheck, "layers" | "images" | "faults"> {
   const layers = namesOf(`${root}/layers`).filter((name) => name.endsWith(".json"));
-  faults.push(...layers.flatMap((file) => faultsOfLayer(root, file, inspect)));
   const records = listRecords(root);
-  faults.push(
+  const faults = [
+    ...layers.flatMap((file) => faultsOfLayer(root, file, inspect)),
     ...unreadable(root, records),
     ...records.flatMap((record) => faultsOfImage(root, record, damaged)),
-  );
-  return { blobs, blobBytes, layers: layers.length, images: records.length, faults };
+  ];
+  return { layers: layers.length, images: records.length, faults };
 }
 
 async function hashOf(path: string): Promise<{ hex: string | undefined; size: number }> {
