@@ -70,7 +70,7 @@ function notFound(image: string): ImageNotFoundError {
 }
 
 function fail({ repository }: Reference): never {
-  throw new ImageNotFoundError(`Cannot find "${repository}" after it was pulled`, {
-    hint: "Another process may have removed it: try again",
+  throw new ImageNotFoundError(`Cannot run "${repository}": it was pulled, and was removed again`, {
+    hint: "Try again; another process removes images at the same time",
   });
 }

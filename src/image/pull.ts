@@ -12,6 +12,7 @@ import { RegistryClient, type RegistryClientOptions, type Target } from "../regi
 import { findImage, recordPath, type StoredImage } from "../store/find_image.ts";
 import { isWhole } from "../store/image_content.ts";
 import { mendIndexOf } from "../store/images.ts";
+import { lockName } from "../store/name_lock.ts";
 import { openStore } from "../store/open_store.ts";
 import { removeAbandoned } from "../store/staging.ts";
 import { explainFull } from "./disk_full.ts";
@@ -42,23 +43,39 @@ export async function pullImage(options: PullOptions): Promise<PullResult> {
     openStore(root);
     await removeAbandoned(root);
     const client = new RegistryClient(options.client);
-    const { present, target } = await findPresent(options, client, signal);
-    if (present !== undefined) await mendIndexOf(root, options);
-    const quota = (): Pick<PullResult, "quota"> => ({ quota: client.quota(reference.registry) });
-    if (present !== undefined)
-      return { image: present, status: "up-to-date", skipped: NOTHING_SKIPPED, ...quota() };
-    const { platform } = options;
-    const resolved = await client.resolve(reference, {
-      ...(platform === undefined ? {} : { platform }),
-      known: (digest) => readSmallFile(`${root}/${blobPath(digest)}`),
-      target,
-      signal,
-    });
-    if (resolved.isOtherPlatform) throw otherPlatformError(resolved, platform ?? hostPlatform());
-    return { ...(await storeImage(resolved, options, { client, signal })), ...quota() };
+    return { ...(await pullBy(client, options, signal)), quota: client.quota(reference.registry) };
   } catch (error) {
     throw pullError(reference, explainFull(root, error), signal);
   }
+}
+
+async function pullBy(
+  client: RegistryClient,
+  options: PullOptions,
+  signal: AbortSignal,
+): Promise<PullResult> {
+  const { reference, root, platform, onProgress } = options;
+  const storedAt = (): string | undefined => findImage(root, reference, platform)?.storedAt;
+  const before = storedAt();
+  const first = await findPresent(options, client, signal);
+  if (first.present !== undefined) return upToDate(first.present, options);
+  // Nothing is fetched twice by those who want the same at once: the others find what the first has brought.
+  using _ = await lockName(root, options, { signal, onWait: () => onProgress?.({ kind: "waiting" }) });
+  const { present, target } = storedAt() === before ? first : await findPresent(options, client, signal);
+  if (present !== undefined) return upToDate(present, options);
+  const resolved = await client.resolve(reference, {
+    ...(platform === undefined ? {} : { platform }),
+    known: (digest) => readSmallFile(`${root}/${blobPath(digest)}`),
+    target,
+    signal,
+  });
+  if (resolved.isOtherPlatform) throw otherPlatformError(resolved, platform ?? hostPlatform());
+  return await storeImage(resolved, options, { client, signal });
+}
+
+async function upToDate(image: StoredImage, options: PullOptions): Promise<PullResult> {
+  await mendIndexOf(options.root, options);
+  return { image, status: "up-to-date", skipped: NOTHING_SKIPPED };
 }
 
 /** What is here, and what the reference means at present as far as that was asked. */
