@@ -1,31 +1,13 @@
 /** Containers of an ordinary user, whose files belong to several ids: told, exported, committed, imported. */
-import { afterAll, beforeAll, describe, expect } from "bun:test";
+import { describe, expect } from "bun:test";
 import { readFileSync } from "node:fs";
-import { type Need, testIf, whyMissing } from "../helpers/requires.ts";
-import { Place, type User } from "../helpers/rootless_place.ts";
+import { testIf } from "../helpers/requires.ts";
+import { ROOTLESS_NEEDS, sharedPlace, type User } from "../helpers/rootless_place.ts";
 import { listTar } from "../helpers/tar_listing.ts";
 
-const NEEDS: readonly Need[] = [
-  "root",
-  "user namespaces",
-  "overlayfs",
-  "program busybox",
-  "program newuidmap",
-  "program useradd",
-  "program setpriv",
-];
-const reason = whyMissing(NEEDS);
-const BUILD_MS_MAX = 60_000;
 const TEST_MS_MAX = 30_000;
 
-let place: Place;
-
-beforeAll(async () => {
-  if (reason === undefined) place = await Place.create();
-}, BUILD_MS_MAX);
-afterAll(async () => {
-  if (reason === undefined) await place.remove();
-});
+const place = sharedPlace();
 
 const CHANGES = [
   "mkdir /srv/dir; echo mine > /srv/dir/secret; chmod 600 /srv/dir/secret",
@@ -43,7 +25,7 @@ async function start(user: User): Promise<Bun.Subprocess<"pipe", "pipe", "inheri
     "--name=box",
     "-e",
     "SECRET=hidden",
-    place.reference,
+    place().reference,
     "sh",
     "-c",
     script,
@@ -55,18 +37,18 @@ async function start(user: User): Promise<Bun.Subprocess<"pipe", "pipe", "inheri
 
 describe("bunker diff, export, commit and import as an ordinary user", () => {
   const users: ReadonlyArray<readonly [kind: string, userOf: () => User]> = [
-    ["with id ranges", () => place.ranged],
-    ["with one id", () => place.single()],
+    ["with id ranges", () => place().ranged],
+    ["with one id", () => place().single()],
   ];
   for (const [kind, userOf] of users) {
     testIf(
-      NEEDS,
+      ROOTLESS_NEEDS,
       `read and make files of all owners: ${kind}`,
       async () => {
         const user = userOf();
         const owner = kind === "with one id" ? 0 : 1000;
         const file = `${user.directory("archives")}/box.tar`;
-        await user.bunker(["pull", "-q", place.reference]);
+        await user.bunker(["pull", "-q", place().reference]);
         const box = await start(user);
 
         const diff = await user.bunker(["diff", "box"]);
@@ -107,8 +89,8 @@ describe("bunker diff, export, commit and import as an ordinary user", () => {
     );
   }
 
-  testIf(NEEDS, "refuse a hostile archive, whose entry is named", async () => {
-    const user = place.ranged;
+  testIf(ROOTLESS_NEEDS, "refuse a hostile archive, whose entry is named", async () => {
+    const user = place().ranged;
     const file = `${user.directory("hostile")}/hostile.tar`;
     await Bun.$`tar -P --transform=s#^#../# -cf ${file} /etc/hostname`.quiet();
 

@@ -1,4 +1,5 @@
 /** Ordinary users for tests: with ranges of subordinate ids and with none, and the executable where they can run it. */
+import { afterAll, beforeAll } from "bun:test";
 import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { removeTree } from "../../src/fs/remove_tree.ts";
@@ -7,6 +8,32 @@ import { baseLayer } from "../kernel/run/app.ts";
 import { type FakeRegistry, serveRegistry } from "./fake_registry.ts";
 import { type BuiltImage, buildImage } from "./image_builder.ts";
 import { type PipedResult, runPiped } from "./pipes.ts";
+import { type Need, whyMissing } from "./requires.ts";
+
+/** What every test of an ordinary user needs. */
+export const ROOTLESS_NEEDS: readonly Need[] = [
+  "root",
+  "user namespaces",
+  "overlayfs",
+  "program busybox",
+  "program newuidmap",
+  "program useradd",
+  "program setpriv",
+];
+const BUILD_MS_MAX = 60_000;
+
+/** Makes one place for all tests of the file that calls it, where they can run. @returns the place, from the first test on */
+export function sharedPlace(): () => Place {
+  let place: Place | undefined;
+  beforeAll(async () => {
+    if (whyMissing(ROOTLESS_NEEDS) === undefined) place = await Place.create();
+  }, BUILD_MS_MAX);
+  afterAll(() => place?.remove());
+  return () => {
+    if (place === undefined) throw new Error("there is no place before the first test");
+    return place;
+  };
+}
 
 /** Ids far from those that Debian gives out. */
 export const RANGE = { start: 1_400_000_000, size: 65_536 };
