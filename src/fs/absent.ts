@@ -2,15 +2,16 @@
  * The difference between "nothing is there" and "it cannot be known": a look-up that a broken disk, or a table of
  * descriptors that is full, refuses must not be taken for a name that is free.
  */
+import { ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, EXDEV } from "../linux/abi/errno.ts";
 import { SyscallError } from "../linux/call.ts";
 
 /** Answers that mean that there is no such thing at a path whose symlinks are not followed. */
 const ABSENT: ReadonlySet<number> = new Set([
-  2, // ENOENT
-  18, // EXDEV: the path would leave its root
-  20, // ENOTDIR
-  36, // ENAMETOOLONG
-  40, // ELOOP: a component is a symlink
+  ENOENT,
+  EXDEV, // The path would leave its root.
+  ENOTDIR,
+  ENAMETOOLONG,
+  ELOOP, // A component is a symlink.
 ]);
 
 /** What was looked up. */

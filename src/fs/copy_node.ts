@@ -3,6 +3,7 @@
  * shared where the file system can (FICLONE), else copied inside the kernel.
  */
 
+import { EINVAL } from "../linux/abi/errno.ts";
 import {
   O_CREAT,
   O_EXCL,
@@ -34,7 +35,6 @@ import { type ByteString, cBytes } from "./byte_string.ts";
 
 const EPERM = 1;
 const EXDEV = 18;
-const EINVAL = 22;
 const ENOSYS = 38;
 const ENOTSUP = 95;
 const COPY_SIZE = 1 << 30;

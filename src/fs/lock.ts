@@ -1,15 +1,16 @@
 /**
  * Locks between processes: flock(2) on a file. The kernel releases them when their holder dies, however it dies.
  */
+
 import { closeSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
+import { EAGAIN } from "../linux/abi/errno.ts";
 import { AT_FDCWD } from "../linux/abi/fcntl.ts";
 import { LOCK_EX, LOCK_NB, LOCK_SH } from "../linux/abi/file.ts";
 import { SyscallError } from "../linux/call.ts";
 import { tryFlock, tryStatx } from "../linux/file.ts";
 import { presentOrThrow } from "./absent.ts";
 
-const EAGAIN = 11;
 /** First and longest wait between two tries. */
 const POLL_MS_MIN = 5;
 const POLL_MS_MAX = 200;

@@ -2,6 +2,7 @@
  * Removes a directory tree by descriptors: quick, never through a symlink, whatever names and depth it has.
  */
 
+import { ENOENT } from "../linux/abi/errno.ts";
 import { AT_FDCWD, AT_REMOVEDIR, O_DIRECTORY, O_NOFOLLOW, O_PATH, O_RDONLY } from "../linux/abi/fcntl.ts";
 import { DT_DIR, DT_UNKNOWN } from "../linux/abi/file.ts";
 import { call, cstr, SyscallError } from "../linux/call.ts";
@@ -19,7 +20,6 @@ import {
 } from "../linux/file.ts";
 import { cBytes } from "./byte_string.ts";
 
-const ENOENT = 2;
 const EACCES = 13;
 const EISDIR = 21;
 const EPERM = 1;

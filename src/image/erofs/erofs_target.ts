@@ -2,7 +2,9 @@
  * A layer as one file: an EROFS image, which the kernel mounts without unpacking anything. Files are written as their data
  * arrives, directories when all is known; nothing of a layer is held in memory but its names.
  */
+
 import type { ByteString } from "../../fs/byte_string.ts";
+import { EEXIST, ENAMETOOLONG, ENOENT } from "../../linux/abi/errno.ts";
 import { AT_FDCWD, O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR, S_IFCHR, S_IFREG } from "../../linux/abi/fcntl.ts";
 import { S_IFBLK, S_IFIFO, S_IFLNK } from "../../linux/abi/file.ts";
 import { SyscallError } from "../../linux/call.ts";
@@ -20,9 +22,6 @@ import { type ImageDirectory, newImageDirectory, packFile } from "./image_direct
 import { ImageOutput } from "./image_output.ts";
 import { encodeXattrs, type XattrOwner } from "./xattr_body.ts";
 
-const ENOENT = 2;
-const EEXIST = 17;
-const ENAMETOOLONG = 36;
 const ROOT_MODE = 0o755;
 /** Longest path that the kernel takes in one call. */
 const PATH_BYTES_MAX = 4095;

@@ -2,15 +2,18 @@
  * Changes an image that was just written: its directories are taken into memory, and written anew behind the files. What
  * a directory says costs no writing until then.
  */
+
 import type { ByteString } from "../../fs/byte_string.ts";
+import { ENOENT } from "../../linux/abi/errno.ts";
 import { AT_FDCWD, O_NOFOLLOW, O_RDWR } from "../../linux/abi/fcntl.ts";
 import { SyscallError } from "../../linux/call.ts";
 import { Fd, makedev, openat } from "../../linux/file.ts";
 import type { LayerNodeKind } from "../tree/layer_files.ts";
+import { typeBitsOf } from "../tree/node_kinds.ts";
+import { nameOf, parentOf } from "../tree/paths.ts";
 import { contentOf, type LayerSource } from "../tree/write_node.ts";
 import { clampTime } from "../unpack/attributes.ts";
 import type { LayerEditor } from "../unpack/layer_editor.ts";
-import { nameOf, parentOf } from "../unpack/paths.ts";
 import { writeDirectories } from "./directory_writer.ts";
 import { ErofsFiles } from "./erofs_files.ts";
 import { FileWriter } from "./file_writer.ts";
@@ -23,11 +26,9 @@ import {
   packFile,
 } from "./image_directory.ts";
 import { ImageOutput } from "./image_output.ts";
-import { typeBitsOf } from "./image_reader.ts";
 import { loadDirectories } from "./load_directories.ts";
 import { encodeXattrs } from "./xattr_body.ts";
 
-const ENOENT = 2;
 /** What was written since: the file cannot be asked for it before all is flushed. */
 interface Added {
   readonly kind: LayerNodeKind;

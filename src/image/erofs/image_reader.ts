@@ -4,21 +4,11 @@
  */
 import { BunkerError } from "../../errors.ts";
 import type { ByteString } from "../../fs/byte_string.ts";
-import {
-  AT_FDCWD,
-  O_NOFOLLOW,
-  O_RDONLY,
-  S_IFBLK,
-  S_IFCHR,
-  S_IFDIR,
-  S_IFIFO,
-  S_IFMT,
-  S_IFREG,
-} from "../../linux/abi/fcntl.ts";
-import { S_IFLNK, S_IFSOCK } from "../../linux/abi/file.ts";
+import { AT_FDCWD, O_NOFOLLOW, O_RDONLY } from "../../linux/abi/fcntl.ts";
 import { call } from "../../linux/call.ts";
 import { Fd, openat, tryStatx } from "../../linux/file.ts";
-import type { LayerNode, LayerNodeKind } from "../tree/layer_files.ts";
+import type { LayerNode } from "../tree/layer_files.ts";
+import { kindOfMode } from "../tree/node_kinds.ts";
 import { crc32c } from "./crc32c.ts";
 import {
   BLOCK_SIZE,
@@ -51,23 +41,6 @@ export interface SuperBlock {
   readonly rootNid: number;
   readonly inodes: number;
   readonly uuid: Uint8Array;
-}
-
-const KINDS: ReadonlyMap<number, LayerNodeKind> = new Map([
-  [S_IFREG, "file"],
-  [S_IFDIR, "directory"],
-  [S_IFLNK, "symlink"],
-  [S_IFCHR, "character"],
-  [S_IFBLK, "block"],
-  [S_IFIFO, "fifo"],
-  [S_IFSOCK, "socket"],
-]);
-
-/** Type bits of a mode, by the kind of a node. */
-export function typeBitsOf(kind: LayerNodeKind): number {
-  if (kind === "whiteout") return S_IFCHR;
-  for (const [bits, name] of KINDS) if (name === kind) return bits;
-  return 0;
 }
 
 /** An open image. */
@@ -107,7 +80,7 @@ export class ImageReader implements Disposable {
     const mode = bytes.readUInt16LE(inodeAt.mode);
     const count = bytes.readUInt16LE(inodeAt.xattrCount);
     const union = bytes.readUInt32LE(inodeAt.union);
-    const kind = KINDS.get(mode & S_IFMT);
+    const kind = kindOfMode(mode);
     if (kind === undefined) throw this.damage(`the type of inode ${nid}`);
     const isDevice = kind === "character" || kind === "block";
     const node = {

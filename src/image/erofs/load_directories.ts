@@ -1,9 +1,11 @@
 /** Takes the directories of an image into memory, as they were before they were written. */
+
 import type { LayerNode } from "../tree/layer_files.ts";
+import { typeBitsOf } from "../tree/node_kinds.ts";
 import type { ErofsFiles } from "./erofs_files.ts";
 import { BLOCK_SIZE, FILE_TYPE, SLOT_SIZE } from "./format.ts";
 import { type ImageDirectory, newImageDirectory, packFile } from "./image_directory.ts";
-import { blockBytesOf, type ErofsNode, typeBitsOf } from "./image_reader.ts";
+import { blockBytesOf, type ErofsNode } from "./image_reader.ts";
 
 /** The tree of an image. */
 export interface LoadedDirectories {

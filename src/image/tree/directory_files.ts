@@ -3,12 +3,14 @@
  * all forms in which bunker writes them: a device 0:0 and overlayfs' attributes, root's or a user namespace's, and the
  * archive's own `.wh.` files, which no layer holds for another purpose.
  */
+
 import { assert } from "../../assert.ts";
 import { UsageError } from "../../errors.ts";
 import { presentOrThrow } from "../../fs/absent.ts";
 import { tryOpenBeneath } from "../../fs/beneath.ts";
 import { type ByteString, cBytes, quoteBytes } from "../../fs/byte_string.ts";
 import { isOverlayXattr, pathByDescriptor } from "../../fs/copy_node.ts";
+import { EINVAL, ENAMETOOLONG, ENOENT } from "../../linux/abi/errno.ts";
 import {
   AT_FDCWD,
   O_DIRECTORY,
@@ -16,23 +18,18 @@ import {
   O_NONBLOCK,
   O_PATH,
   O_RDONLY,
-  S_IFBLK,
-  S_IFCHR,
   S_IFDIR,
-  S_IFIFO,
   S_IFMT,
   S_IFREG,
 } from "../../linux/abi/fcntl.ts";
-import { S_IFLNK } from "../../linux/abi/file.ts";
 import { call, SyscallError } from "../../linux/call.ts";
 import { Fd, openat, readDirectory, type Stat, tryReadlinkat, tryStatx } from "../../linux/file.ts";
 import { getxattr, listxattr } from "../../linux/xattr.ts";
 import type { Timestamp } from "../tar/entry.ts";
 import type { FileContent, LayerFiles, LayerNode, LayerNodeKind } from "./layer_files.ts";
+import { kindOfMode } from "./node_kinds.ts";
+import { joinPath, nameOf, parentOf } from "./paths.ts";
 
-const ENOENT = 2;
-const ENAMETOOLONG = 36;
-const EINVAL = 22;
 /** How the names of an archive's whiteouts begin, and the one that speaks of its directory (image-spec, layer.md). */
 export const WHITEOUT_FILE = ".wh.";
 export const OPAQUE_FILE = ".wh..wh..opq";
@@ -216,18 +213,9 @@ class OpenFile extends Fd implements FileContent {
   }
 }
 
-const KINDS: ReadonlyMap<number, LayerNodeKind> = new Map([
-  [S_IFREG, "file"],
-  [S_IFDIR, "directory"],
-  [S_IFLNK, "symlink"],
-  [S_IFCHR, "character"],
-  [S_IFBLK, "block"],
-  [S_IFIFO, "fifo"],
-]);
-
 /** Kind of a file of a layer by its stat(2). */
 export function kindOfStat({ mode, major, minor }: Stat): LayerNodeKind {
-  const kind = KINDS.get(mode & S_IFMT) ?? "socket";
+  const kind = kindOfMode(mode) ?? "socket";
   return kind === "character" && major === 0 && minor === 0 ? "whiteout" : kind;
 }
 
@@ -257,13 +245,3 @@ function statOf(dirfd: number, name: ByteString): Stat {
 function failed(name: string, path: ByteString, result: number): SyscallError {
   return new SyscallError({ name, text: `${name}(${quoteBytes(path)})`, errno: -result });
 }
-
-function parentOf(path: ByteString): ByteString {
-  const slash = path.lastIndexOf("/");
-  return slash < 0 ? "" : path.slice(0, slash);
-}
-
-const nameOf = (path: ByteString): ByteString => path.slice(path.lastIndexOf("/") + 1);
-
-const joinPath = (directory: ByteString, name: ByteString): ByteString =>
-  directory === "" ? name : `${directory}/${name}`;

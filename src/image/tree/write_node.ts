@@ -1,6 +1,8 @@
 /** Writes what {@link LayerFiles} shows to a disk, with everything that it has: by descriptors, never through a symlink. */
+
 import { type ByteString, cBytes } from "../../fs/byte_string.ts";
 import { type CopyOptions, clearXattrs, type NodePlace, pathByDescriptor } from "../../fs/copy_node.ts";
+import { EINVAL } from "../../linux/abi/errno.ts";
 import { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY, S_IFBLK, S_IFCHR, S_IFIFO } from "../../linux/abi/fcntl.ts";
 import { SyscallError } from "../../linux/call.ts";
 import {
@@ -19,7 +21,6 @@ import { trySetxattr } from "../../linux/xattr.ts";
 import type { LayerFiles, LayerNode } from "./layer_files.ts";
 
 const EPERM = 1;
-const EINVAL = 22;
 const ENOTSUP = 95;
 const BUFFER_SIZE = 256 * 1024;
 const NEW_FILE = { flags: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600 };

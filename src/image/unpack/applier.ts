@@ -3,7 +3,9 @@
  * that layers can be unpacked side by side: what depends on the layers below (parents that no entry describes, hard links
  * to files that are not here) is listed in the result and done by lower_layers.ts. image-spec, layer.md.
  */
+
 import type { ByteString } from "../../fs/byte_string.ts";
+import { EEXIST } from "../../linux/abi/errno.ts";
 import { SyscallError } from "../../linux/call.ts";
 import type { TarEntry } from "../tar/entry.ts";
 import type { TarHandler } from "../tar/reader.ts";
@@ -24,7 +26,6 @@ import {
 import type { UnpackOptions } from "./options.ts";
 import { Whiteouts } from "./whiteouts.ts";
 
-const EEXIST = 17;
 const IMPLIED_MODE = 0o755;
 /** Bits of device numbers that the kernel keeps (kdev_t.h). */
 const MAJOR_MAX = 0xfff;

@@ -2,7 +2,9 @@
  * Owner, mode, extended attributes and times of what a layer holds, set in the order that keeps them: chown(2) clears
  * set-user-id bits and file capabilities even for root, and any write changes the times.
  */
+
 import { type ByteString, cBytes } from "../../fs/byte_string.ts";
+import { EINVAL } from "../../linux/abi/errno.ts";
 import { S_ISGID } from "../../linux/abi/file.ts";
 import { SyscallError } from "../../linux/call.ts";
 import { fchmod, fchmodat, type Owner, tryFchown, tryFchownat, utimensat } from "../../linux/file.ts";
@@ -11,7 +13,6 @@ import type { TarEntry, Timestamp } from "../tar/entry.ts";
 import type { UnpackOptions } from "./options.ts";
 
 const EPERM = 1;
-const EINVAL = 22;
 const ENOTSUP = 95;
 
 /** Seconds of the years 1677 and 2262: what 64 bits of nanoseconds hold, as Go's tools clamp it. */

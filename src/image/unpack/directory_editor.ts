@@ -1,9 +1,11 @@
 /** Changes a layer that is a directory: by descriptors beneath it, never through a symlink. */
+
 import { presentOrThrow } from "../../fs/absent.ts";
 import { tryOpenBeneath } from "../../fs/beneath.ts";
 import { type ByteString, cBytes } from "../../fs/byte_string.ts";
 import { type CopyOptions, copyAttributes, type NodePlace } from "../../fs/copy_node.ts";
 import { removeTree } from "../../fs/remove_tree.ts";
+import { EEXIST, ENOENT } from "../../linux/abi/errno.ts";
 import { AT_FDCWD, AT_REMOVEDIR, O_DIRECTORY, O_NOFOLLOW, O_PATH, O_RDONLY } from "../../linux/abi/fcntl.ts";
 import { SyscallError } from "../../linux/call.ts";
 import {
@@ -21,14 +23,11 @@ import {
 import { getxattr } from "../../linux/xattr.ts";
 import { kindOfStat, OPAQUE_FILE, WHITEOUT_FILE } from "../tree/directory_files.ts";
 import type { LayerNodeKind } from "../tree/layer_files.ts";
+import { nameOf, parentOf } from "../tree/paths.ts";
 import { type LayerSource, writeAttributes, writeDirectory, writeNode } from "../tree/write_node.ts";
 import { Attributes } from "./attributes.ts";
 import type { LayerEditor } from "./layer_editor.ts";
 import type { UnpackOptions } from "./options.ts";
-import { nameOf, parentOf } from "./paths.ts";
-
-const ENOENT = 2;
-const EEXIST = 17;
 
 /** A layer's directory. */
 export class DirectoryEditor implements LayerEditor {

@@ -1,6 +1,8 @@
 /** A layer as a directory, in the form that overlayfs takes as a lower layer. */
+
 import { presentOrThrow } from "../../fs/absent.ts";
 import { type ByteString, cBytes } from "../../fs/byte_string.ts";
+import { EEXIST } from "../../linux/abi/errno.ts";
 import {
   O_CREAT,
   O_DIRECTORY,
@@ -34,7 +36,6 @@ import type { LayerTarget, TreePlace } from "./layer_target.ts";
 import { type DirectoryNode, directoriesOf } from "./layer_tree.ts";
 import type { UnpackOptions } from "./options.ts";
 
-const EEXIST = 17;
 const NEW_FILE = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
 const MARK = { flags: O_WRONLY | O_CREAT, mode: 0o600 };
 const WHITEOUT_FILE = ".wh.";

@@ -2,7 +2,9 @@
  * Hard links of a layer. A target may come later in the archive, then the link waits for it, or lie in a layer below,
  * then it is handed on. Chains of thousands of links are made one after the other, never by recursion.
  */
+
 import type { ByteString } from "../../fs/byte_string.ts";
+import { EEXIST, ENOENT } from "../../linux/abi/errno.ts";
 import { SyscallError } from "../../linux/call.ts";
 import type { TarEntry } from "../tar/entry.ts";
 import { LayerError } from "./layer_error.ts";
@@ -10,10 +12,8 @@ import { cleanPath } from "./layer_path.ts";
 import type { LayerTarget, TreePlace } from "./layer_target.ts";
 import { type DirectoryNode, isAttached, type LayerTree, pathOf } from "./layer_tree.ts";
 
-const ENOENT = 2;
 /** As many symlinks as a path may go through. */
 const ROUNDS_MAX = 40;
-const EEXIST = 17;
 
 /** A name that shall become a link. */
 export interface NewLink {

@@ -5,12 +5,12 @@
  */
 import type { ByteString } from "../../fs/byte_string.ts";
 import type { LayerNodeKind } from "../tree/layer_files.ts";
+import { joinPath, nameOf, parentOf } from "../tree/paths.ts";
 import type { MissingLink } from "./hard_links.ts";
 import type { LayerEditor } from "./layer_editor.ts";
 import { LayerError, unpackError } from "./layer_error.ts";
 import type { LowerView } from "./lower_view.ts";
 import { MovedPaths } from "./moved_paths.ts";
-import { joinPath, nameOf, parentOf } from "./paths.ts";
 
 const SYMLINKS_MAX = 40;
 

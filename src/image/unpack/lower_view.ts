@@ -3,8 +3,8 @@ import type { ByteString } from "../../fs/byte_string.ts";
 import type { LayerNode } from "../tree/layer_files.ts";
 import { MergedFiles } from "../tree/merged_files.ts";
 import { openLayerPath } from "../tree/open_layer_files.ts";
+import { nameOf, parentOf } from "../tree/paths.ts";
 import type { LayerSource } from "../tree/write_node.ts";
-import { nameOf, parentOf } from "./paths.ts";
 
 /** A stack of layers, and what shows at a path of it. */
 export class LowerView implements Disposable {

@@ -3,7 +3,7 @@
  * layer may have a hundred thousand such directories, and each path is asked for.
  */
 import type { ByteString } from "../../fs/byte_string.ts";
-import { joinPath } from "./paths.ts";
+import { joinPath } from "../tree/paths.ts";
 
 interface Branch {
   readonly branches: Map<ByteString, Branch>;
