@@ -2,6 +2,7 @@
 import { expect } from "bun:test";
 import { existsSync } from "node:fs";
 import { type Containerd, IMAGE, NAME } from "./containerd.ts";
+import { SHOW_SIZE } from "./engine.ts";
 import { until } from "./host.ts";
 import { APP_ID } from "./image.ts";
 import type { CallerTests, Rows } from "./row.ts";
@@ -40,7 +41,7 @@ const lifeRows: Rows<Containerd> = {
 
     screen.type(`$R --rm -t --env PS1='box>' ${IMAGE} ${NAME} sh; echo code $?`);
     await screen.until(/^box>$/m);
-    screen.type("stty size; exit 9");
+    screen.type(`${SHOW_SIZE}; exit 9`);
 
     await screen.until(/^30 100$[\s\S]*^code 9$/m);
   },
@@ -136,7 +137,7 @@ const execRows: Rows<Containerd> = {
 
     screen.type(`$C tasks exec --exec-id one -t ${NAME} sh; echo code $?`);
     await screen.until(/^\/ #$/m);
-    screen.type("stty size; tty; exit 9");
+    screen.type(`${SHOW_SIZE}; tty; exit 9`);
 
     await screen.until(/^30 100$[\s\S]*^\/dev\/(pts\/\d|console)$[\s\S]*^code 9$/m);
   },

@@ -11,6 +11,12 @@ export const IMAGE = "busy";
 /** The container of a row that needs but one. */
 export const NAME = "box";
 
+/**
+ * Prints the size of the terminal. Docker and containerd set it with a request of their own once the command runs: whoever
+ * looks at once sees none, and busybox's stty fails then, whatever the runtime.
+ */
+export const SHOW_SIZE = "until stty size; do sleep 0.1; done";
+
 /** podman or docker, started and with the image in it. */
 export class Engine {
   readonly kind: "podman" | "docker";

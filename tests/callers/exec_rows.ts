@@ -1,6 +1,6 @@
 /** Rows of podman and docker: further commands in a running container, and what is said about it. */
 import { expect } from "bun:test";
-import { type Engine, IMAGE, NAME } from "./engine.ts";
+import { type Engine, IMAGE, NAME, SHOW_SIZE } from "./engine.ts";
 import { until } from "./host.ts";
 import { APP_ID } from "./image.ts";
 import type { Rows } from "./row.ts";
@@ -44,7 +44,7 @@ export const execRows: Rows<Engine> = {
 
     screen.type(`$C exec -it -e PS1='box> ' ${NAME} sh; echo code $?`);
     await screen.until(/^box>$/m);
-    screen.type("stty size; exit 9");
+    screen.type(`${SHOW_SIZE}; exit 9`);
 
     await screen.until(/^30 100$[\s\S]*^code 9$/m);
   },

@@ -1,6 +1,6 @@
 /** Rows of podman and docker: a container from its start to its end. */
 import { expect } from "bun:test";
-import { type Engine, IMAGE, NAME } from "./engine.ts";
+import { type Engine, IMAGE, NAME, SHOW_SIZE } from "./engine.ts";
 import { until } from "./host.ts";
 import type { Rows } from "./row.ts";
 
@@ -57,7 +57,7 @@ export const lifeRows: Rows<Engine> = {
 
     screen.type(`$C run --rm -it -e PS1='box> ' ${IMAGE}; echo code $?`);
     await screen.until(/^box>$/m);
-    screen.type("stty size; tty; exit 9");
+    screen.type(`${SHOW_SIZE}; tty; exit 9`);
 
     await screen.until(/^30 100$[\s\S]*^\/dev\/(pts\/0|console)$[\s\S]*^code 9$/m);
   },

@@ -1,6 +1,6 @@
 /** Rows of docker with `userns-remap`: root of every container is another user outside. */
 import { expect } from "bun:test";
-import { type Engine, IMAGE, NAME } from "./engine.ts";
+import { type Engine, IMAGE, NAME, SHOW_SIZE } from "./engine.ts";
 import type { CallerTests, Rows } from "./row.ts";
 
 const rows: Rows<Engine> = {
@@ -25,7 +25,7 @@ const rows: Rows<Engine> = {
 
     screen.type(`$C run --rm -it -e PS1='box> ' ${IMAGE}; echo code $?`);
     await screen.until(/^box>$/m);
-    screen.type("stty size; exit 9");
+    screen.type(`${SHOW_SIZE}; exit 9`);
 
     await screen.until(/^30 100$[\s\S]*^code 9$/m);
   },
