@@ -36,7 +36,7 @@ const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
 
 /** The places in the order in which they decide. */
 export function certificatePlaces(): readonly string[] {
-  const own = process.env["XDG_CONFIG_HOME"] ?? `${homedir()}/.config`;
+  const own = process.env["XDG_CONFIG_HOME"] || `${homedir()}/.config`;
   return [
     `${own}/containers/certs.d`,
     // Docker's place for its rootless engine.

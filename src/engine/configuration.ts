@@ -23,7 +23,7 @@ export interface Configuration {
 export function readConfiguration(context: EngineContext): Configuration {
   const given = context.config ?? process.env["BUNKER_CONFIG"];
   if (given !== undefined && given !== "") return readFile(given) ?? missing(given);
-  const home = process.env["XDG_CONFIG_HOME"] ?? `${homedir()}/.config`;
+  const home = process.env["XDG_CONFIG_HOME"] || `${homedir()}/.config`;
   const files = ["/etc/bunker/config.json", `${home}/bunker/config.json`].map((path) => readFile(path));
   return {
     registries: Object.assign({}, ...files.map((file) => file?.registries)),

@@ -15,7 +15,7 @@ import type { RegistryClientOptions } from "../registry/client.ts";
 import type { EngineContext } from "./context.ts";
 import { explainedBy } from "./credentials.ts";
 import type { CopyObserver } from "./progress.ts";
-import { type AccessRequest, clientOptions, findAccess, joinAccess } from "./registry_access.ts";
+import { type AccessRequest, clientOptions, findAccess } from "./registry_access.ts";
 import type { CopyResult } from "./summary.ts";
 import { type StateNames, tellLayers } from "./tell_layers.ts";
 
@@ -46,15 +46,20 @@ export async function copyImage(
   context: EngineContext,
 ): Promise<CopyResult> {
   const extent = extentOf(request);
-  const names = [from, to].map((text) => parsePlaceName(text, process.cwd())) as [PlaceName, PlaceName];
-  refusePinned(to, names[1]);
-  refuseIndex(to, names[1], request);
-  const { options, failures } = await optionsFor(names, request, context);
+  const [fromName, toName] = [from, to].map((text) => parsePlaceName(text, process.cwd())) as [
+    PlaceName,
+    PlaceName,
+  ];
+  refusePinned(to, toName);
+  refuseIndex(to, toName, request);
+  // Each by itself: two repositories of one registry may have two users.
+  const reading = await accessTo(fromName, request, context);
+  const writing = await accessTo(toName, request, context);
   let result: CopyResult | undefined;
   const work = async (signal: AbortSignal = new AbortController().signal): Promise<CopyResult> => {
     try {
-      await using source = await sourceOf(names[0], options, signal);
-      await using target = await targetOf(names[1], options, signal);
+      await using source = await sourceOf(fromName, reading.options, signal);
+      await using target = await targetOf(toName, writing.options, signal);
       request.observer?.begin(source.name, target.name);
       const copied = await copyBetween({ source, target, signal, ...extent });
       return { source: source.name, target: target.name, ...copied };
@@ -66,7 +71,7 @@ export async function copyImage(
     result = await (context.interruptible?.(work) ?? work());
     return result;
   } catch (error) {
-    throw explainedBy(error, failures);
+    throw explainedBy(error, [...reading.failures, ...writing.failures]);
   } finally {
     request.observer?.end(result);
   }
@@ -110,14 +115,14 @@ function extentOf({ all, platform, referrers, artifactTypes, observer }: CopyReq
   };
 }
 
-async function optionsFor(
-  names: readonly PlaceName[],
-  request: CopyRequest,
-  context: EngineContext,
-): Promise<{ readonly options: RegistryClientOptions; readonly failures: readonly Error[] }> {
-  const places = names.flatMap((name) => (name.kind === "registry" ? [name.reference] : []));
-  const found = await Promise.all(places.map((place) => findAccess(place, request, context)));
-  const access = joinAccess(found);
+interface PlaceAccess {
+  readonly options: RegistryClientOptions;
+  readonly failures: readonly Error[];
+}
+
+async function accessTo(name: PlaceName, request: CopyRequest, context: EngineContext): Promise<PlaceAccess> {
+  if (name.kind !== "registry") return { options: {}, failures: [] };
+  const access = await findAccess(name.reference, request, context);
   const options = clientOptions(access, (text) => request.observer?.note?.(text));
   return { options, failures: access.failures };
 }

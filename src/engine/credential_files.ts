@@ -38,7 +38,7 @@ export function podmanAuthPaths(): readonly string[] {
     runtime === undefined || runtime === ""
       ? `/run/containers/${process.getuid?.()}`
       : `${runtime}/containers`;
-  return [`${volatile}/auth.json`, `${config ?? `${home()}/.config`}/containers/auth.json`];
+  return [`${volatile}/auth.json`, `${config || `${home()}/.config`}/containers/auth.json`];
 }
 
 /**

@@ -48,10 +48,18 @@ async function findFor(
   place: { readonly registry: string; readonly repository: string },
   failures: Error[],
 ): Promise<Credentials | undefined> {
-  for (const path of [dockerConfigPath(), ...podmanAuthPaths()]) {
+  const { registry } = place;
+  const places = [
+    { path: dockerConfigPath(), key: dockerKey(registry) },
+    // Podman's helpers know the Hub by its name, docker's by the URL of its index.
+    ...podmanAuthPaths().map((path) => ({ path, key: registry })),
+  ];
+  for (const { path, key } of places) {
     const config = tryRead(path, failures);
     if (config === undefined) continue;
-    const credentials = (await askHelper(config, place, failures)) ?? findEntry(config.auths, place);
+    const helper = findEntry(config.credHelpers, place) ?? config.credsStore ?? "";
+    const kept = helper === "" ? undefined : await askHelper(helper, key, failures);
+    const credentials = kept ?? findEntry(config.auths, place);
     if (credentials !== undefined) return credentials;
   }
   return undefined;
@@ -66,15 +74,9 @@ function tryRead(path: string, failures: Error[]): ClientConfig | undefined {
   }
 }
 
-async function askHelper(
-  { credHelpers, credsStore }: ClientConfig,
-  place: { readonly registry: string; readonly repository: string },
-  failures: Error[],
-): Promise<Credentials | undefined> {
-  const helper = findEntry(credHelpers, place) ?? credsStore;
-  if (helper === undefined) return undefined;
+async function askHelper(helper: string, key: string, failures: Error[]): Promise<Credentials | undefined> {
   try {
-    return await getFromHelper(helper, dockerKey(place.registry));
+    return await getFromHelper(helper, key);
   } catch (error) {
     failures.push(error as Error);
     return undefined;

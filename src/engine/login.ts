@@ -94,7 +94,7 @@ const registryOf = (server: string | undefined): string =>
 /** The helper that docker's config.json names for a registry. */
 function helperFor(registry: string): string | undefined {
   const config = readClientConfig(dockerConfigPath());
-  return config?.credHelpers.get(registry) ?? config?.credsStore;
+  return (config?.credHelpers.get(registry) ?? config?.credsStore) || undefined;
 }
 
 async function keptCredentials(registry: string): Promise<Credentials | undefined> {

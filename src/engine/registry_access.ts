@@ -38,27 +38,6 @@ export async function findAccess(
   return { client: { registries, credentials: store, certificates }, failures };
 }
 
-/** What speaking to several registries takes. */
-export function joinAccess(all: readonly RegistryAccess[]): RegistryAccess {
-  const clients = all.map(({ client }) => client);
-  return {
-    client: {
-      // Each has the whole configuration, and its own registry as the command line wants it: that entry decides.
-      registries: Object.fromEntries(
-        clients
-          .flatMap(({ registries = {} }) => Object.entries(registries))
-          .sort(([, one], [, other]) => Number(one.verify === false) - Number(other.verify === false)),
-      ),
-      credentials: Object.assign({}, ...clients.map(({ credentials }) => credentials)),
-      certificates: {
-        hosts: Object.assign({}, ...clients.map(({ certificates }) => certificates?.hosts)),
-        system: clients.find(({ certificates }) => certificates?.system.length)?.certificates?.system ?? [],
-      },
-    },
-    failures: all.flatMap(({ failures }) => failures),
-  };
-}
-
 /** The configuration of registries, as the command line wants it. @throws {UsageError} */
 export function registriesFor(
   registry: string,

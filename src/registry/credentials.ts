@@ -2,7 +2,7 @@
  * Credentials for registries, in the shapes of Docker's client configuration (config.json) and podman's auth.json. The
  * files are read by the caller. Nothing here is ever put into a message.
  */
-import { type JsonObject, objectAt, optionalObject, optionalString } from "../oci/json.ts";
+import { type JsonObject, objectAt, optionalObject, optionalString, stringAt } from "../oci/json.ts";
 import { DEFAULT_REGISTRY } from "../oci/reference.ts";
 
 /** User and password, or an identity token that is exchanged for access tokens. */
@@ -21,7 +21,7 @@ export type CredentialStore = Readonly<Record<string, Credentials>>;
 /** What a client configuration says about credentials; keys are those of {@link authKey}. */
 export interface ClientConfig {
   readonly auths: ReadonlyMap<string, Credentials>;
-  /** Programs `docker-credential-NAME` for single registries. */
+  /** Programs `docker-credential-NAME` for single registries; an empty name: none, whatever `credsStore` says. */
   readonly credHelpers: ReadonlyMap<string, string>;
   /** The program for all others. */
   readonly credsStore: string | undefined;
@@ -40,23 +40,36 @@ const HUB_HOSTS: readonly string[] = ["index.docker.io", "registry-1.docker.io",
  */
 export function parseClientConfig(value: unknown): ClientConfig {
   const config = objectAt(value, "config.json");
-  const auths = Object.entries(optionalObject(config, "auths", "config.json") ?? {});
-  const helpers = optionalObject(config, "credHelpers", "config.json") ?? {};
-  return {
-    auths: new Map(
-      auths.flatMap(([key, entry]) => {
-        const credentials = parseAuth(objectAt(entry, "auths"));
-        return credentials === undefined ? [] : [[authKey(key), credentials] as const];
-      }),
-    ),
-    credHelpers: new Map(
-      Object.keys(helpers).flatMap((key) => {
-        const name = optionalString(helpers, key, "credHelpers");
-        return name === undefined ? [] : [[authKey(key), name] as const];
-      }),
-    ),
-    credsStore: optionalString(config, "credsStore", "config.json"),
-  };
+  const auths = byKey(optionalObject(config, "auths", "config.json") ?? {}, (entry) =>
+    parseAuth(objectAt(entry, "auths")),
+  );
+  const credHelpers = byKey(optionalObject(config, "credHelpers", "config.json") ?? {}, (name) =>
+    name === null ? undefined : stringAt(name, "credHelpers"),
+  );
+  return { auths, credHelpers, credsStore: optionalString(config, "credsStore", "config.json") };
+}
+
+/**
+ * Entries by {@link authKey}. Of several spellings of one key the one that docker looks up decides: a login by way of the
+ * browser leaves `https://index.docker.io/v1/access-token` and `…/refresh-token` beside it, which are no passwords.
+ */
+function byKey<Value>(
+  object: JsonObject,
+  parse: (value: unknown) => Value | undefined,
+): ReadonlyMap<string, Value> {
+  const entries = Object.entries(object).flatMap(([key, value]) => {
+    const parsed = parse(value);
+    return parsed === undefined ? [] : [{ key, parsed }];
+  });
+  entries.sort((one, other) => exactness(one.key) - exactness(other.key));
+  // The last of equals wins.
+  return new Map(entries.map(({ key, parsed }) => [authKey(key), parsed]));
+}
+
+function exactness(key: string): number {
+  const registry = authKey(key);
+  if (key === dockerKey(registry)) return 2;
+  return key === registry ? 1 : 0;
 }
 
 /**

@@ -35,6 +35,30 @@ describe("parseClientConfig()", () => {
     expect(auths.get("a.example")).toEqual({ type: "identity", identityToken: "abc" });
   });
 
+  test("takes the entry that docker looks up for, whatever lies beside it", () => {
+    const hub = "https://index.docker.io/v1/";
+    const auths = {
+      [hub]: { auth: btoa("me:password") },
+      [`${hub}access-token`]: { auth: btoa("me:access") },
+      [`${hub}refresh-token`]: { auth: btoa("me:refresh..client") },
+      "docker.io": { auth: btoa("me:podman") },
+      "https://lan.example": { auth: btoa("me:older") },
+      "lan.example": { auth: btoa("me:newer") },
+      "http://lan.example/v1/": { auth: btoa("me:oldest") },
+    };
+
+    const found = parseClientConfig({ auths }).auths;
+
+    expect(found.get("docker.io")).toMatchObject({ password: "password" });
+    expect(found.get("lan.example")).toMatchObject({ password: "newer" });
+  });
+
+  test("keeps that a registry has no helper", () => {
+    const { credHelpers } = parseClientConfig({ credsStore: "pass", credHelpers: { "a.example": "" } });
+
+    expect(credHelpers.get("a.example")).toBe("");
+  });
+
   test("reads the names of helpers", () => {
     const config = parseClientConfig({
       credsStore: "desktop",
