@@ -5,7 +5,7 @@
 import { chmodSync, mkdirSync, readFileSync, realpathSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname } from "node:path";
-import { writeFileAtomic } from "../fs/atomic.ts";
+import { removeTemporaries, writeFileAtomic } from "../fs/atomic.ts";
 import { Lock } from "../fs/lock.ts";
 import { objectAt, optionalObject } from "../oci/json.ts";
 import {
@@ -101,7 +101,10 @@ function write(path: string, text: string): void {
   try {
     mkdirSync(dirname(path), { recursive: true });
     if (isNew) chmodSync(dirname(path), 0o700);
-    writeFileAtomic(exists(path) ? realpathSync(path) : path, text, { mode: 0o600 });
+    const target = exists(path) ? realpathSync(path) : path;
+    // What a killed login has left holds a password. Whoever writes there at this moment with another data root is told.
+    removeTemporaries(dirname(target));
+    writeFileAtomic(target, text, { mode: 0o600 });
   } catch (cause) {
     throw new CredentialError(`Cannot write "${path}"`, { cause });
   }

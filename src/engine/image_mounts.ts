@@ -3,8 +3,8 @@
  * record whose mount is gone, as after a restart of the machine, counts nothing and goes with the next one that looks under
  * the lock of the images.
  */
-import { mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
-import { writeFileAtomic } from "../fs/atomic.ts";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
+import { removeTemporaries, writeFileAtomic } from "../fs/atomic.ts";
 import { readMounts } from "../fs/mount_table.ts";
 import type { Digest } from "../oci/digest.ts";
 
@@ -46,8 +46,12 @@ export function listMounts(root: string): ImageMount[] {
     .map(({ mount }) => mount);
 }
 
-/** Removes records whose mount is gone. The caller holds the lock of the images. @returns what is there */
+/**
+ * Removes records whose mount is gone, and those that a kill kept from getting their names. The caller holds the lock of
+ * the images. @returns what is there
+ */
 export function healMounts(root: string): ImageMount[] {
+  if (existsSync(`${root}/${MOUNTS}`)) removeTemporaries(`${root}/${MOUNTS}`);
   const live = listMounts(root);
   const keys = new Set(live.map(({ key }) => key));
   for (const { key } of recordsOf(root)) if (!keys.has(key)) removeMountRecord(root, key);

@@ -3,12 +3,21 @@
  */
 
 import { randomBytes } from "node:crypto";
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, readdirSync, renameSync, rmSync, writeSync } from "node:fs";
 
 const TEMPORARY = ".tmp-";
 
 /** Whether a file has a name of {@link writeFileAtomic}'s: it was not renamed, or not yet. */
-export const isTemporary = (name: string): boolean => name.startsWith(TEMPORARY);
+export const isTemporary = (name: string): boolean => /^\.tmp-[0-9a-f]{16}$/.test(name);
+
+/**
+ * Removes what killed writers have left in a directory. The caller keeps others from writing there meanwhile.
+ * @throws node:fs errors: ENOENT
+ */
+export function removeTemporaries(directory: string): void {
+  for (const name of readdirSync(directory))
+    if (isTemporary(name)) rmSync(`${directory}/${name}`, { force: true });
+}
 
 /** How {@link writeFileAtomic} writes; defaults in brackets. */
 export interface AtomicOptions {

@@ -3,8 +3,8 @@
  * replaced last, in one step, under a lock of the directory: whoever reads meanwhile sees the old state or the new one.
  * Manifests of Docker's types stay what they are, since another type would be another digest; skopeo overlooks them there.
  */
-import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
-import { isTemporary, writeFileAtomic } from "../../fs/atomic.ts";
+import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { isTemporary, removeTemporaries, writeFileAtomic } from "../../fs/atomic.ts";
 import { Lock } from "../../fs/lock.ts";
 import { NamelessFile } from "../../fs/nameless_file.ts";
 import { AT_FDCWD, O_DIRECTORY, O_RDONLY } from "../../linux/abi/fcntl.ts";
@@ -108,8 +108,7 @@ export class LayoutTarget implements CopyTarget {
     syncfs(directory.number);
     using _ = await Lock.take(this.#directory, { signal: this.#signal });
     // Whoever wrote it had the lock, and died.
-    for (const name of readdirSync(this.#directory))
-      if (isTemporary(name)) rmSync(`${this.#directory}/${name}`, { force: true });
+    removeTemporaries(this.#directory);
     const index = this.#added.reduce(withEntry, this.#index());
     const manifests = index.entries.map(({ object }) => object);
     writeFileAtomic(`${this.#directory}/index.json`, JSON.stringify({ ...index.top, manifests }), {

@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import { mendRecords } from "../../../src/store/images.ts";
 import { removeUnfinished } from "../../../src/store/unfinished.ts";
 
+/** All but the last digit of a name that a write begins with. */
+const TEMPORARY = ".tmp-0123456789abcde";
 let root = "";
 beforeEach(() => {
   root = mkdtempSync(`${tmpdir()}/bunker-unfinished-`);
@@ -14,7 +16,7 @@ describe("removeUnfinished()", () => {
   test("removes files that were never renamed, and directories in which nothing else is", () => {
     mkdirSync(`${root}/refs/host/gone/deep`, { recursive: true });
     mkdirSync(`${root}/refs/host/kept`);
-    for (const path of [".tmp-index", "refs/host/gone/deep/.tmp-1", "refs/host/kept/.tmp-2"])
+    for (const path of [`${TEMPORARY}0`, `refs/host/gone/deep/${TEMPORARY}1`, `refs/host/kept/${TEMPORARY}2`])
       writeFileSync(`${root}/${path}`, "");
     writeFileSync(`${root}/refs/host/kept/:latest.json`, "{}");
 
