@@ -11,6 +11,8 @@ export const programs = {
 export interface BunkerOptions {
   /** [dist/bunker] */
   readonly program?: keyof typeof programs;
+  /** A copy of the compiled executable, in its place. */
+  readonly executable?: string;
   /** Words before the program: a command that runs it. */
   readonly wrapper?: readonly string[];
   /** BUNKER_ROOT. */
@@ -28,7 +30,8 @@ export interface BunkerOptions {
 /** Runs `bunker ARGS…` until both of its outputs are at their end. */
 export function runBunker(args: readonly string[], options: BunkerOptions): Promise<PipedResult> {
   const { program = "dist/bunker", wrapper = [], root, state, env, cwd, stdin, timeoutMs } = options;
-  return runPiped([...wrapper, ...programs[program], ...args], {
+  const words = options.executable === undefined ? programs[program] : [options.executable];
+  return runPiped([...wrapper, ...words, ...args], {
     env: {
       PATH: process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin",
       HOME: process.env["HOME"] ?? "/",

@@ -14,7 +14,7 @@ const STRACE = ["strace", "-f", "-qq", "-s", "4096"];
 /** A line of `strace -f -o`: the thread, and the call that it begins. */
 const BEGUN = /^(\d+) +(\w+)\(/;
 /** What the command works on, below the sandbox. */
-const MENTIONED = ["root", "layout"];
+const MENTIONED = ["root", "layout", "home"];
 type Environment = Readonly<Record<string, string>>;
 /** Keys as this test makes them: `name #when`. */
 export const describePoint = ({ name, when }: Point): string => `${name} #${when}`;

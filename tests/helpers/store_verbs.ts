@@ -1,17 +1,17 @@
-/**
- * Commands that work on the store, each with what has to be there before, and the look at the store after a fault hit it:
- * what a person finds who lists, checks, tries again and cleans up (the invariants I1 to I6 below).
- *
- *     I1 no blob with another digest          I4 what comes next works: the command itself, once more
- *     I2 names lead to whole images only      I5 nothing is left of work that was begun
- *     I3 a list never fails                   I6 removing twice is removing; in the end the store is empty
- */
-import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+/** Commands that work on the store, each with what has to be there before; store_violations.ts looks at what they leave. */
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { keepLayersAs } from "./hostile_archive.ts";
-import { type BuiltDocument, buildImage, type LayerSpec } from "./image_builder.ts";
+import { type BuiltImage, buildImage, type LayerSpec } from "./image_builder.ts";
 import type { PullPlace } from "./pull_place.ts";
 import { noise } from "./registry_fixture.ts";
-import { snapshotTree, type TreeSnapshot } from "./tree_snapshot.ts";
 
 /** One command. */
 export interface StoreVerb {
@@ -22,7 +22,15 @@ export interface StoreVerb {
   /** What does the same when it may have been done already, in part or whole [words]. */
   readonly again?: (place: PullPlace) => ReadonlyArray<readonly string[]>;
   /** For the command itself. */
-  readonly env?: Readonly<Record<string, string>>;
+  readonly env?: (place: PullPlace) => Readonly<Record<string, string>>;
+  /** How many points of it a sample has, where a few tell enough. */
+  readonly sample?: number;
+  /** Set when it is for a store that is not whole, and makes it so. */
+  readonly mends?: true;
+  /** What of it is in the way of removing the images. */
+  readonly undo?: readonly string[];
+  /** What is wrong beside the images after it was done. */
+  readonly faults?: (place: PullPlace) => readonly string[];
   /** Names that are there after it was done. */
   readonly names: (place: PullPlace) => readonly string[];
 }
@@ -43,12 +51,14 @@ const upper: LayerSpec = {
 const large: LayerSpec = { entries: [{ name: "usr/" }, { name: "usr/large", data: noise(1_500_000) }] };
 
 /** What the registry of these tests serves. */
-export const verbImages: Readonly<Record<string, BuiltDocument>> = {
+export const verbImages: Readonly<Record<string, BuiltImage>> = {
   "one:latest": buildImage({ layers: [shared, { entries: [{ name: "one" }] }] }),
   "two:7": buildImage({ layers: [shared, upper] }),
   "large:latest": buildImage({ layers: [shared, large] }),
+  "new:latest": buildImage({ layers: [shared, { entries: [{ name: "new" }] }] }),
 };
 
+const imageOf = (name: string): BuiltImage => verbImages[name] as BuiltImage;
 const run = async (place: PullPlace, ...words: readonly string[]): Promise<void> => {
   const { exitCode, stderr } = await place.bunker(words);
   if (exitCode !== 0) throw new Error(`"bunker ${words.join(" ")}" ended with ${exitCode}: ${stderr}`);
@@ -59,9 +69,12 @@ const pull = (...names: readonly string[]) => {
   };
 };
 const archiveOf = ({ sandbox }: PullPlace): string => `${sandbox.directory}/archive.tar`;
-const layoutOf = ({ sandbox }: PullPlace): string => `${sandbox.directory}/layout`;
+/** The layout that `copy` writes. */
+export const layoutOf = ({ sandbox }: PullPlace): string => `${sandbox.directory}/layout`;
+const homeOf = ({ sandbox }: PullPlace): string => `${sandbox.directory}/home`;
 const one = (place: PullPlace): string => `${place.name("one")}:latest`;
-const two = (place: PullPlace): string => place.name("two:7");
+/** An image that no test may mind to lose. */
+export const two = (place: PullPlace): string => place.name("two:7");
 
 /** Every command that changes the store or reads all of it. */
 export const storeVerbs: readonly StoreVerb[] = [
@@ -134,7 +147,7 @@ export const storeVerbs: readonly StoreVerb[] = [
     },
     words: (place) => ["import", archiveOf(place), "local/imported:1"],
     // The same image each time.
-    env: { SOURCE_DATE_EPOCH: "1700000000" },
+    env: () => ({ SOURCE_DATE_EPOCH: "1700000000" }),
     names: (place) => [one(place), "local/imported:1"],
   },
   {
@@ -164,114 +177,118 @@ export const storeVerbs: readonly StoreVerb[] = [
     words: () => ["system", "check", "--repair"],
     names: (place) => [one(place)],
   },
+  {
+    name: "repair of damage",
+    sample: 4,
+    before: async (place) => {
+      await pull("one", "two:7")(place);
+      damage(place);
+    },
+    mends: true,
+    words: () => ["system", "check", "--full", "--repair"],
+    names: (place) => [one(place)],
+  },
+  {
+    name: "system prune",
+    sample: 4,
+    before: async (place) => {
+      await pull("one", "two:7")(place);
+      await run(place, "tag", one(place), two(place));
+    },
+    words: () => ["system", "prune", "-f"],
+    names: (place) => [one(place), two(place)],
+  },
+  {
+    name: "pull of a tag that means another image",
+    sample: 4,
+    before: async (place) => {
+      place.registry.add("moved:latest", imageOf("one:latest"));
+      await pull("moved")(place);
+      place.registry.add("moved:latest", imageOf("new:latest"));
+    },
+    words: (place) => ["pull", "-q", place.name("moved")],
+    names: (place) => [
+      `${place.name("moved")}:latest`,
+      `${place.name("moved")}@${imageOf("one:latest").digest}`,
+    ],
+  },
+  {
+    name: "push",
+    sample: 4,
+    before: pull("two:7"),
+    words: (place) => ["push", "-q", two(place)],
+    names: (place) => [two(place)],
+  },
+  {
+    name: "image mount",
+    sample: 4,
+    before: pull("one", "two:7"),
+    words: (place) => ["image", "mount", two(place)],
+    undo: ["image", "unmount", "--all"],
+    names: (place) => [one(place), two(place)],
+  },
+  {
+    name: "image unmount",
+    sample: 4,
+    before: async (place) => {
+      await pull("two:7")(place);
+      await run(place, "image", "mount", two(place));
+    },
+    words: (place) => ["image", "unmount", two(place)],
+    again: () => [["image", "unmount", "--all"]],
+    names: (place) => [two(place)],
+  },
+  {
+    name: "login",
+    sample: 4,
+    before: async (place) => {
+      await pull("one")(place);
+      writeDockerConfig(place, { auths: { "other.example": OTHER_LOGIN } });
+    },
+    words: (place) => ["login", "-u", "me", "-p", "secret", place.registry.host],
+    names: (place) => [one(place)],
+    env: (place) => ({ HOME: homeOf(place) }),
+    faults: (place) => loginFaults(place, [place.registry.host, "other.example"]),
+  },
+  {
+    name: "logout",
+    sample: 4,
+    before: async (place) => {
+      await pull("one")(place);
+      const auths = { "other.example": OTHER_LOGIN, [place.registry.host]: OTHER_LOGIN };
+      writeDockerConfig(place, { auths });
+    },
+    words: (place) => ["logout", place.registry.host],
+    names: (place) => [one(place)],
+    env: (place) => ({ HOME: homeOf(place) }),
+    faults: (place) => loginFaults(place, ["other.example"]),
+  },
 ];
 
-const SETTLE_MS_MAX = 3000;
-const SETTLE_STEP_MS = 10;
+const OTHER_LOGIN = { auth: Buffer.from("other:secret").toString("base64") };
 
-/** Directories of the store that hold images, or work on them. */
-const CONTENT = ["blobs/sha256", "l", "layers", "refs", "tmp"];
-
-/** Everything that the unpacked layers hold, but for times that no archive gives: of their roots, and of whiteouts. */
-export function layerTrees({ sandbox }: PullPlace): TreeSnapshot {
-  return snapshotTree(`${sandbox.root}/l`, (path, { type }) => {
-    if (path === ".") return undefined;
-    return type === "char" || !path.includes("/") ? { mtime: "" } : {};
-  });
+function writeDockerConfig(place: PullPlace, value: object): void {
+  rmSync(homeOf(place), { recursive: true, force: true });
+  mkdirSync(`${homeOf(place)}/.docker`, { recursive: true });
+  writeFileSync(`${homeOf(place)}/.docker/config.json`, JSON.stringify({ ...value, kept: 1 }));
 }
 
-/**
- * What is wrong after a fault; leaves an empty store.
- * @param trees the layers as they are after the command without a fault
- */
-export async function violationsAfter(
-  place: PullPlace,
-  verb: StoreVerb,
-  trees = layerTrees(place),
-): Promise<readonly string[]> {
-  const wrong: string[] = [];
-  const expectExit = async (...words: readonly string[]): Promise<string> => {
-    const { exitCode, stdout, stderr } = await place.bunker(words, {
-      timeoutMs: 30_000,
-      env: verb.env ?? {},
-    });
-    if (exitCode !== 0) wrong.push(`${words.join(" ")}: ${exitCode} ${stderr} ${stdout}`);
-    return stdout;
+/** What is wrong with docker's file, and beside it. */
+function loginFaults(place: PullPlace, registries: readonly string[]): readonly string[] {
+  const names = readdirSync(`${homeOf(place)}/.docker`);
+  const { auths, kept } = JSON.parse(readFileSync(`${homeOf(place)}/.docker/config.json`, "utf8")) as {
+    auths: object;
+    kept: unknown;
   };
-  await expectExit("images", "-q");
-  await expectExit("system", "check");
-  for (const words of verb.again?.(place) ?? [verb.words(place)]) await expectExit(...words);
-  await expectExit("system", "check");
-  const names = namesOf(await expectExit("images", "--json"));
-  const wanted = [...verb.names(place)].sort();
-  if (!Bun.deepEquals(names, wanted)) wrong.push(`images: ${names.join()} in place of ${wanted.join()}`);
-  const changed = differences(layerTrees(place), trees);
-  if (changed.length > 0) wrong.push(`layers: ${changed.join()}`);
-  wrong.push(...layoutFaults(layoutOf(place)));
-  const indexed = indexedIn(place);
-  if (!Bun.deepEquals(indexed, wanted)) wrong.push(`index.json: ${indexed.join()}`);
-  wrong.push(...(await leftIn(place, ["tmp"])));
-  if (names.length > 0) await expectExit("rmi", "-f", ...names);
-  await expectExit("rmi", "-f", two(place));
-  await expectExit("image", "prune", "-f");
-  return [...wrong, ...(await leftIn(place, CONTENT))];
+  const found = { names, registries: Object.keys(auths).sort(), kept };
+  const wanted = { names: ["config.json"], registries: [...registries].sort(), kept: 1 };
+  return Bun.deepEquals(found, wanted) ? [] : [`config.json: ${JSON.stringify(found)}`];
 }
 
-/** What lies in directories of the store after a process in the background has had its time. */
-async function leftIn({ sandbox }: PullPlace, names: readonly string[]): Promise<readonly string[]> {
-  for (let waitedMs = 0; ; waitedMs += SETTLE_STEP_MS) {
-    const temporary = filesIn(sandbox.root).filter((path) => /(?:^|\/)\.tmp-/.test(path));
-    const left = names
-      .map((name) => `${name}: ${filesIn(`${sandbox.root}/${name}`).join()}`)
-      .filter((line) => !line.endsWith(": "));
-    if ((left.length === 0 && temporary.length === 0) || waitedMs >= SETTLE_MS_MAX)
-      return [...left, ...temporary];
-    await Bun.sleep(SETTLE_STEP_MS);
-  }
+/** A layer that its blob can mend is damaged, and a manifest that nothing can mend. */
+function damage({ sandbox: { root } }: PullPlace): void {
+  const layer = `${root}/l/d${imageOf("one:latest").layers[1]?.diffId.slice("sha256:".length).slice(0, 24)}`;
+  if (existsSync(layer)) rmSync(`${layer}/one`);
+  else truncateSync(`${layer}.erofs`, 4096);
+  writeFileSync(`${root}/blobs/sha256/${imageOf("two:7").digest.slice("sha256:".length)}`, "torn");
 }
-
-function namesOf(json: string): readonly string[] {
-  try {
-    const images = JSON.parse(json) as readonly { repository: string; tag: string }[];
-    return images.map(({ repository, tag }) => `${repository}:${tag}`).sort();
-  } catch {
-    // What is no list is another list than the one that is wanted.
-    return [json];
-  }
-}
-
-/** Paths that two trees do not have alike. */
-function differences(one: TreeSnapshot, other: TreeSnapshot): readonly string[] {
-  const paths = new Set([...Object.keys(one), ...Object.keys(other)]);
-  return [...paths].filter((path) => !Bun.deepEquals(one[path], other[path]));
-}
-
-/** What is wrong with an OCI layout, where there is one. */
-function layoutFaults(path: string): readonly string[] {
-  if (!existsSync(path)) return [];
-  const blobs = filesIn(`${path}/blobs/sha256`);
-  const other = blobs.filter((name) => {
-    const bytes = readFileSync(`${path}/blobs/sha256/${name}`);
-    return new Bun.CryptoHasher("sha256").update(bytes).digest("hex") !== name;
-  });
-  const { manifests } = JSON.parse(readFileSync(`${path}/index.json`, "utf8")) as {
-    manifests: readonly { digest: string }[];
-  };
-  const missing = manifests.filter(({ digest }) => !blobs.includes(digest.slice("sha256:".length)));
-  const temporary = readdirSync(path).filter((name) => name.startsWith(".tmp-"));
-  return [...other, ...missing.map(({ digest }) => digest), ...temporary].map((name) => `layout: ${name}`);
-}
-
-/** What other tools see that read the store as an OCI layout. */
-function indexedIn({ sandbox }: PullPlace): readonly string[] {
-  const path = `${sandbox.root}/index.json`;
-  if (!existsSync(path)) return ["none"];
-  const { manifests } = JSON.parse(readFileSync(path, "utf8")) as {
-    manifests: readonly { annotations: Readonly<Record<string, string>> }[];
-  };
-  const names = manifests.map(({ annotations }) => annotations["org.opencontainers.image.ref.name"] ?? "");
-  return names.map((name) => name.replace(/^docker\.io\//, "")).sort();
-}
-
-const filesIn = (path: string): readonly string[] =>
-  existsSync(path) ? (readdirSync(path, { recursive: true }) as string[]) : [];

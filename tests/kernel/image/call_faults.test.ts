@@ -4,43 +4,10 @@
  * strace does not.
  */
 import { describe, expect } from "bun:test";
-import { type Fault, type Point, spread } from "../../helpers/faults.ts";
-import type { PipedResult } from "../../helpers/pipes.ts";
-import { PULL_NEEDS, PullPlace, refusalOf } from "../../helpers/pull_place.ts";
-import { kernelTest, type Sandbox } from "../../helpers/sandbox.ts";
-import { describePoint, runAtPoint, storePoints } from "../../helpers/store_faults.ts";
-import {
-  layerTrees,
-  type StoreVerb,
-  storeVerbs,
-  verbImages,
-  violationsAfter,
-} from "../../helpers/store_verbs.ts";
-
-/** `full`: every call; `kinds`: the first, a middle and the last of each name; otherwise a few, the same each time. */
-const SWEEP = process.env["BUNKER_SWEEP"] ?? "";
-const TEST_MS_MAX = SWEEP === "" ? 120_000 : 3_600_000;
-
-/** What a disk, a table of descriptors, or memory can refuse, and at which calls. */
-const FAULTS: ReadonlyArray<readonly [fault: Fault, calls: RegExp]> = [
-  [
-    "error=ENOSPC",
-    /^(open|openat|mkdir|mkdirat|rename|renameat2|link|linkat|symlinkat|mknodat|ftruncate|write|pwrite64|writev|fsync|syncfs|[lf]?setxattr|copy_file_range|fallocate)$/,
-  ],
-  [
-    "error=EIO",
-    /^(open|openat|openat2|read|pread64|write|pwrite64|fsync|syncfs|rename|link|unlink|unlinkat|rmdir|getdents64|fstat|statx|newfstatat|stat|flock|lseek|fchmod|fchownat|utimensat|connect|sendto|recvfrom)$/,
-  ],
-  ["error=EMFILE", /^(open|openat|openat2|socket|pipe2|dup|dup3|fcntl|accept4)$/],
-  [
-    "error=EINTR",
-    /^(open|openat|read|pread64|write|pwrite64|flock|fsync|ftruncate|connect|sendto|recvfrom)$/,
-  ],
-  [
-    "error=ENOMEM",
-    /^(open|openat|openat2|mkdir|mkdirat|rename|link|read|write|statx|getdents64|socket|sendto)$/,
-  ],
-];
+import { PULL_NEEDS, PullPlace } from "../../helpers/pull_place.ts";
+import { kernelTest } from "../../helpers/sandbox.ts";
+import { FAULTS, SWEEP, SWEEP_MS_MAX, sweepVerb } from "../../helpers/store_sweep.ts";
+import { storeVerbs, verbImages } from "../../helpers/store_verbs.ts";
 
 /** Verbs of which a failing call tells something that no other does, and how many points each is hit at. */
 const POINTS: Readonly<Record<string, number>> = {
@@ -55,68 +22,22 @@ const POINTS: Readonly<Record<string, number>> = {
 };
 
 describe("a system call that fails in", () => {
-  for (const verb of storeVerbs.filter(({ name }) => name in POINTS)) {
+  for (const verb of storeVerbs.filter(({ name }) => SWEEP !== "" || name in POINTS)) {
     for (const [fault, calls] of FAULTS) {
       kernelTest(
         `${verb.name} (${fault}) is told in one message, and leaves a whole store`,
         [...PULL_NEEDS, "program strace"],
         async (sandbox) => {
-          const { findings, hits } = await sweep(sandbox, verb, { fault, calls });
+          await using place = new PullPlace(sandbox, verbImages);
+
+          const sweep = { fault, calls, count: POINTS[verb.name] ?? 0 };
+          const { findings, hits } = await sweepVerb(place, verb, sweep);
 
           expect(findings).toEqual({});
           expect(hits).toBeGreaterThan(1);
         },
-        TEST_MS_MAX,
+        SWEEP_MS_MAX,
       );
     }
   }
 });
-
-async function sweep(
-  sandbox: Sandbox,
-  verb: StoreVerb,
-  { fault, calls }: { readonly fault: Fault; readonly calls: RegExp },
-) {
-  await using place = new PullPlace(sandbox, verbImages);
-  await verb.before(place);
-  const all = (await storePoints(place, verb.words(place), verb.env)).filter(({ name }) => calls.test(name));
-  const trees = layerTrees(place);
-  await violationsAfter(place, verb);
-  const findings: Record<string, readonly string[]> = {};
-  const points = chosen(all, POINTS[verb.name] ?? 0);
-  let failed = 0;
-  for (const point of points) {
-    await verb.before(place);
-    const result = await runAtPoint(place, verb.words(place), { point, fault, env: verb.env ?? {} });
-    if (result.exitCode !== 0) failed += 1;
-    const wrong = [...wrongIn(result), ...(await violationsAfter(place, verb, trees))];
-    if (wrong.length > 0) findings[describePoint(point)] = wrong;
-  }
-  if (SWEEP !== "") console.log(`${fault}: ${verb.name}: ${points.length} points, ${failed} failed`);
-  return { findings, hits: points.length };
-}
-
-function chosen(points: readonly Point[], count: number): readonly Point[] {
-  if (SWEEP === "full") return points;
-  if (SWEEP !== "kinds") return spread(points, Math.min(count, points.length));
-  return [...Map.groupBy(points, ({ name }) => name).values()].flatMap((calls) => {
-    const at = [0, Math.floor(calls.length / 2), calls.length - 1];
-    return [...new Set(at)].flatMap((index) => calls[index] ?? []);
-  });
-}
-
-/** What is wrong with the end of a command: a signal, a stack, a message that a mistake of ours makes. */
-function wrongIn(result: PipedResult): readonly string[] {
-  const { exitCode, signal, stderr } = result;
-  if (exitCode === 0) return [];
-  try {
-    const { message, because } = refusalOf(result);
-    const isOurs = /undefined|is not a|Cannot happen|TypeError|RangeError|SuppressedError/.test(
-      [message, ...because].join("\n"),
-    );
-    const isKnown = exitCode === 125 || exitCode === 1;
-    return isKnown && !isOurs ? [] : [`${exitCode}: ${stderr}`];
-  } catch {
-    return [`${exitCode} ${signal}: ${stderr}`];
-  }
-}

@@ -1,0 +1,67 @@
+/**
+ * The sweeps of tests/kernel/image for an ordinary user, with ranges of ids and without: there are two processes then, one of
+ * them in a user namespace, and either may be killed, or have a call fail.
+ */
+import { describe, expect } from "bun:test";
+import { ROOTLESS_NEEDS, sharedPlace } from "../helpers/rootless_place.ts";
+import { kernelTest } from "../helpers/sandbox.ts";
+import { CHANGES, FAULTS, SWEEP_MS_MAX, sweepVerb } from "../helpers/store_sweep.ts";
+import { storeVerbs, verbImages } from "../helpers/store_verbs.ts";
+import { UserPlace } from "../helpers/user_place.ts";
+
+/** What an ordinary user does otherwise than root, and how many points each is hit at. */
+const POINTS: Readonly<Record<string, number>> = {
+  pull: 6,
+  load: 3,
+  rmi: 3,
+  import: 3,
+  "repair of damage": 2,
+};
+/** The same for calls that fail, each in a few ways. */
+const FAULT_POINTS: Readonly<Record<string, number>> = { pull: 2, load: 1 };
+
+const place = sharedPlace();
+
+describe("as an ordinary user", () => {
+  const verbs = storeVerbs.filter(({ name }) => name in POINTS);
+  for (const kind of ["with id ranges", "with one id"]) {
+    const user = () => ({
+      uid: kind === "with one id" ? place().single().uid : place().ranged.uid,
+      executable: place().executable,
+    });
+    for (const verb of verbs) {
+      kernelTest(
+        `kill -9 in the middle of ${verb.name} leaves a whole store: ${kind}`,
+        [...ROOTLESS_NEEDS, "program strace"],
+        async (sandbox) => {
+          await using users = new UserPlace(sandbox, verbImages, user());
+
+          const sweep = { fault: "signal=KILL", calls: CHANGES, count: POINTS[verb.name] ?? 0 } as const;
+          const { findings, failed } = await sweepVerb(users, verb, sweep);
+
+          expect(findings).toEqual({});
+          expect(failed).toBeGreaterThan(0);
+        },
+        SWEEP_MS_MAX,
+      );
+    }
+    for (const verb of storeVerbs.filter(({ name }) => name in FAULT_POINTS)) {
+      for (const [fault, calls] of FAULTS) {
+        kernelTest(
+          `a system call that fails in ${verb.name} (${fault}) is told in one message: ${kind}`,
+          [...ROOTLESS_NEEDS, "program strace"],
+          async (sandbox) => {
+            await using users = new UserPlace(sandbox, verbImages, user());
+
+            const sweep = { fault, calls, count: FAULT_POINTS[verb.name] ?? 0 };
+            const { findings, hits } = await sweepVerb(users, verb, sweep);
+
+            expect(findings).toEqual({});
+            expect(hits).toBeGreaterThan(0);
+          },
+          SWEEP_MS_MAX,
+        );
+      }
+    }
+  }
+});

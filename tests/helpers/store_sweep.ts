@@ -1,0 +1,118 @@
+/**
+ * Faults one after the other at chosen calls of one command, each on a store as the command finds it, with a look at what
+ * is left. BUNKER_SWEEP says how many.
+ */
+import { type Fault, type Point, spread } from "./faults.ts";
+import type { PipedResult } from "./pipes.ts";
+import { type PullPlace, refusalOf } from "./pull_place.ts";
+import { describePoint, runAtPoint, storePoints } from "./store_faults.ts";
+import type { StoreVerb } from "./store_verbs.ts";
+import { layerTrees, violationsAfter } from "./store_violations.ts";
+
+/** `full`: every call; `kinds`: the first, a middle and the last of each name; otherwise a few, the same each time. */
+export const SWEEP = process.env["BUNKER_SWEEP"] ?? "";
+/** Of one test. */
+export const SWEEP_MS_MAX = SWEEP === "" ? 120_000 : 3_600_000;
+
+/** Calls after which the disk, or a lock, is another: a kill between two others is the same as one at the next of these. */
+export const CHANGES =
+  /^(open|openat|openat2|creat|mkdir|mkdirat|rename|renameat|renameat2|link|linkat|symlink|symlinkat|unlink|unlinkat|rmdir|mknod|mknodat|f?truncate|write|pwrite64|writev|fsync|fdatasync|syncfs|flock|fchmod|fchmodat|chmod|fchown|fchownat|utimensat|[lf]?setxattr|copy_file_range|sendfile|mount|umount2|move_mount|close)$/;
+
+/** What a disk, a table of descriptors, or memory can refuse, and at which calls. */
+export const FAULTS: ReadonlyArray<readonly [fault: Fault, calls: RegExp]> = [
+  [
+    "error=ENOSPC",
+    /^(open|openat|mkdir|mkdirat|rename|renameat2|link|linkat|symlinkat|mknodat|ftruncate|write|pwrite64|writev|fsync|syncfs|[lf]?setxattr|copy_file_range|fallocate)$/,
+  ],
+  [
+    "error=EIO",
+    /^(open|openat|openat2|read|pread64|write|pwrite64|fsync|syncfs|rename|link|unlink|unlinkat|rmdir|getdents64|fstat|statx|newfstatat|stat|flock|lseek|fchmod|fchownat|utimensat|connect|sendto|recvfrom)$/,
+  ],
+  ["error=EMFILE", /^(open|openat|openat2|socket|pipe2|dup|dup3|fcntl|accept4)$/],
+  [
+    "error=EINTR",
+    /^(open|openat|read|pread64|write|pwrite64|flock|fsync|ftruncate|connect|sendto|recvfrom)$/,
+  ],
+  [
+    "error=ENOMEM",
+    /^(open|openat|openat2|mkdir|mkdirat|rename|link|read|write|statx|getdents64|socket|sendto)$/,
+  ],
+];
+
+/** What to do where. */
+export interface StoreSweep {
+  readonly fault: Fault;
+  /** Names of the calls to hit. */
+  readonly calls: RegExp;
+  /** How many of them, when not all are asked for. */
+  readonly count: number;
+}
+
+/** What came of it. */
+export interface SweepResult {
+  /** What is wrong, by the point. */
+  readonly findings: Readonly<Record<string, readonly string[]>>;
+  readonly hits: number;
+  /** Commands that did not end well. */
+  readonly failed: number;
+}
+
+/** Hits the command at each chosen point. */
+export async function sweepVerb(
+  place: PullPlace,
+  verb: StoreVerb,
+  { fault, calls, count }: StoreSweep,
+): Promise<SweepResult> {
+  const env = verb.env?.(place) ?? {};
+  await verb.before(place);
+  const all = (await storePoints(place, verb.words(place), env)).filter(({ name }) => calls.test(name));
+  const trees = layerTrees(place);
+  await violationsAfter(place, verb);
+  const findings: Record<string, readonly string[]> = {};
+  const points = chosen(all, count);
+  let failed = 0;
+  for (const point of points) {
+    await verb.before(place);
+    const result = await runAtPoint(place, verb.words(place), { point, fault, env });
+    if (result.exitCode !== 0) failed += 1;
+    const told = fault.startsWith("signal=") ? [] : wrongIn(result);
+    const wrong = [...told, ...(await violationsAfter(place, verb, trees))];
+    if (wrong.length > 0) findings[describePoint(point)] = wrong;
+  }
+  if (SWEEP !== "") console.log(`${fault}: ${verb.name}: ${points.length} points, ${failed} failed`);
+  return { findings, hits: points.length, failed };
+}
+
+function chosen(points: readonly Point[], count: number): readonly Point[] {
+  if (SWEEP === "full") return points;
+  if (SWEEP !== "kinds") {
+    // Between these two a new file is whole and has no name: where most is left behind.
+    const told = [
+      points.find(({ name }) => name === "fsync"),
+      points.findLast(({ name }) => name === "rename"),
+    ];
+    return [...new Set([...spread(points, Math.min(count, points.length)), ...told])].filter(
+      (point) => point !== undefined,
+    );
+  }
+  return [...Map.groupBy(points, ({ name }) => name).values()].flatMap((calls) => {
+    const at = [0, Math.floor(calls.length / 2), calls.length - 1];
+    return [...new Set(at)].flatMap((index) => calls[index] ?? []);
+  });
+}
+
+/** What is wrong with the end of a command: a signal, a stack, a message that a mistake of ours makes. */
+function wrongIn(result: PipedResult): readonly string[] {
+  const { exitCode, signal, stderr } = result;
+  if (exitCode === 0) return [];
+  try {
+    const { message, because } = refusalOf(result);
+    const isOurs = /undefined|is not a|Cannot happen|TypeError|RangeError|SuppressedError/.test(
+      [message, ...because].join("\n"),
+    );
+    const isKnown = exitCode === 125 || exitCode === 1;
+    return isKnown && !isOurs ? [] : [`${exitCode}: ${stderr}`];
+  } catch {
+    return [`${exitCode} ${signal}: ${stderr}`];
+  }
+}
