@@ -86,33 +86,36 @@ export function parseDocument(bytes: Uint8Array, contentType?: string): ImageMan
 
 /** What came out of {@link chooseManifest}. */
 export interface ManifestChoice {
-  /** The entry to fetch; undefined when none suits. */
-  readonly entry: ManifestDescriptor | undefined;
+  /** What to look at, best first: a manifest, or indices of which each may turn out to have none; empty when none suits. */
+  readonly entries: readonly ManifestDescriptor[];
   /** Platforms that the index has, as `os/architecture[/variant]`, in its order. */
   readonly available: readonly string[];
 }
 
 /**
- * Chooses the entry for a platform: the best match, else a nested index, else the only entry that names no platform.
- * Attestations and entries of platform `unknown` are never chosen.
+ * Chooses what to look at for a platform: the best match, then the nested indices that may hold one, then the only manifest
+ * that names no platform. Attestations and entries of platform `unknown` are never chosen.
  */
 export function chooseManifest(index: ImageIndex, wanted: Platform): ManifestChoice {
   const entries = index.entries.filter((entry) => !entry.isAttestation && entry.platform?.os !== "unknown");
-  const manifests = entries.filter((entry) => manifestKind(entry.mediaType) === "manifest");
+  const ofKind = (kind: "index" | "manifest") =>
+    entries.filter((entry) => manifestKind(entry.mediaType) === kind);
+  const [manifests, indices] = [ofKind("manifest"), ofKind("index")];
+  const known = [...manifests, ...indices];
   const position = choosePlatform(
     wanted,
-    manifests.map((entry) => entry.platform),
+    known.map((entry) => entry.platform),
   );
+  const best = position === undefined ? [] : known.slice(position, position + 1);
   const unnamed = manifests.filter((entry) => entry.platform === undefined);
-  const nested = entries.find((entry) => manifestKind(entry.mediaType) === "index");
-  const fallback = nested ?? (unnamed.length === 1 ? unnamed[0] : undefined);
+  const nested = indices.filter(
+    ({ platform }) => platform === undefined || choosePlatform(wanted, [platform]) === 0,
+  );
+  const rest = [...nested, ...(unnamed.length === 1 ? unnamed : [])];
   const platforms = manifests.flatMap((entry) =>
     entry.platform === undefined ? [] : [formatPlatform(entry.platform)],
   );
-  return {
-    entry: position === undefined ? fallback : manifests[position],
-    available: [...new Set(platforms)],
-  };
+  return { entries: [...new Set([...best, ...rest])], available: [...new Set(platforms)] };
 }
 
 function parseIndex(document: JsonObject, mediaType: string): ImageIndex {

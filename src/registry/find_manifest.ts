@@ -36,6 +36,8 @@ export interface FoundManifest {
 
 /** Most indices on the way to a manifest. */
 const INDEX_DEPTH_MAX = 4;
+/** Most indices that are looked through for one platform: a registry may count each as a pull. */
+const INDEX_COUNT_MAX = 16;
 
 /** Content by digest, from wherever it is kept; undefined for what is not there. */
 export type KnownContent = (digest: Digest) => Uint8Array | undefined;
@@ -49,34 +51,69 @@ export interface FindOptions {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Goes from the reference through indices to the manifest of the platform. */
+/**
+ * Goes from the reference through indices to the manifest of the platform.
+ * @throws {RegistryError} PLATFORM_NOT_FOUND when it is in none of them
+ */
 export async function findManifest(
   session: Session,
   reference: Reference,
-  { platform, known, target, signal }: FindOptions,
+  options: FindOptions,
 ): Promise<FoundManifest> {
-  const indices: Document[] = [];
-  let expected: Descriptor | undefined;
-  for (let depth = 0; depth <= INDEX_DEPTH_MAX; depth++) {
-    const digest = expected?.digest ?? reference.digest ?? target;
-    const here = digest === undefined ? undefined : knownDocument(known, digest, expected);
-    // Each document names the next.
-    const document = here ?? (await fetchManifest(session, reference, { expected, signal }));
-    const manifest = parsed(reference, () => parseManifest(document.bytes, document.mediaType));
-    if (expected !== undefined && expected.mediaType !== manifest.mediaType) {
-      throw invalid(
-        reference,
-        new SyntaxError(`Cannot read manifest: ${manifest.mediaType} is not what its index says`),
-      );
-    }
-    if (manifest.kind === "manifest") return { indices, document, manifest };
-    indices.push({ ...document, mediaType: manifest.mediaType });
-    expected = nextManifest(reference, manifest, platform);
+  const search = { session, reference, options, indexCount: 0, available: new Set<string>() };
+  return (await lookBelow(search, undefined, [])) ?? noneFor(search);
+}
+
+interface Search {
+  readonly session: Session;
+  readonly reference: Reference;
+  readonly options: FindOptions;
+  indexCount: number;
+  /** Platforms that have been seen. */
+  readonly available: Set<string>;
+}
+
+/** @returns undefined for an index that has nothing for the platform */
+async function lookBelow(
+  search: Search,
+  expected: Descriptor | undefined,
+  above: readonly Document[],
+): Promise<FoundManifest | undefined> {
+  const { reference, options } = search;
+  if (above.length > INDEX_DEPTH_MAX) throw tooMany(reference, `${INDEX_DEPTH_MAX} indices, one in another`);
+  const { document, manifest } = await readManifest(search, expected);
+  if (manifest.kind === "manifest") return { indices: above, document, manifest };
+  search.indexCount += 1;
+  if (search.indexCount > INDEX_COUNT_MAX) throw tooMany(reference, `${INDEX_COUNT_MAX} indices`);
+  const indices = [...above, { ...document, mediaType: manifest.mediaType }];
+  const { entries, available } = chooseManifest(manifest, options.platform);
+  for (const each of available) search.available.add(each);
+  for (const entry of entries) {
+    // One after the other: most often the first has it.
+    const found = await lookBelow(search, entry, indices);
+    if (found !== undefined) return found;
   }
-  throw invalid(
-    reference,
-    new RangeError(`Cannot read manifest: more than ${INDEX_DEPTH_MAX} indices, one in another`),
-  );
+  return undefined;
+}
+
+async function readManifest(
+  { session, reference, options: { known, target, signal } }: Search,
+  expected: Descriptor | undefined,
+): Promise<{ readonly document: Document; readonly manifest: ImageManifest | ImageIndex }> {
+  const digest = expected?.digest ?? reference.digest ?? target;
+  const here = digest === undefined ? undefined : knownDocument(known, digest, expected);
+  const document = here ?? (await fetchManifest(session, reference, { expected, signal }));
+  const manifest = parsed(reference, () => parseManifest(document.bytes, document.mediaType));
+  if (expected === undefined) return { document, manifest };
+  const isOtherType = expected.mediaType !== manifest.mediaType;
+  const size = document.bytes.length;
+  if (!isOtherType && expected.size === size) return { document, manifest };
+  const state = isOtherType ? `${manifest.mediaType} is` : `its ${size} bytes are`;
+  throw invalid(reference, new SyntaxError(`Cannot read manifest: ${state} not what its index says`));
+}
+
+function tooMany(reference: Reference, what: string): RegistryError {
+  return invalid(reference, new RangeError(`Cannot read manifest: more than ${what}`));
 }
 
 /** The bytes of some content that is known, when they are what its digest says. */
@@ -94,11 +131,9 @@ function knownDocument(
   return bytes === undefined ? undefined : { digest, mediaType: expected?.mediaType ?? "", bytes };
 }
 
-function nextManifest(reference: Reference, index: ImageIndex, platform: Platform): Descriptor {
-  const { entry, available } = chooseManifest(index, platform);
-  if (entry !== undefined) return entry;
-  const list = available.length === 0 ? "none" : available.join(", ");
-  const wanted = formatPlatform(platform);
+function noneFor({ reference, options, available }: Search): never {
+  const list = available.size === 0 ? "none" : [...available].join(", ");
+  const wanted = formatPlatform(options.platform);
   throw new RegistryError(
     `Cannot pull ${describeImage(reference)}: it is not for ${wanted}, but for ${list}`,
     {

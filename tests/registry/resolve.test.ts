@@ -73,6 +73,44 @@ describe("RegistryClient.resolve()", () => {
     expect(error.code).toBe("MANIFEST_INVALID");
   });
 
+  test("looks through nested indices until one has the platform, and says what all of them have", async () => {
+    const [arm, mine] = ["linux/arm64", "linux/amd64"].map((platform) => nested(imageFor(platform), 1));
+    const index = buildIndex({ images: [arm as BuiltDocument, mine as BuiltDocument] });
+    await using registry = serveRegistry({ images: { app: index } });
+    const client = impatientClient();
+    const pull = (platform: string) => client.resolve(appOf(registry), { platform: parsePlatform(platform) });
+
+    const resolved = await pull("linux/amd64");
+    const error = await registryErrorOf(pull("linux/s390x"));
+
+    expect(formatPlatform(resolved.config.platform)).toBe("linux/amd64");
+    expect(resolved.indices.map(({ digest }) => `${digest}`)).toEqual([index.digest, `${mine?.digest}`]);
+    expect(error.message).toEndWith("it is not for linux/s390x, but for linux/arm64, linux/amd64");
+  });
+
+  test("looks through sixteen indices and no more", async () => {
+    const images = Array.from({ length: 16 }, (_, count) => nested(imageFor(`linux/arm64/v8.${count}`), 1));
+    await using registry = serveRegistry({ images: { app: buildIndex({ images }) } });
+
+    const error = await registryErrorOf(
+      impatientClient().resolve(appOf(registry), { platform: parsePlatform("linux/amd64") }),
+    );
+
+    expect([error.code, registry.count(/^GET /)]).toEqual(["MANIFEST_INVALID", 17]);
+  });
+
+  test("refuses a manifest of another size than its index says", async () => {
+    const image = noisyImage();
+    const entry = { ...descriptorOf(image), size: image.bytes.length + 1, platform: image.platform };
+    const index = buildIndex({ images: [image], document: { manifests: [entry] } });
+    await using registry = serveRegistry({ images: { app: index } });
+
+    const error = await registryErrorOf(impatientClient().resolve(appOf(registry)));
+
+    expect(error.code).toBe("MANIFEST_INVALID");
+    expect(String(error.cause)).toContain("bytes are not what its index says");
+  });
+
   test("asks by digest when the reference has one, whatever its tag", async () => {
     const image = noisyImage();
     await using registry = serveRegistry({ images: { "app:other": image } });

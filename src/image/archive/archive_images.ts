@@ -35,6 +35,8 @@ export interface LoadableImage {
 const NAMES_MAX = 1000;
 /** Most indices on the way to a manifest. */
 const INDEX_DEPTH_MAX = 4;
+/** Most indices below one entry that are looked through. */
+const INDEX_COUNT_MAX = 16;
 /** Bytes of a document that are looked at for its kind. */
 const HEAD_LENGTH = 100;
 
@@ -182,8 +184,8 @@ function layoutImage(
   { at, platform }: { readonly at: number; readonly platform: Platform },
 ): LoadableImage | undefined {
   const path = `index.json.manifests[${at}]`;
-  let digest = stringAt(entry["digest"], `${path}.digest`);
-  for (let depth = 0; depth <= INDEX_DEPTH_MAX; depth += 1) {
+  let indexCount = 0;
+  const lookBelow = (digest: string, depth: number): LoadableImage | undefined => {
     const file = get(files, blobName(digest));
     const bytes = readDocument(file, blobName(digest));
     const document = parseManifest(bytes);
@@ -192,13 +194,18 @@ function layoutImage(
       const configBytes = readDocument(config, blobName(document.config.digest));
       return resolve(files, { bytes, configBytes, names: namesOf(entry, path) });
     }
+    indexCount += 1;
+    if (depth === INDEX_DEPTH_MAX || indexCount > INDEX_COUNT_MAX)
+      throw archiveError("its indices are nested too deeply, or too many");
     // An index names platforms whose content was left out.
     const here = document.entries.filter((each) => files.find(blobName(each.digest)) !== undefined);
-    const { entry: chosen } = chooseManifest({ ...document, entries: here }, platform);
-    if (chosen === undefined) return undefined;
-    digest = chosen.digest;
-  }
-  throw archiveError("its indices are nested too deeply");
+    for (const chosen of chooseManifest({ ...document, entries: here }, platform).entries) {
+      const found = lookBelow(chosen.digest, depth + 1);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  };
+  return lookBelow(stringAt(entry["digest"], `${path}.digest`), 0);
 }
 
 /** containerd's annotation has the whole name, OCI's in most cases the tag alone, which names nothing by itself. */

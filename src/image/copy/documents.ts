@@ -55,7 +55,7 @@ export async function readPiece(
   source: CopySource,
   descriptor: ManifestDescriptor | Descriptor,
 ): Promise<Piece> {
-  const { digest, mediaType } = descriptor;
+  const { digest, mediaType, size } = descriptor;
   if (manifestKind(mediaType) === undefined) {
     throw new CopyError(`Cannot copy image "${source.name}": its index names content of type "${mediaType}"`);
   }
@@ -66,24 +66,34 @@ export async function readPiece(
     });
   }
   const piece = pieceOf(source, document, "platform" in descriptor ? descriptor.platform : undefined);
-  if (piece.content.mediaType === mediaType) return piece;
+  if (piece.content.mediaType === mediaType && document.bytes.length === size) return piece;
   throw new CopyError(`Cannot copy image "${source.name}": ${digest} is not what its index says`);
 }
 
 /** Goes from a document through indices to the manifest for a platform. @throws {CopyError} {RegistryError} */
 export async function chooseFrom(source: CopySource, top: Piece, choice: PlatformChoice): Promise<Piece> {
-  let piece = top;
-  for (let depth = 0; depth <= INDEX_DEPTH_MAX; depth += 1) {
+  const { platform, isAsked } = choice;
+  if (top.content.kind === "manifest" && isAsked) await checkPlatform(source, top.content, platform);
+  const available = new Set<string>();
+  let indexCount = 0;
+  const lookBelow = async (piece: Piece, depth: number): Promise<Piece | undefined> => {
+    if (depth > INDEX_DEPTH_MAX) throw tooDeep(source);
     const { content } = piece;
-    if (content.kind === "manifest") {
-      if (depth === 0 && choice.isAsked) await checkPlatform(source, content, choice.platform);
-      return piece;
+    if (content.kind === "manifest") return piece;
+    indexCount += 1;
+    if (indexCount > INDEX_COUNT_MAX) throw tooMany(source);
+    const chosen = chooseManifest(content, platform);
+    for (const each of chosen.available) available.add(each);
+    for (const entry of chosen.entries) {
+      // One after the other: most often the first has it.
+      const found = await lookBelow(await readPiece(source, entry), depth + 1);
+      if (found !== undefined) return found;
     }
-    const { entry, available } = chooseManifest(content, choice.platform);
-    if (entry === undefined) throw otherPlatform(source, choice.platform, available);
-    piece = await readPiece(source, entry);
-  }
-  throw tooDeep(source);
+    return undefined;
+  };
+  const found = await lookBelow(top, 0);
+  if (found !== undefined) return found;
+  throw otherPlatform(source, platform, [...available]);
 }
 
 /** Everything below an index. @throws {CopyError} when there is no end to it */

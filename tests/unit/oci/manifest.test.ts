@@ -1,9 +1,14 @@
 import { describe, expect, test } from "bun:test";
 import { DOCUMENT_BYTES_MAX } from "../../../src/oci/json.ts";
-import { chooseManifest, type ImageIndex, parseManifest } from "../../../src/oci/manifest.ts";
+import {
+  chooseManifest,
+  type ImageIndex,
+  type ManifestChoice,
+  parseManifest,
+} from "../../../src/oci/manifest.ts";
 import { DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST } from "../../../src/oci/media_type.ts";
 import { parsePlatform } from "../../../src/oci/platform.ts";
-import { buildImage, buildIndex } from "../../helpers/image_builder.ts";
+import { buildImage, buildIndex, descriptorOf } from "../../helpers/image_builder.ts";
 
 const DIGEST = `sha256:${"a1".repeat(32)}`;
 const LAYER = { mediaType: "application/vnd.oci.image.layer.v1.tar+gzip", digest: DIGEST, size: 10 };
@@ -109,7 +114,7 @@ describe("chooseManifest()", () => {
 
     const choice = chooseManifest(index, parsePlatform("linux/amd64"));
 
-    expect(`${choice.entry?.digest}`).toBe(amd64.digest);
+    expect(digestsOf(choice)).toEqual([amd64.digest]);
     expect(choice.available).toEqual(["linux/arm64", "linux/amd64"]);
   });
 
@@ -118,15 +123,32 @@ describe("chooseManifest()", () => {
 
     const choice = chooseManifest(index, parsePlatform("linux/s390x"));
 
-    expect(choice).toEqual({ entry: undefined, available: ["linux/arm64", "linux/amd64"] });
+    expect(choice).toEqual({ entries: [], available: ["linux/arm64", "linux/amd64"] });
   });
 
   test("descends into a nested index only when no entry suits", () => {
     const nested = buildIndex({ images: [amd64] });
     const index = indexOf(buildIndex({ images: [nested, arm64] }).bytes);
 
-    expect(`${chooseManifest(index, parsePlatform("linux/amd64")).entry?.digest}`).toBe(nested.digest);
-    expect(`${chooseManifest(index, parsePlatform("linux/arm64")).entry?.digest}`).toBe(arm64.digest);
+    expect(digestsOf(chooseManifest(index, parsePlatform("linux/amd64")))).toEqual([nested.digest]);
+    expect(digestsOf(chooseManifest(index, parsePlatform("linux/arm64")))[0]).toBe(arm64.digest);
+  });
+
+  test("takes of nested indices those of the platform first, then those that name none, and no others", () => {
+    const nested = ["amd64", "arm64", "s390x"].map((name) =>
+      buildIndex({ images: [image(`linux/${name}`)] }),
+    );
+    const [mine, unnamed, other] = nested.map(descriptorOf);
+    const manifests = [
+      { ...other, platform: { os: "linux", architecture: "s390x" } },
+      unnamed,
+      { ...mine, platform: { os: "linux", architecture: "amd64" } },
+    ];
+    const index = indexOf(bytes({ schemaVersion: 2, mediaType: OCI_INDEX, manifests }));
+
+    const found = digestsOf(chooseManifest(index, parsePlatform("linux/amd64")));
+
+    expect(found).toEqual([mine?.digest, unnamed?.digest] as string[]);
   });
 
   test("takes the only entry without a platform, but not one of two", () => {
@@ -134,10 +156,12 @@ describe("chooseManifest()", () => {
     const one = indexOf(bytes({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: [entry] }));
     const two = indexOf(bytes({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: [entry, entry] }));
 
-    expect(chooseManifest(one, parsePlatform("linux/amd64")).entry).toBeDefined();
-    expect(chooseManifest(two, parsePlatform("linux/amd64")).entry).toBeUndefined();
+    expect(digestsOf(chooseManifest(one, parsePlatform("linux/amd64")))).toEqual([DIGEST]);
+    expect(digestsOf(chooseManifest(two, parsePlatform("linux/amd64")))).toEqual([]);
   });
 });
+
+const digestsOf = ({ entries }: ManifestChoice): string[] => entries.map(({ digest }) => `${digest}`);
 
 /** The document with each value in it, at any depth, replaced by each of some unfit ones. */
 function replacements(value: unknown): unknown[] {
