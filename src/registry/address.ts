@@ -10,7 +10,8 @@ const PRIVATE_V4 =
 
 /** True for `localhost`, 127.0.0.0/8 and ::1. */
 export function isLoopback(url: URL): boolean {
-  const host = url.hostname;
+  // A dot at the end changes nothing for whoever looks the name up.
+  const host = url.hostname.replace(/\.$/, "");
   return host === "localhost" || host.endsWith(".localhost") || isV4In(/^127\./, host) || isLoopbackV6(host);
 }
 

@@ -17,10 +17,17 @@ export interface Timeouts {
   readonly responseMs: number;
   /** Between two pieces of a body; there is no limit for the whole. */
   readonly stallMs: number;
+  /** As `responseMs`, at the end of an upload: a registry hashes what came, and some copy it once more. */
+  readonly commitMs: number;
 }
 
 /** The limits for a person who waits. */
-export const DEFAULT_TIMEOUTS: Timeouts = { connectMs: 5000, responseMs: 30_000, stallMs: 30_000 };
+export const DEFAULT_TIMEOUTS: Timeouts = {
+  connectMs: 5000,
+  responseMs: 30_000,
+  stallMs: 30_000,
+  commitMs: 300_000,
+};
 
 /** A body that is read while it is sent; opened anew for each time that it is. */
 export interface UploadBody {

@@ -6,6 +6,10 @@ import type { Session } from "./session.ts";
 /** Most pages of one list: a registry that names its first page as the next one must come to an end. */
 const PAGE_COUNT_MAX = 1000;
 
+/** A target with its parameters, and the relations among these (RFC 8288, section 3). */
+const LINK = /<([^<>]{1,4000})>((?:[^,"<]|"[^"]*")*)/g;
+const RELATIONS = /;\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]+))/i;
+
 /** What is listed. */
 export interface ListRequest {
   readonly repository: string;
@@ -40,7 +44,7 @@ export async function* pagesOf(session: Session, list: ListRequest): AsyncGenera
 
 /** @returns undefined after the last page */
 function nextPage(exchange: Exchange, from: URL): URL | undefined {
-  const [, link] = /(?:^|,)\s*<([^<>]{1,4000})>\s*;\s*rel="?next"?/.exec(exchange.header("link") ?? "") ?? [];
+  const link = nextLink(exchange.header("link") ?? "");
   if (link === undefined) return undefined;
   const next = URL.parse(link, from.href);
   // Tokens go along: never to another host. Behind a proxy registries name themselves with another scheme or port.
@@ -49,6 +53,14 @@ function nextPage(exchange: Exchange, from: URL): URL | undefined {
   throw new RegistryError(`Cannot read "${urlForMessages(from)}": its next page lies elsewhere`, {
     code: "REGISTRY_PROTOCOL",
   });
+}
+
+function nextLink(header: string): string | undefined {
+  for (const [, target, parameters = ""] of header.matchAll(LINK)) {
+    const [, quoted, bare = ""] = RELATIONS.exec(parameters) ?? [];
+    if ((quoted ?? bare).toLowerCase().split(" ").includes("next")) return target;
+  }
+  return undefined;
 }
 
 function endless(url: URL): RegistryError {

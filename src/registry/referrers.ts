@@ -16,6 +16,9 @@ import { RegistryError } from "./registry_error.ts";
 import type { Session } from "./session.ts";
 import type { RepositoryWriter } from "./writer.ts";
 
+/** What registries answer that know nothing of such lists: a path that they do not know looks like a wrong name to some. */
+const UNKNOWN_STATUSES: readonly number[] = [400, 404, 405, 406];
+
 /** Most manifests that refer to one. */
 const REFERRER_COUNT_MAX = 10_000;
 
@@ -65,7 +68,7 @@ async function askList(
   };
   const found: Referrer[] = [];
   for await (const page of pagesOf(session, list)) {
-    if (page.status === 404) {
+    if (UNKNOWN_STATUSES.includes(page.status)) {
       await page.discard();
       return undefined;
     }

@@ -35,6 +35,8 @@ export interface ContentRequest {
   readonly isAnonymous?: boolean;
   /** Leave a failure to the caller, who knows how to go on [false]. */
   readonly once?: boolean;
+  /** The registry may need a while before it can answer: it ends an upload [false]. */
+  readonly commits?: boolean;
   readonly headers?: Readonly<Record<string, string>>;
   /** For messages, e.g. `image "docker.io/library/alpine:latest"`. */
   readonly what: string;
@@ -227,7 +229,7 @@ export class Session {
       body: request.body,
       kind: request.kind === "blobs" ? "blob" : "api",
       retry: request.once === true ? { ...retry, attemptCountMax: 1 } : retry,
-      timeouts,
+      timeouts: request.commits === true ? { ...timeouts, responseMs: timeouts.commitMs } : timeouts,
       trust,
       signal: request.signal,
     };

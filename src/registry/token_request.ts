@@ -96,7 +96,8 @@ export function joinScopes(challenged: string | undefined, wanted: string): stri
 /** @throws {SyntaxError} when the body holds no token that can stand in a header */
 export function parseToken(body: Uint8Array, nowMs = Date.now()): IssuedToken {
   const reply = parseJsonObject(body, "token reply");
-  const token = reply["token"] ?? reply["access_token"];
+  // Some give both names, and nothing under one of them.
+  const token = reply["token"] || reply["access_token"];
   if (typeof token !== "string" || !/^[\x21-\x7e]+$/.test(token))
     throw new SyntaxError("Cannot read token: it is missing");
   if (token.length > TOKEN_LENGTH_MAX)

@@ -136,7 +136,8 @@ async function putPiece(
   });
   if (exchange.status !== 202) throw await target.session.errorOf(exchange, target.what, "push");
   await exchange.discard();
-  const came = offsetOf(exchange) ?? end;
+  // "0-0" says the same of one byte and of none: that of one the last request will tell.
+  const came = end === 1 ? end : (offsetOf(exchange) ?? end);
   if (came <= offset || came > end) throw protocolError(target, `it took up to byte ${came} of ${end}`);
   return { location: uploadLocation(target, exchange), offset: came };
 }
@@ -165,6 +166,7 @@ async function finish(
     headers: { "Content-Type": "application/octet-stream" },
     body,
     once: true,
+    commits: true,
   });
   if (exchange.status !== 201) throw await target.session.errorOf(exchange, target.what, "push");
   await exchange.discard();
@@ -177,7 +179,7 @@ async function finish(
 
 function request(
   { session, repository, scope, what, signal }: UploadTarget,
-  rest: Pick<ContentRequest, "method" | "target" | "headers" | "body" | "once">,
+  rest: Pick<ContentRequest, "method" | "target" | "headers" | "body" | "once" | "commits">,
 ): Promise<Exchange> {
   return session.request({ repository, kind: "blobs", name: "", scope, what, signal, ...rest });
 }

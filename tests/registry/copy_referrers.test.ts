@@ -6,7 +6,7 @@ import { buildArtifact, CopyPlace } from "../helpers/copy_place.ts";
 import { hasDockerRegistry, startDockerRegistry } from "../helpers/docker_registry.ts";
 import type { FakeRegistry } from "../helpers/fake_registry.ts";
 import { type BuiltDocument, buildImage, buildIndex } from "../helpers/image_builder.ts";
-import { replace } from "../helpers/registry_faults.ts";
+import { replace, status } from "../helpers/registry_faults.ts";
 import { knowsSubjects, type ListOptions, referrerLists } from "../helpers/registry_lists.ts";
 
 const SIGNATURE = "application/x-signature";
@@ -95,6 +95,19 @@ describe("copyImage() with referrers", () => {
       { ...entryOf(list), artifactType: LIST, annotations: { note: "list of parts" } },
     ]);
   });
+
+  test.each([400, 404, 405, 406])(
+    "reads the list of a tag where the list itself is answered with %i",
+    async (code) => {
+      await using place = source();
+      await place.copy("from/app:1", "to/copy:1", { referrers: [] });
+      place.to.break(status(code, { on: /referrers/ }));
+
+      await place.copy("to/copy:1", "from/back:1", { referrers: [] });
+
+      expect(manifestsOf(place.from, "back")).toEqual(digestsOf(image, signature, list, signatureOfList));
+    },
+  );
 
   test("reads such a list, adds to one, and leaves what is in it", async () => {
     await using place = source();

@@ -133,25 +133,57 @@ describe("an upload that the registry answers with", () => {
       },
       BOUND_MS,
     );
-  test(
-    "nothing at all: an error in time",
-    async () => {
+  test.each(["POST", "PATCH", "PUT"])(
+    "nothing at all to %s: an error in time",
+    async (method) => {
       await using registry = serveRegistry();
-      registry.break(hang({ on: /^PUT / }));
+      registry.break(hang({ on: new RegExp(`^${method} `) }));
 
-      const error = await registryErrorOf(upload(registry));
+      const error = await registryErrorOf(upload(registry, { inPieces: method === "PATCH" }));
 
       expect(error.code).toBe("REGISTRY_UNREACHABLE");
     },
     BOUND_MS,
   );
+  test(
+    "201 after a time in which it moves what came: the whole blob",
+    async () => {
+      await using registry = serveRegistry();
+      registry.break(
+        replace({ on: /^PUT / }, async (right) => {
+          await Bun.sleep(1500);
+          return right;
+        }),
+      );
+
+      await upload(registry, { timeouts: { responseMs: 500, commitMs: BOUND_MS } });
+
+      expect(registry.content("app")?.blobs.get(blob.digest)).toEqual(Buffer.from(bytes));
+      expect(registry.count(/^PUT /)).toBe(1);
+    },
+    BOUND_MS,
+  );
+  for (const size of [0, 1, 2])
+    test.each([false, true])(
+      `everything that comes, of a blob of ${size} bytes, in pieces: %p`,
+      async (inPieces) => {
+        await using registry = serveRegistry();
+        const content = bytes.subarray(0, size);
+        const small = { ...blob, digest: digestOfBytes(content), size };
+        const writer = new RepositoryWriter(parseReference(`${registry.host}/app`), { inPieces });
+
+        await writer.pushBlob(small, (start, end) => new Blob([content.subarray(start, end)]).stream());
+
+        expect(registry.content("app")?.blobs.get(small.digest)).toEqual(Buffer.from(content));
+      },
+    );
 });
 
 async function upload(registry: FakeRegistry, options: WriterOptions = {}): Promise<void> {
   const writer = new RepositoryWriter(parseReference(`${registry.host}/app`), {
     credentials: { [registry.host]: { type: "password", username: "me", password: "secret" } },
     retry: { firstDelayMs: 5, totalDelayMsMax: 500 },
-    timeouts: { connectMs: 500, responseMs: 500, stallMs: 500 },
+    timeouts: { connectMs: 500, responseMs: 500, stallMs: 500, commitMs: 500 },
     pieceBytes: 100_000,
     ...options,
   });

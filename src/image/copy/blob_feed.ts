@@ -4,7 +4,7 @@
  * byte is hashed when it passes for the first time, and the last ones are handed on only if size and digest are right.
  */
 import type { Descriptor } from "../../oci/descriptor.ts";
-import { digestOfHex } from "../../oci/digest.ts";
+import { digestOfBytes, digestOfHex } from "../../oci/digest.ts";
 import { RegistryError } from "../../registry/registry_error.ts";
 
 /** Opens the bytes of the blob from `start` on. */
@@ -57,6 +57,7 @@ export class BlobFeed implements AsyncDisposable {
     return new ReadableStream<Uint8Array>(
       {
         pull: async (controller) => {
+          if (this.descriptor.size === 0) this.#checkEmpty();
           const chunk = at < end ? await this.#next({ generation, start: at, end }) : undefined;
           at += chunk?.length ?? 0;
           if (chunk !== undefined) controller.enqueue(chunk);
@@ -121,6 +122,15 @@ export class BlobFeed implements AsyncDisposable {
     if (this.#rest !== undefined) throw this.#mismatch(`it has more than ${size} bytes`);
     const found = digestOfHex(this.#hasher.digest("hex"));
     if (found !== digest) throw this.#mismatch(`its content is "${found}"`);
+  }
+
+  /** No byte of an empty blob ever comes, and it has a digest all the same. */
+  #checkEmpty(): void {
+    const found = digestOfBytes(new Uint8Array());
+    if (found === this.descriptor.digest) return;
+    const error = this.#mismatch(`its content is "${found}"`);
+    this.#failed.abort(error);
+    throw error;
   }
 
   /** Whatever is on its way comes too late then. */

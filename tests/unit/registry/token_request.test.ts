@@ -67,6 +67,8 @@ describe("parseToken()", () => {
     [{ token: "t", expires_in: 5 }, 60],
     [{ token: "t", expires_in: "soon" }, 60],
     [{ token: "t", expires_in: -1 }, 60],
+    [{ token: "", access_token: "t" }, 60],
+    [{ token: null, access_token: "t" }, 60],
   ])("takes %p for a token of %p seconds", (reply, seconds) => {
     expect(parseToken(Buffer.from(JSON.stringify(reply)), 0)).toMatchObject({
       header: "Bearer t",

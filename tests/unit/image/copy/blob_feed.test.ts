@@ -41,6 +41,20 @@ describe("BlobFeed", () => {
     expect(whole.equals(bytes)).toBeTrue();
   });
 
+  test("knows the digest of an empty blob, of which no byte is ever asked for", async () => {
+    const empty = { ...descriptor, size: 0 };
+    const right = new BlobFeed({ ...empty, digest: digestOfBytes(new Uint8Array()) }, nothing);
+    const wrong = new BlobFeed(empty, nothing);
+
+    const came = await read(right, 0, 0);
+    const reading = read(wrong, 0, 0);
+
+    expect(came.length).toBe(0);
+    expect(reading).rejects.toThrow("its content is");
+    await reading.catch(() => undefined);
+    expect(wrong.failed.aborted).toBeTrue();
+  });
+
   test.each<[string, Buffer, string]>([
     ["other bytes", Buffer.from(bytes.map((byte, at) => (at === 5 ? byte ^ 1 : byte))), "its content is"],
     ["fewer bytes", bytes.subarray(0, 999), "it ends after 999 of 1000 bytes"],
@@ -104,3 +118,5 @@ class Source {
 async function read(feed: BlobFeed, start: number, end: number): Promise<Buffer> {
   return Buffer.from(await new Response(feed.open(start, end)).bytes());
 }
+
+const nothing = async (): Promise<ReadableStream<Uint8Array>> => new Blob([]).stream();
