@@ -83,12 +83,15 @@ export function parseDataMap(prefix: ByteString): Segment[] | undefined {
 
 /**
  * Checks a map against the sizes that the headers claim.
- * @throws {TarError} unless segments ascend, stay within the file, and add up to what the archive holds
+ * @throws {TarError} unless segments ascend, stay within the file, and add up to what the archive holds; GNU's own form
+ * has numbers in base 256, which may be negative
  */
 export function validateMap(segments: readonly Segment[], realSize: number, storedSize: number): void {
   let end = 0;
   let stored = 0;
+  if (realSize < 0) throw new TarError("Cannot read archive: the size of a sparse file is negative");
   for (const { offset, length } of segments) {
+    if (length < 0) throw new TarError("Cannot read archive: a sparse map has a negative length");
     if (offset < end || offset + length > realSize) {
       throw new TarError("Cannot read archive: a sparse map overlaps or passes the end of its file");
     }

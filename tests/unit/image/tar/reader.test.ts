@@ -7,9 +7,12 @@ import {
   bytesOf,
   concatBytes,
   encodeHeader,
+  encodeNumber,
   encodePaxRecords,
   metaEntry,
   type PaxRecord,
+  paddedToBlock,
+  writeChecksum,
 } from "../../../helpers/tar_header.ts";
 import { listTar } from "../../../helpers/tar_listing.ts";
 
@@ -28,6 +31,25 @@ const rich: readonly TarEntry[] = [
   { name: "pipe", type: "fifo" },
   { name: "empty" },
 ];
+
+/** A sparse file in GNU's own form; `numbers` are offsets and lengths in turn, of which the archive holds the sum. */
+function gnuMap(realSize: number, numbers: readonly number[]): Uint8Array {
+  const size = numbers.reduce((sum, number, at) => (at % 2 === 0 ? sum : sum + number), 0);
+  const header = encodeHeader({
+    format: "gnu",
+    name: "f",
+    type: "S",
+    size,
+    mode: 0o644,
+    uid: 0,
+    gid: 0,
+    mtime: 0,
+  });
+  for (const [at, number] of numbers.entries()) header.set(encodeNumber(number, 12), 386 + at * 12);
+  header.set(encodeNumber(realSize, 12), 483);
+  writeChecksum(header);
+  return concatBytes([header, ...paddedToBlock(bytesOf("x".repeat(size))), new Uint8Array(1024)]);
+}
 
 const paxEntry = (...records: readonly PaxRecord[]): Uint8Array[] =>
   metaEntry("x", "x", encodePaxRecords(records));
@@ -294,6 +316,9 @@ describe("TarReader", () => {
     ["without a size", map(["GNU.sparse.map", "0,2"]), /no size/],
     ["of an unknown version", map(["GNU.sparse.size", "9"], ["GNU.sparse.major", "2"]), /unknown format/],
     ["out of order", map(["GNU.sparse.size", "9"], ["GNU.sparse.numbytes", "2"]), /out of order/],
+    ["that goes back by a negative length", gnuMap(15, [10, -5, 5, 10]), /negative length/],
+    ["that begins in front of its file", gnuMap(15, [-5, 5]), /overlaps/],
+    ["of a file whose size is negative", gnuMap(-5, []), /is negative/],
   ];
   test.each(sparseMaps)("refuses a sparse map %s", (_, archive, message) => {
     expect(() => listTar(archive)).toThrow(refused(message));
