@@ -16,6 +16,7 @@ import {
   readDirectory,
   renameat2,
   tryOpenat,
+  tryStatx,
   tryUnlinkat,
 } from "../linux/file.ts";
 import { cBytes } from "./byte_string.ts";
@@ -53,11 +54,15 @@ export function removeTree(place: Place): void {
       } else if (levels.length < DEPTH_MAX) {
         levels.push(enter(level.fd, child));
       } else {
-        const [top] = levels;
-        deep += 1;
-        const hoisted = `.deep-${process.pid}-${deep}`;
-        renameat2({ dirfd: level.fd, path: child }, { dirfd: top?.fd ?? -1, path: hoisted });
-        top?.directories.push(hoisted);
+        const [top = level] = levels;
+        let hoisted = "";
+        do {
+          deep += 1;
+          hoisted = `.deep-${process.pid}-${deep}`;
+          // Whoever made the tree may have thought of such names.
+        } while (tryStatx(top.fd, hoisted) !== -ENOENT);
+        renameat2({ dirfd: level.fd, path: child }, { dirfd: top.fd, path: hoisted });
+        top.directories.push(hoisted);
       }
     }
   } finally {

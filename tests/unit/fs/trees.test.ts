@@ -40,20 +40,39 @@ describe("removeTree()", () => {
   });
 
   test("removes trees deeper than a path can say", () => {
-    let fd = openat(AT_FDCWD, directory, { flags: O_DIRECTORY });
-    for (let level = 0; level < 600; level += 1) {
-      mkdirat(fd, "a-long-name-of-a-directory", 0o700);
-      const next = openat(fd, "a-long-name-of-a-directory", { flags: O_DIRECTORY });
-      close(fd);
-      fd = next;
-    }
-    close(fd);
+    makeDeep(directory, "a-long-name-of-a-directory", 600);
 
     removeTree({ dirfd: AT_FDCWD, path: `${directory}/a-long-name-of-a-directory` });
 
     expect(existsSync(`${directory}/a-long-name-of-a-directory`)).toBeFalse();
   });
+
+  test("removes such trees whatever names they have", () => {
+    // Depth is taken away by moving directories up, under names of this kind.
+    for (const [number, inner] of [
+      [1, ""],
+      [2, "/inner"],
+      [3, ""],
+    ] as const)
+      mkdirSync(`${directory}/tree/.deep-${process.pid}-${number}${inner}`, { recursive: true });
+    makeDeep(`${directory}/tree`, "deep", 600);
+
+    removeTree({ dirfd: AT_FDCWD, path: `${directory}/tree` });
+
+    expect(existsSync(`${directory}/tree`)).toBeFalse();
+  });
 });
+
+function makeDeep(parent: string, name: string, depth: number): void {
+  let fd = openat(AT_FDCWD, parent, { flags: O_DIRECTORY });
+  for (let level = 0; level < depth; level += 1) {
+    mkdirat(fd, name, 0o700);
+    const next = openat(fd, name, { flags: O_DIRECTORY });
+    close(fd);
+    fd = next;
+  }
+  close(fd);
+}
 
 describe("tryOpenBeneath()", () => {
   const ways = [
