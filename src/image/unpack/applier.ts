@@ -182,7 +182,9 @@ export class LayerApplier implements TarHandler, Disposable {
         break;
       case "link":
         this.#replace(parent, name, () => {
-          if (this.#links.link({ parent, name, entry }) === "waits") this.#budget.addLink(entry);
+          if (this.#links.link({ parent, name, entry }) === "made") return;
+          this.#budget.addLink(entry);
+          this.#budget.addPath(entry.path, parent.pathBytes);
         });
         break;
       case "fifo":
@@ -262,6 +264,7 @@ export class LayerApplier implements TarHandler, Disposable {
       throw new LayerError(entry.path, "it lies below an entry that is not a directory");
     }
     const node = this.#makeDirectory({ parent, name, entry }, IMPLIED_MODE);
+    this.#budget.addPath(entry.path, node.pathBytes);
     this.#target.setImpliedMode(node, IMPLIED_MODE);
     node.implied = !node.opaque;
     node.times = timesOf(entry);

@@ -1,6 +1,7 @@
 /**
  * What a layer may make its unpacker remember. Targets of links, attributes of directories and the directories themselves
- * stay in memory until the layer's end; a megabyte of compressed archive can ask for gigabytes of them.
+ * stay in memory until the layer's end, and paths of what the layers below have to complete; a megabyte of compressed
+ * archive can ask for gigabytes of them.
  */
 import type { ByteString } from "../../fs/byte_string.ts";
 import type { TarEntry } from "../tar/entry.ts";
@@ -10,7 +11,7 @@ import { LayerError } from "./layer_error.ts";
 export interface LayerLimits {
   /** Directories, those included that only a longer path implies: 2000 for one entry. */
   readonly directories: number;
-  /** Bytes of link targets, of attributes of directories, and of what holds them. */
+  /** Bytes of link targets, attributes of directories, paths for those who complete the layer, and of what holds them. */
   readonly keptBytes: number;
 }
 
@@ -42,6 +43,14 @@ export class LayerBudget {
     this.#keep(path, path.length + linkPath.length);
   }
 
+  /**
+   * A path that is handed on: a short entry may stand for a long one, by a symlink or by all that it implies.
+   * @throws {LayerError} when it is too much
+   */
+  addPath(entry: ByteString, bytes: number): void {
+    this.#keep(entry, bytes);
+  }
+
   /** A directory with its attributes. @throws {LayerError} when it is too much */
   addAttributes({ path, xattrs }: TarEntry): void {
     for (const [name, value] of xattrs) this.#keep(path, name.length + value.length);
@@ -52,7 +61,7 @@ export class LayerBudget {
     if (this.#keptBytes > this.#limits.keptBytes) {
       throw new LayerError(
         entry,
-        `links and attributes of the layer take more than ${this.#limits.keptBytes} bytes of memory`,
+        `links, attributes and implied directories of the layer take more than ${this.#limits.keptBytes} bytes of memory`,
       );
     }
   }

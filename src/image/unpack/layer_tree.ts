@@ -11,6 +11,8 @@ export interface DirectoryNode {
   readonly kind: "directory";
   readonly parent: DirectoryNode | undefined;
   readonly name: ByteString;
+  /** Bytes of its path, slashes included: what it takes to say where it is. */
+  readonly pathBytes: number;
   readonly children: Map<ByteString, Node>;
   /** True when no entry described it: it takes its attributes from the layers below. */
   implied: boolean;
@@ -74,7 +76,17 @@ export class LayerTree {
 /** A directory of the tree; the caller puts it among its parent's children. */
 export function newDirectory(parent: DirectoryNode | undefined, name: ByteString): DirectoryNode {
   const children = new Map<ByteString, Node>();
-  return { kind: "directory", parent, name, children, implied: false, opaque: false, times: undefined };
+  const pathBytes = parent === undefined ? 0 : parent.pathBytes + name.length + 1;
+  return {
+    kind: "directory",
+    parent,
+    name,
+    pathBytes,
+    children,
+    implied: false,
+    opaque: false,
+    times: undefined,
+  };
 }
 
 /** Path below the root, without symlinks; "" for the root. */
