@@ -13,6 +13,7 @@ import {
   optionalObject,
   optionalString,
   parseJsonObject,
+  show,
   stringAt,
   stringsAt,
 } from "../../oci/json.ts";
@@ -95,7 +96,7 @@ function withNames(image: LoadableImage, docker: readonly DockerEntry[], files: 
   const { digest } = image.resolved.manifest.config;
   const tags = docker
     .filter(({ config }) => files.find(config)?.digest === digest)
-    .flatMap(({ tags: names }) => names.map((name) => parseReference(name)));
+    .flatMap(({ tags: names }) => names.map((name) => honestName(name, [image.resolved.manifestDigest])));
   const all = [...image.names, ...tags].map((name) => [JSON.stringify(name), name] as const);
   return { ...image, names: [...new Map(all).values()] };
 }
@@ -185,36 +186,46 @@ function layoutImage(
 ): LoadableImage | undefined {
   const path = `index.json.manifests[${at}]`;
   let indexCount = 0;
-  const lookBelow = (digest: string, depth: number): LoadableImage | undefined => {
-    const file = get(files, blobName(digest));
-    const bytes = readDocument(file, blobName(digest));
+  /** @param above digests of the indices on the way: an honest name may hold any of them, or the manifest's */
+  const lookBelow = (digest: string, above: readonly string[]): LoadableImage | undefined => {
+    const digests = [...above, digest];
+    const bytes = readBlob(files, digest);
     const document = parseManifest(bytes);
     if (document.kind === "manifest") {
-      const config = get(files, blobName(document.config.digest));
-      const configBytes = readDocument(config, blobName(document.config.digest));
-      return resolve(files, { bytes, configBytes, names: namesOf(entry, path) });
+      const configBytes = readBlob(files, document.config.digest);
+      return resolve(files, { bytes, configBytes, names: namesOf(entry, { path, digests }) });
     }
     indexCount += 1;
-    if (depth === INDEX_DEPTH_MAX || indexCount > INDEX_COUNT_MAX)
+    if (above.length === INDEX_DEPTH_MAX || indexCount > INDEX_COUNT_MAX)
       throw archiveError("its indices are nested too deeply, or too many");
     // An index names platforms whose content was left out.
     const here = document.entries.filter((each) => files.find(blobName(each.digest)) !== undefined);
     for (const chosen of chooseManifest({ ...document, entries: here }, platform).entries) {
-      const found = lookBelow(chosen.digest, depth + 1);
+      const found = lookBelow(chosen.digest, digests);
       if (found !== undefined) return found;
     }
     return undefined;
   };
-  return lookBelow(stringAt(entry["digest"], `${path}.digest`), 0);
+  return lookBelow(stringAt(entry["digest"], `${path}.digest`), []);
 }
 
 /** containerd's annotation has the whole name, OCI's in most cases the tag alone, which names nothing by itself. */
-function namesOf(entry: JsonObject, path: string): Reference[] {
+function namesOf(
+  entry: JsonObject,
+  { path, digests }: { readonly path: string; readonly digests: readonly string[] },
+): Reference[] {
   const annotations = optionalObject(entry, "annotations", path) ?? {};
   const whole = optionalString(annotations, "io.containerd.image.name", path);
-  if (whole !== undefined) return [parseReference(whole)];
+  if (whole !== undefined) return [honestName(whole, digests)];
   const name = optionalString(annotations, "org.opencontainers.image.ref.name", path);
-  return name === undefined || !/[/:]/.test(name) ? [] : [parseReference(name)];
+  return name === undefined || !/[/:]/.test(name) ? [] : [honestName(name, digests)];
+}
+
+/** @throws {ArchiveError} for a name with the digest of something else: whoever runs it by that name relies on it */
+function honestName(text: string, digests: readonly string[]): Reference {
+  const name = parseReference(text);
+  if (name.digest === undefined || digests.includes(name.digest)) return name;
+  throw archiveError(`an image in it is named ${show(text)}, and has the digest "${digests.at(-1)}"`);
 }
 
 interface Documents {
@@ -251,6 +262,14 @@ function get(files: ArchiveFiles, name: string): ArchiveFile {
   const file = files.find(name);
   if (file === undefined) throw archiveError(`the entry ${JSON.stringify(name)} is missing`);
   return file;
+}
+
+/** A document by its digest: its name in the archive may be a link to another file. */
+function readBlob(files: ArchiveFiles, digest: string): Uint8Array {
+  const name = blobName(digest);
+  const file = get(files, name);
+  if (file.digest === digest) return readDocument(file, name);
+  throw archiveError(`the entry ${JSON.stringify(name)} has the digest "${file.digest}"`);
 }
 
 /** @throws {ArchiveError} before reading what is larger than any document */

@@ -5,6 +5,7 @@ import { buildImage, descriptorOf, sha256Digest } from "../../helpers/image_buil
 import { PULL_NEEDS, PullPlace, refusalOf } from "../../helpers/pull_place.ts";
 import { kernelTest } from "../../helpers/sandbox.ts";
 import { buildTar, type TarEntry } from "../../helpers/tar_builder.ts";
+import { bytesOf } from "../../helpers/tar_header.ts";
 
 const good = buildImage({ layers: [{ entries: [{ name: "good" }] }] });
 const image = buildImage({ layers: [{ entries: [{ name: "app" }], compression: "none" }] });
@@ -31,6 +32,18 @@ function layoutWith(fields: object): TarEntry[] {
   const digest = sha256Digest(Buffer.from(bytes));
   const entries = named(layout, "index.json", indexOf({ digest, size: bytes.length }));
   return [...entries, { name: `blobs/${digest.replace(":", "/")}`, data: bytes }];
+}
+
+/** A layout of which a blob is a link to another one of its kind. */
+function linked(digest: string): TarEntry[] {
+  const name = `blobs/${digest.replace(":", "/")}`;
+  const { data = "" } = layout.find((entry) => entry.name === name) ?? {};
+  return [
+    ...layout.filter((entry) => entry.name !== name),
+    { name, type: "symlink", link: "../../other" },
+    // The same document to a parser, but for its bytes.
+    { name: "other", data: `${Buffer.from(bytesOf(data)).toString()}\n` },
+  ];
 }
 
 type Row = readonly [id: string, what: string, entries: readonly TarEntry[], message: RegExp];
@@ -126,6 +139,30 @@ const rows: readonly Row[] = [
       manifestOf({ RepoTags: ["local/attack:1", "../../docker.io/library/alpine:latest"] }),
     ),
     /Cannot load archive: /,
+  ],
+  [
+    "CVE-2025-24882",
+    "a name with the digest of another image",
+    named(docker, "manifest.json", manifestOf({ RepoTags: [`local/attack@${good.digest}`] })),
+    /an image in it is named "local\/attack@sha256:[0-9a-f]{64}", and has the digest "sha256:/,
+  ],
+  [
+    "CVE-2025-24882",
+    "a name in an index with the digest of another image",
+    layoutEntries(image, `local/attack:1@${good.digest}`),
+    /an image in it is named "local\/attack:1@sha256:[0-9a-f]{64}", and has the digest "sha256:/,
+  ],
+  [
+    "CVE-2024-24557",
+    "another configuration, by a link, under the digest of one",
+    linked(image.configDigest),
+    /the entry "blobs\/sha256\/[0-9a-f]{64}" has the digest "sha256:[0-9a-f]{64}"/,
+  ],
+  [
+    "CVE-2024-24557",
+    "another manifest, by a link, under the digest of one",
+    linked(image.digest),
+    /the entry "blobs\/sha256\/[0-9a-f]{64}" has the digest "sha256:[0-9a-f]{64}"/,
   ],
 ];
 
