@@ -184,11 +184,14 @@ export class RegistryClient implements TokenOwner {
       throw invalid(reference, new RangeError(`Cannot read image config: it has ${descriptor.size} bytes`));
     }
     const { sources, ...request } = await this.blobRequest(reference, descriptor);
+    const { wholeMs } = { ...DEFAULT_TIMEOUTS, ...this.#options.timeouts };
     const errors: RegistryError[] = [];
     for (let index = 0; index < sources.length; index++) {
       try {
+        using limit = new TimeLimit(wholeMs, descriptor.digest);
+        const either = signal === undefined ? limit.signal : AbortSignal.any([signal, limit.signal]);
         // One after the other: the next is asked when what this one has is not the config.
-        const stream = await openBlob({ ...request, sources: sources.slice(index) }, signal);
+        const stream = await openBlob({ ...request, sources: sources.slice(index) }, either);
         const bytes = await new Response(stream).bytes();
         checkDigest(bytes, descriptor.digest, "image config");
         return bytes;
@@ -257,6 +260,28 @@ export function accessSettings(endpoint: Endpoint, options: RegistryClientOption
     timeouts: { ...DEFAULT_TIMEOUTS, ...timeouts },
     trust: trustOf(endpoint, certificates),
   };
+}
+
+/** Ends the reading of a small blob that never comes to its end. */
+class TimeLimit implements Disposable {
+  readonly #controller = new AbortController();
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(limitMs: number, digest: Digest) {
+    const error = new RegistryError(
+      `Cannot read blob "${digest}": it has not ended after ${limitMs / 1000} s`,
+      { code: "REGISTRY_UNREACHABLE" },
+    );
+    this.#timer = setTimeout(() => this.#controller.abort(error), limitMs);
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+  }
 }
 
 /** The other places of a foreign layer, which get nothing but the request (CVE-2020-15157). */

@@ -15,8 +15,10 @@ export interface Timeouts {
   readonly connectMs: number;
   /** From the request to the head of the reply: a mirror may have to fetch first. */
   readonly responseMs: number;
-  /** Between two pieces of a body; there is no limit for the whole. */
+  /** Between two pieces of a body; there is no limit for the whole of a blob. */
   readonly stallMs: number;
+  /** For the whole body of a reply that is no blob: who sends a byte now and then would be waited for for years. */
+  readonly wholeMs: number;
   /** As `responseMs`, at the end of an upload: a registry hashes what came, and some copy it once more. */
   readonly commitMs: number;
 }
@@ -26,6 +28,7 @@ export const DEFAULT_TIMEOUTS: Timeouts = {
   connectMs: 5000,
   responseMs: 30_000,
   stallMs: 30_000,
+  wholeMs: 300_000,
   commitMs: 300_000,
 };
 
@@ -57,6 +60,8 @@ const systemHosts = new Set<string>();
 const USER_AGENT = `bunker/${version}`;
 /** Below this a body is read to keep the connection, above it the connection is dropped. */
 const DISCARD_BYTES_MAX = 16 * 1024;
+/** A new connection takes less time. */
+const DISCARD_MS_MAX = 1000;
 
 /** A reply whose head has arrived. Its body must be read to the end or discarded. */
 export class Exchange {
@@ -111,14 +116,26 @@ export class Exchange {
     }
   }
 
-  /** The whole body. @throws {RegistryError} when it is larger than `bytesMax` */
-  async bytes(bytesMax: number): Promise<Uint8Array> {
+  /**
+   * The whole body.
+   * @param limitMs for all of it [as the request has it]
+   * @throws {RegistryError} when it is larger than `bytesMax`, or takes longer
+   */
+  async bytes(
+    bytesMax: number,
+    limitMs = (this.#request.timeouts ?? DEFAULT_TIMEOUTS).wholeMs,
+  ): Promise<Uint8Array> {
     const parts: Uint8Array[] = [];
     let size = 0;
-    for await (const chunk of this.chunks()) {
-      size += chunk.length;
-      if (size > bytesMax) throw tooLarge(this.url, bytesMax);
-      parts.push(chunk);
+    const timer = setTimeout(() => this.#controller.abort(tooSlow(this.url, limitMs)), limitMs);
+    try {
+      for await (const chunk of this.chunks()) {
+        size += chunk.length;
+        if (size > bytesMax) throw tooLarge(this.url, bytesMax);
+        parts.push(chunk);
+      }
+    } finally {
+      clearTimeout(timer);
     }
     return new Uint8Array(Buffer.concat(parts, size));
   }
@@ -128,7 +145,7 @@ export class Exchange {
     const length = Number(this.header("content-length") ?? Number.NaN);
     if (!(length <= DISCARD_BYTES_MAX)) return this.#controller.abort();
     try {
-      await this.bytes(DISCARD_BYTES_MAX);
+      await this.bytes(DISCARD_BYTES_MAX, DISCARD_MS_MAX);
     } catch {
       // The reply's status has been seen: how its body ends changes nothing.
     }
@@ -278,6 +295,15 @@ function stalled(url: URL, limitMs: number): RegistryError {
     code: "REGISTRY_UNREACHABLE",
     retryable: true,
   });
+}
+
+function tooSlow(url: URL, limitMs: number): RegistryError {
+  return new RegistryError(
+    `Cannot read "${urlForMessages(url)}": it has not ended after ${limitMs / 1000} s`,
+    {
+      code: "REGISTRY_UNREACHABLE",
+    },
+  );
 }
 
 function tooLarge(url: URL, bytesMax: number): RegistryError {

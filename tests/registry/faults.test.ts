@@ -204,6 +204,34 @@ describe.skipIf(reason !== undefined)(`a manifest (${reason ?? "as root"})`, () 
   for (const [what, fault, outcome] of rows) testFault(what, { faults: () => [fault()], outcome });
 });
 
+describe.skipIf(reason !== undefined)(
+  `a document that never comes to its end (${reason ?? "as root"})`,
+  () => {
+    const everyByte = (on: RegExp): Fault => drip(3, 100, { on });
+    const rows: ReadonlyArray<readonly [string, () => Fault[], FaultRow["outcome"]]> = [
+      ["a manifest", () => [everyByte(GET_MANIFEST)], "REGISTRY_UNREACHABLE"],
+      ["a config", () => [everyByte(CONFIG)], "REGISTRY_UNREACHABLE"],
+      ["a token", () => [everyByte(/ \/token/)], "REGISTRY_UNREACHABLE"],
+      ["what is said to a refusal", () => [drippingRefusal()], "REGISTRY_DENIED"],
+    ];
+    for (const [what, faults, outcome] of rows)
+      testFault(`${what}: a few bytes now and then`, {
+        registry: { auth: { type: "token" } },
+        client: () => ({ timeouts: { connectMs: 2000, responseMs: 2000, stallMs: 2000, wholeMs: 700 } }),
+        faults,
+        outcome,
+      });
+  },
+);
+
+function drippingRefusal(): Fault {
+  const refusal = status(403, { on: GET_MANIFEST, body: "no".repeat(500) });
+  const slow = drip(3, 100, { on: GET_MANIFEST });
+  return { ...slow, reply: (request) => slow.reply(request, async () => refusal.reply(request, never)) };
+}
+
+const never = (): Promise<Response> => Promise.reject(new Error("Cannot happen: it is replaced"));
+
 function noting(times: number[], fault: Fault): Fault {
   return {
     takes: (request) => {
