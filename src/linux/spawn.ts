@@ -22,13 +22,14 @@ import {
   CLONE_VFORK,
   CLONE_VM,
   P_PID,
+  P_PIDFD,
   PR_SET_DUMPABLE,
   PR_SET_PDEATHSIG,
   SIGCHLD,
   SIGKILL,
   WEXITED,
 } from "./abi/sched.ts";
-import { call, SyscallError } from "./call.ts";
+import { call, callRaw, SyscallError } from "./call.ts";
 import { FIRST_ADDRESS, writeExecutable } from "./elf.ts";
 import { type EncodedProgram, encodeProgram } from "./encode.ts";
 import { createExecutableFile } from "./executable_file.ts";
@@ -48,6 +49,8 @@ export interface SpawnOptions {
   readonly inherit: readonly number[];
   /** A descriptor from which the child reads one byte before the exec, while the parent writes the id maps. */
   readonly waitFd?: number;
+  /** This process's end of `waitFd`: the child closes its copy, so that it reads the end when this process is gone. */
+  readonly engineFd?: number;
   /** Path of a file for the executable where memfds may not be executed. */
   readonly programFile?: string;
   /** The report page; closed here. It is a file where another process is to read it [a memfd]. */
@@ -212,7 +215,19 @@ function launch(memfd: number, options: SpawnOptions): { pid: number; pidfd: num
   }
   const pidfd = launcher.view.getInt32(launcher.pidfdRoom, true);
   // Without CLONE_VFORK both processes store their result of clone in the same place, in either order.
-  return { pid: options.waitFd === undefined ? pid : pidOf(pidfd), pidfd, launcher };
+  return { pid: options.waitFd === undefined ? pid : waitingPid(pidfd), pidfd, launcher };
+}
+
+/** The process id of a child that waits, which is ended when that cannot be told: EMFILE. */
+function waitingPid(pidfd: number): number {
+  try {
+    return pidOf(pidfd);
+  } catch (error) {
+    callRaw("pidfd_send_signal", pidfd, SIGKILL, null, 0);
+    call("waitid", P_PIDFD, pidfd, null, WEXITED, null);
+    call("close", pidfd);
+    throw error;
+  }
 }
 
 /** The process id behind a pidfd (proc_pid_fdinfo(5)). */
@@ -284,6 +299,8 @@ function addChild(program: Program, memfd: number, options: SpawnOptions): void 
   if (options.endsWithEngine === true) program.prctl(PR_SET_PDEATHSIG, SIGKILL);
   const kept = options.preserveFds ?? 0;
   program.close_range(3 + kept, 0xffffffff, CLOSE_RANGE_CLOEXEC).ignoreErrors();
+  // Before its number may be given to something else.
+  if (options.engineFd !== undefined) program.close(options.engineFd);
   // Bun marks all that it inherits from 4 on as closed on exec.
   for (let fd = 3; fd < 3 + kept; fd++) program.fcntl(fd, F_SETFD, 0);
   for (const [index, fd] of options.inherit.entries()) program.dup3(fd, FIRST_FD + index);

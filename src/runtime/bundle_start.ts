@@ -88,7 +88,7 @@ export async function startBundle(request: BundleStart): Promise<StartedBundle> 
     programFile: request.programFile,
     endsWithEngine: true,
     cgroup: request.cgroup,
-    ...(mapped ? { waitFd: sockets[1] } : {}),
+    ...(mapped ? { waitFd: sockets[1], engineFd: sockets[0] } : {}),
   });
   call("close", sockets[1]);
   const container = new StartingContainer(spawned, request);

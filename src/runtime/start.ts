@@ -55,7 +55,7 @@ export function startContainer(executable: Executable, request: StartRequest): S
     inherit: [sockets[1], ...request.inherit],
     programFile: request.programFile,
     endsWithEngine: true,
-    ...(mapped ? { waitFd: sockets[1] } : {}),
+    ...(mapped ? { waitFd: sockets[1], engineFd: sockets[0] } : {}),
   });
   try {
     call("close", sockets[1]);

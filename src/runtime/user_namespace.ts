@@ -91,6 +91,7 @@ export function startInUserNamespace(
       namespaces: CLONE_NEWUSER | namespaces,
       inherit,
       waitFd: child,
+      engineFd: engine,
       programFile,
     });
     return release(started, engine, maps);

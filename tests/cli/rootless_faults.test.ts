@@ -20,7 +20,31 @@ const POINTS: Readonly<Record<string, number>> = {
 /** The same for calls that fail, each in a few ways. */
 const FAULT_POINTS: Readonly<Record<string, number>> = { pull: 2, load: 1 };
 
+/** Where the kernel tells the process id of a child that waits for its ids: a file whose number no test can know. */
+const CHILD_FILES = Array.from({ length: 60 }, (_, fd) => ["-P", `/proc/self/fdinfo/${fd}`]).flat();
+
 const place = sharedPlace();
+
+describe("a process that waits for the ids of its user namespace", () => {
+  for (const fault of ["signal=KILL", "error=EMFILE"]) {
+    kernelTest(
+      `ends when its engine does (${fault})`,
+      [...ROOTLESS_NEEDS, "program strace"],
+      async (sandbox) => {
+        const { executable, ranged } = place();
+        await using users = new UserPlace(sandbox, verbImages, { uid: ranged.uid, executable });
+        const inject = ["-e", "trace=openat", ...CHILD_FILES, "-e", `inject=openat:${fault}:when=1`];
+
+        const { exitCode } = await users.bunker(["pull", "-q", users.name("one")], {
+          wrapper: ["strace", "-f", "-qq", "-o", "/dev/null", ...inject],
+        });
+
+        // It holds the outputs, whose end is waited for.
+        expect(exitCode).not.toBe(0);
+      },
+    );
+  }
+});
 
 describe("as an ordinary user", () => {
   const verbs = storeVerbs.filter(({ name }) => name in POINTS);

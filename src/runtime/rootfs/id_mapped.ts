@@ -57,6 +57,7 @@ function makeNamespace(maps: IdMappings, programFile: string): number {
     inherit: [],
     // Nothing is ever written to it: the process waits until it is ended.
     waitFd: child,
+    engineFd: engine,
     programFile,
   });
   try {
