@@ -8,6 +8,7 @@ import { type PullPlace, refusalOf } from "./pull_place.ts";
 import { describePoint, runAtPoint, storePoints } from "./store_faults.ts";
 import type { StoreVerb } from "./store_verbs.ts";
 import { layerTrees, violationsAfter } from "./store_violations.ts";
+import { takeOver } from "./take_over.ts";
 
 /** `full`: every call; `kinds`: the first, a middle and the last of each name; otherwise a few, the same each time. */
 export const SWEEP = process.env["BUNKER_SWEEP"] ?? "";
@@ -58,10 +59,40 @@ export interface SweepResult {
 }
 
 /** Hits the command at each chosen point. */
-export async function sweepVerb(
+export function sweepVerb(place: PullPlace, verb: StoreVerb, sweep: StoreSweep): Promise<SweepResult> {
+  const { fault } = sweep;
+  return sweepWith(place, verb, {
+    ...sweep,
+    hit: async (point) => {
+      const env = verb.env?.(place) ?? {};
+      const result = await runAtPoint(place, verb.words(place), { point, fault, env });
+      return {
+        wrong: fault.startsWith("signal=") ? [] : wrongIn(result),
+        hasFailed: result.exitCode !== 0,
+      };
+    },
+  });
+}
+
+/** Stops the command at each chosen point, and kills it when a second one that does the same has begun. */
+export function sweepRival(
   place: PullPlace,
   verb: StoreVerb,
-  { fault, calls, count }: StoreSweep,
+  sweep: Omit<StoreSweep, "fault">,
+): Promise<SweepResult> {
+  const hit = (point: Point) => takeOver(place, verb, point);
+  return sweepWith(place, verb, { ...sweep, fault: "signal=STOP", hit });
+}
+
+interface HitResult {
+  readonly wrong: readonly string[];
+  readonly hasFailed: boolean;
+}
+
+async function sweepWith(
+  place: PullPlace,
+  verb: StoreVerb,
+  { fault, calls, count, hit }: StoreSweep & { readonly hit: (point: Point) => Promise<HitResult> },
 ): Promise<SweepResult> {
   const env = verb.env?.(place) ?? {};
   await verb.before(place);
@@ -73,9 +104,8 @@ export async function sweepVerb(
   let failed = 0;
   for (const point of points) {
     await verb.before(place);
-    const result = await runAtPoint(place, verb.words(place), { point, fault, env });
-    if (result.exitCode !== 0) failed += 1;
-    const told = fault.startsWith("signal=") ? [] : wrongIn(result);
+    const { wrong: told, hasFailed } = await hit(point);
+    if (hasFailed) failed += 1;
     const wrong = [...told, ...(await violationsAfter(place, verb, trees))];
     if (wrong.length > 0) findings[describePoint(point)] = wrong;
   }
