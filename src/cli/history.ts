@@ -20,31 +20,34 @@ export async function printHistory(words: readonly string[], context: EngineCont
   const { imageHistory } = await import("../engine/history.ts");
   const steps = await imageHistory(parsed.operands[0] ?? "", context);
   const rows = steps.map((step) => rowOf(step, parsed));
-  if (parsed.flag("quiet")) writeOut(rows.map(({ ID }) => `${ID}\n`).join(""));
-  else await printList(format, { exact: steps, rows, heads: HEADS, text: () => describeTable(rows) });
+  if (format === "text" && parsed.flag("quiet")) writeOut(rows.map(({ ID }) => `${ID}\n`).join(""));
+  else await printList(format, { exact: steps, rows, heads: HEADS, text: () => describeTable(rows, parsed) });
   return 0;
 }
+
+const isHuman = (parsed: ParsedOptions): boolean => parsed.text("human") !== "false";
 
 type HistoryRow = ReturnType<typeof rowOf>;
 
 /** docker's names and texts. */
 function rowOf({ imageId, created, createdBy, comment, sizeBytes }: HistoryStep, parsed: ParsedOptions) {
   const whole = parsed.flag("no-trunc");
-  const human = parsed.text("human") !== "false";
   return {
     Comment: comment,
     CreatedAt: created === undefined ? "N/A" : formatRfc3339(created),
     CreatedBy: commandLine(createdBy, whole),
     CreatedSince: created === undefined ? "N/A" : formatAge(created, new Date()),
     ID: imageId === undefined ? "<missing>" : shortDigest(imageId, whole),
-    Size: human ? formatSize(sizeBytes) : String(sizeBytes),
+    Size: isHuman(parsed) ? formatSize(sizeBytes) : String(sizeBytes),
   };
 }
 
-function describeTable(rows: readonly HistoryRow[]): string {
-  const header = ["IMAGE", "CREATED", "CREATED BY", "SIZE", "COMMENT"];
-  const lines = rows.map(({ ID, CreatedSince, CreatedBy, Size, Comment }) =>
-    [ID, CreatedSince, CreatedBy, Size, Comment.replaceAll("\n", " ")].map(harmless),
+/** Without units the times are exact, too, as docker has it. */
+function describeTable(rows: readonly HistoryRow[], parsed: ParsedOptions): string {
+  const human = isHuman(parsed);
+  const header = ["IMAGE", human ? "CREATED" : "CREATED AT", "CREATED BY", "SIZE", "COMMENT"];
+  const lines = rows.map(({ ID, CreatedSince, CreatedAt, CreatedBy, Size, Comment }) =>
+    [ID, human ? CreatedSince : CreatedAt, CreatedBy, Size, Comment.replaceAll("\n", " ")].map(harmless),
   );
   return formatTable([header, ...lines]);
 }

@@ -88,7 +88,12 @@ export const historySpec: CommandSpec = {
   options: [
     FORMAT,
     HELP,
-    { name: "human", alias: "H", kind: "boolean", help: "Print sizes with units; --human=false for bytes" },
+    {
+      name: "human",
+      alias: "H",
+      kind: "boolean",
+      help: "Print sizes with units, and ages; --human=false for bytes and times",
+    },
     JSON_OUTPUT,
     { name: "no-trunc", kind: "boolean", help: "Do not shorten IDs and commands" },
     { name: "quiet", alias: "q", kind: "boolean", help: "Print image IDs only" },

@@ -18,7 +18,7 @@ export async function printImages(words: readonly string[], context: EngineConte
   if (parsed === undefined) return 0;
   const format = outputFormatOf(parsed);
   const images = await listed(parsed, context);
-  if (parsed.flag("quiet")) writeOut(describeIds(images, parsed));
+  if (format === "text" && parsed.flag("quiet")) writeOut(describeIds(images, parsed));
   else {
     const rows = rowsOf(images, parsed);
     await printList(format, { exact: images, rows, heads: HEADS, text: () => describeTable(images, parsed) });

@@ -16,6 +16,8 @@ export async function importArchive(words: readonly string[], context: EngineCon
   const parsed = await readCommandLine(importSpec, words);
   if (parsed === undefined) return 0;
   const [word = "", reference] = parsed.operands;
+  if (word === "")
+    throw new CommandLineError('invalid argument "": expected a file, a URL, or "-" for stdin');
   if (word === "-" && isatty(STDIN)) {
     throw new CommandLineError("requested import from stdin, but stdin is a terminal", {
       exitCode: EXIT_FAILED,

@@ -5,7 +5,6 @@ import { readCommandLine } from "./command_line.ts";
 import { CommandLineError } from "./command_line_error.ts";
 import { inspectSpec } from "./image_specs.ts";
 import { harmlessJson, writeError, writeOut } from "./output.ts";
-import type { Value } from "./template/node.ts";
 
 /** Exit code when one of the images is not here. */
 const EXIT_MISSING = 1;
@@ -38,7 +37,9 @@ async function describe(found: readonly ImageInspection[], template: string): Pr
     const text = template === "" ? JSON.stringify(found, undefined, 4) : JSON.stringify(found);
     return `${harmlessJson(text)}\n`;
   }
-  const { renderRows } = await import("./template_output.ts");
-  // What was made from JSON is nothing else.
-  return renderRows(template, found as unknown as readonly Readonly<Record<string, Value>>[], {});
+  const [{ renderRows }, { templateFields }] = await Promise.all([
+    import("./template_output.ts"),
+    import("./inspect_fields.ts"),
+  ]);
+  return renderRows(template, found.map(templateFields), {});
 }

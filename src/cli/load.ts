@@ -16,6 +16,7 @@ export async function load(words: readonly string[], context: EngineContext): Pr
   const parsed = await readCommandLine(loadSpec, words);
   if (parsed === undefined) return 0;
   const file = parsed.text("input");
+  if (file === "") throw new CommandLineError('invalid argument "" for --input: expected a path');
   if (file === undefined && isatty(STDIN)) {
     throw new CommandLineError("requested load from stdin, but stdin is a terminal", {
       exitCode: EXIT_FAILED,

@@ -3,6 +3,7 @@
  * written, and what it still holds is lost when the program leaves by process.exit.
  */
 import { writeSync } from "node:fs";
+import { outputError, STANDARD_OUTPUT } from "./output_error.ts";
 
 const STDOUT = 1;
 const STDERR = 2;
@@ -10,14 +11,25 @@ const STDERR = 2;
 /** Milliseconds between two tries while a pipe that does not block is full. */
 const RETRY_MS = 5;
 
-/** Writes text to stdout; a reader that has gone away is not an error. */
+/**
+ * Writes text to stdout; a reader that has gone away is not an error.
+ * @throws {UsageError} when it cannot be written, e.g. since the disk is full
+ */
 export function writeOut(text: string): void {
-  writeAll(STDOUT, text);
+  try {
+    writeAll(STDOUT, text);
+  } catch (error) {
+    throw outputError(error, STANDARD_OUTPUT);
+  }
 }
 
-/** Writes text to stderr; a reader that has gone away is not an error. */
+/** Writes text to stderr. What cannot be written is left out: there is nowhere to say so. */
 export function writeError(text: string): void {
-  writeAll(STDERR, text);
+  try {
+    writeAll(STDERR, text);
+  } catch {
+    // The work itself goes on, and its exit code is told.
+  }
 }
 
 function writeAll(descriptor: number, text: string): void {

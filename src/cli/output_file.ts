@@ -2,38 +2,48 @@
 import { closeSync, constants, openSync, realpathSync, renameSync, rmSync, statSync } from "node:fs";
 import { isatty } from "node:tty";
 import { CommandLineError } from "./command_line_error.ts";
+import { outputError, STANDARD_OUTPUT } from "./output_error.ts";
 
 const STDOUT = 1;
 const EXIT_FAILED = 1;
+
+const WRITE_ERRORS: readonly unknown[] = ["EDQUOT", "ENOSPC", "EPIPE"];
+
+type Write = (fd: number) => void | Promise<void>;
 
 /**
  * Calls `write` with a descriptor.
  * @param file path; undefined: stdout
  * @param verb as in "refusing to save to a terminal"
- * @throws {CommandLineError} for a terminal
+ * @throws {CommandLineError} for a terminal, and a name that is none
+ * @throws {UsageError} when the output cannot be written to
  */
-export async function withOutput(
-  file: string | undefined,
-  verb: string,
-  write: (fd: number) => void | Promise<void>,
-): Promise<void> {
-  if (file !== undefined) return toFile(file, write);
+export async function withOutput(file: string | undefined, verb: string, write: Write): Promise<void> {
+  if (file === "") throw new CommandLineError('invalid argument "" for --output: expected a path');
+  if (file !== undefined) return await toFile(file, write);
   if (isatty(STDOUT)) {
     throw new CommandLineError(`cowardly refusing to ${verb} to a terminal. Use the -o flag or redirect`, {
       exitCode: EXIT_FAILED,
     });
   }
-  await write(STDOUT);
+  await called(write, STDOUT, STANDARD_OUTPUT);
 }
 
-async function toFile(file: string, write: (fd: number) => void | Promise<void>): Promise<void> {
-  const found = statSync(file, { throwIfNoEntry: false });
+async function toFile(file: string, write: Write): Promise<void> {
+  const place = JSON.stringify(file);
+  const found = explained(place, () => statSync(file, { throwIfNoEntry: false }));
   // A device or a pipe is written to; a file put in its place would break /dev/null for the whole machine.
-  if (found?.isFile() === false) return await writeTo(openSync(file, constants.O_WRONLY), write);
+  if (found?.isFile() === false) {
+    return await writeTo(
+      explained(place, () => openSync(file, constants.O_WRONLY)),
+      { write, place },
+    );
+  }
   const path = found === undefined ? file : realpathSync(file);
   const temporary = `${path}.${process.pid}.tmp`;
+  const fd = explained(place, () => openSync(temporary, "wx", 0o600));
   try {
-    await writeTo(openSync(temporary, "wx", 0o600), write);
+    await writeTo(fd, { write, place });
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });
@@ -41,10 +51,31 @@ async function toFile(file: string, write: (fd: number) => void | Promise<void>)
   }
 }
 
-async function writeTo(fd: number, write: (fd: number) => void | Promise<void>): Promise<void> {
+async function writeTo(
+  fd: number,
+  { write, place }: { readonly write: Write; readonly place: string },
+): Promise<void> {
   try {
-    await write(fd);
+    await called(write, fd, place);
   } finally {
     closeSync(fd);
+  }
+}
+
+/** Nothing but the output is written to meanwhile: the errors of write(2) are about it, all others are not. */
+async function called(write: Write, fd: number, place: string): Promise<void> {
+  try {
+    await write(fd);
+  } catch (error) {
+    const { code } = error as { readonly code?: unknown };
+    throw WRITE_ERRORS.includes(code) ? outputError(error, place) : error;
+  }
+}
+
+function explained<T>(place: string, call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    throw outputError(error, place);
   }
 }

@@ -202,7 +202,8 @@ function plainLines(progress: LayerProgress, before: LayerState | undefined): re
 }
 
 function stderrScreen(): Screen {
-  const isTerminal = isatty(2) && process.env["TERM"] !== "dumb";
+  // One that does not say what it is may not know how to move its cursor.
+  const isTerminal = isatty(2) && ![undefined, "", "dumb"].includes(process.env["TERM"]);
   return {
     write: writeError,
     isTerminal,

@@ -14,6 +14,9 @@ import { GLOBAL_OPTIONS } from "./global_options.ts";
 import { UnknownOptionError } from "./options.ts";
 import { harmless, writeError } from "./output.ts";
 
+/** Characters of a message that are printed at most: some thirty lines of a terminal. */
+const MESSAGE_LENGTH_MAX = 2500;
+
 /** Exit code for whatever fails on our side of the container, as with docker. */
 export const EXIT_ENGINE = 125;
 
@@ -40,7 +43,11 @@ export function describeError(error: unknown): string {
   return `${[...lines, ...new Set(hints.map((hint) => `hint: ${harmless(hint)}`))].join("\n")}\n`;
 }
 
-const indented = (error: unknown): string => messageOf(error).replaceAll("\n", "\n    ");
+const indented = (error: unknown): string => cut(messageOf(error)).replaceAll("\n", "\n    ");
+
+/** Words of the user's own, and answers of servers, may be of any length. */
+const cut = (text: string): string =>
+  text.length <= MESSAGE_LENGTH_MAX ? text : `${text.slice(0, MESSAGE_LENGTH_MAX)}…`;
 
 /** The exit code that an error asks for, or 125. */
 export function exitCodeOf(error: unknown): number {
@@ -55,7 +62,7 @@ function needsNoReport(error: unknown): boolean {
 
 async function describeUsage(error: CommandLineError, command: string | undefined): Promise<string> {
   const { findSpec } = await import("./specs.ts");
-  const spec = command === undefined ? undefined : findSpec(command);
+  const spec = error.command ?? (command === undefined ? undefined : findSpec(command));
   const suggestion = error instanceof UnknownOptionError ? await suggestionFor(error, spec) : "";
   const usage = spec === undefined ? "[OPTIONS] COMMAND" : `${spec.name} ${spec.usage}`;
   const subject = spec === undefined ? "bunker" : `bunker ${spec.name}`;

@@ -114,11 +114,14 @@ export const ociSpec: CommandSpec = {
 export const helpSpec: CommandSpec = {
   name: "help",
   description: "Show help for a command",
-  usage: "[COMMAND]",
+  usage: "[COMMAND [COMMAND]]",
   interspersed: true,
-  operands: { min: 0, max: 1 },
+  operands: { min: 0, max: 2 },
   options: [HELP],
-  examples: [{ line: "bunker help run", does: "Show the options of run" }],
+  examples: [
+    { line: "bunker help run", does: "Show the options of run" },
+    { line: "bunker help image ls", does: "Show those of a command below another" },
+  ],
 };
 
 /** All commands in the order of `bunker --help`. */

@@ -1,6 +1,6 @@
 /** `bunker system COMMAND`: about the store as a whole. */
 import type { EngineContext } from "../engine/context.ts";
-import { type GroupMember, runGroup } from "./command_group.ts";
+import { type CommandGroup, type GroupMember, runGroup } from "./command_group.ts";
 import { infoSpec } from "./specs.ts";
 import { systemCheckSpec, systemDfSpec, systemPruneSpec, systemSpec } from "./system_specs.ts";
 
@@ -11,7 +11,10 @@ const members: readonly GroupMember[] = [
   { name: "info", spec: infoSpec, load: async () => (await import("./info.ts")).printInfo },
 ];
 
+/** What stands below `bunker system`. */
+export const SYSTEM_GROUP: CommandGroup = { spec: systemSpec, members };
+
 /** Runs the command that `words` begin with. @returns the exit code. */
 export function runSystemCommand(words: readonly string[], context: EngineContext): Promise<number> {
-  return runGroup({ spec: systemSpec, members }, words, context);
+  return runGroup(SYSTEM_GROUP, words, context);
 }

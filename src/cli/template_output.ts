@@ -8,7 +8,7 @@ import { parseTemplate, type Template } from "./template/parse.ts";
 /** What one line shows, under docker's names. */
 export type Row = Readonly<Record<string, Value>>;
 
-const TABLE = /^table(?:\s+|$)/;
+const TABLE = /^table(?:(?:\s|\\t)+|$)/;
 
 /**
  * The lines of a list.
@@ -20,7 +20,7 @@ export function renderRows(
   rows: readonly Row[],
   heads: Readonly<Record<string, string>>,
 ): string {
-  const template = read(text.replace(TABLE, ""));
+  const template = parseTemplate(text.replace(TABLE, ""));
   if (!TABLE.test(text)) return rows.map((row) => `${render(template, row)}\n`).join("");
   const fields = Object.keys(rows[0] ?? heads).map((field) => [field, heads[field] ?? field.toUpperCase()]);
   const lines = [Object.fromEntries(fields) as Row, ...rows].map((row) => render(template, row).split("\t"));
@@ -29,12 +29,7 @@ export function renderRows(
 
 /** One line for one object. @throws {TemplateError} */
 export function renderObject(text: string, value: Value): string {
-  return `${render(read(text), value)}\n`;
-}
-
-/** docker takes `\t` and `\n` for what they mean, since shells hand them on as they are. */
-function read(text: string): Template {
-  return parseTemplate(text.replaceAll("\\t", "\t").replaceAll("\\n", "\n"));
+  return `${render(parseTemplate(text), value)}\n`;
 }
 
 /** Text of images may hold anything; tabs are the template's. */

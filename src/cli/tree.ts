@@ -5,23 +5,21 @@
 import { type CommandDef, defineCommand, runCommand } from "citty";
 import type { EngineContext } from "../engine/context.ts";
 import type { CommandSpec, Execute } from "./command_spec.ts";
-import { COMMANDS } from "./specs.ts";
+import { COMMANDS, findSpec } from "./specs.ts";
 import { unknownCommand } from "./unknown_command.ts";
 
 /**
- * Finds the command that the first of `words` names, and runs it with the others.
+ * Finds the command that the first of `words` names, and runs it with the others. Whether there is one is asked before:
+ * citty looks for the first word without a dash, and `bunker ""` is told apart from `bunker`.
  * @returns the exit code of the command.
  * @throws {CommandLineError} when there is no such command.
  */
 export async function runTree(words: readonly string[], context: EngineContext): Promise<number> {
+  if (findSpec(words[0] ?? "") === undefined) throw unknownCommand(words[0] ?? "");
   // citty keeps the result of a sub command to itself, so the command leaves its exit code here.
   const outcome = { exitCode: 0 };
   const root = defineCommand({ meta: { name: "bunker" }, subCommands: subCommands(context, outcome) });
-  try {
-    await runCommand(root, { rawArgs: [...words] });
-  } catch (error) {
-    throw isUnknownCommand(error) ? unknownCommand(words[0] ?? "") : error;
-  }
+  await runCommand(root, { rawArgs: [...words] });
   return outcome.exitCode;
 }
 
@@ -102,8 +100,4 @@ async function loadExecute({ name }: CommandSpec): Promise<Execute> {
     default:
       throw new Error(`Cannot happen: the command "${name}" has no code`);
   }
-}
-
-function isUnknownCommand(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "E_UNKNOWN_COMMAND";
 }

@@ -8,10 +8,21 @@
  *     for (const { repository, tag } of await images()) console.log(repository, tag);
  */
 import { open, unlink } from "node:fs/promises";
+import { resolve } from "node:path";
+import { BunkerError } from "../errors.ts";
 import type { EngineContext } from "./context.ts";
 import type { HistoryStep } from "./history.ts";
 import type { ImageTree } from "./image_tree.ts";
 import type { ImageInspection } from "./inspect_image.ts";
+import type {
+  Cancellable,
+  CommitOptions,
+  CopyImageRequest,
+  ImportImageOptions,
+  LibraryContext,
+  PullOptions,
+  PushOptions,
+} from "./library_options.ts";
 import type { ImageFile } from "./list_files.ts";
 import type { LoadedImage, LoadRequest } from "./load_images.ts";
 import type { MountedImage } from "./mount_image.ts";
@@ -23,11 +34,38 @@ import type { SaveRequest } from "./save_images.ts";
 import type { CopyResult, ImageSummary, PullResult, PushResult, RunResult } from "./summary.ts";
 import type { FileTrace } from "./trace_file.ts";
 
+export type {
+  Cancellable,
+  CommitOptions,
+  CopyImageRequest,
+  CopyResult,
+  FileTrace,
+  HistoryStep,
+  ImageFile,
+  ImageInspection,
+  ImageSummary,
+  ImageTree,
+  ImportImageOptions,
+  LayerProgress,
+  LibraryContext,
+  LoadedImage,
+  LoadRequest,
+  MountedImage,
+  Operation,
+  PullOptions,
+  PullResult,
+  PushOptions,
+  PushResult,
+  RemovedImages,
+  RunOptions,
+  RunResult,
+  SaveRequest,
+};
+/** What every function throws: its `code` is one of docs/errors.md. */
+export { BunkerError };
+
 /** An image, and whatever of the options is not to be the default. */
 export type RunRequest = Partial<RunOptions> & Pick<RunOptions, "image">;
-
-/** Where data lies; see {@link EngineContext}. */
-export type LibraryContext = Partial<Pick<EngineContext, "root" | "state" | "config" | "debug">>;
 
 /** A container's end with all that it wrote. */
 export interface Captured extends RunResult {
@@ -72,19 +110,13 @@ export async function capture(request: RunRequest, context: LibraryContext = {})
   }
 }
 
-/** What may be asked of work that takes a while. */
-export interface Cancellable {
-  /** Ends the work, which then throws the signal's reason: nothing has changed. */
-  readonly signal?: AbortSignal | undefined;
-}
-
 /**
  * Pulls an image, or finds that it is here already. Steps are those of its layers.
  * @throws {BunkerError} when the registry does not have it, or a layer is damaged or hostile: nothing has changed then.
  */
 export function pull(
   name: string,
-  options: Cancellable & { readonly platform?: string; readonly tlsVerify?: boolean } = {},
+  options: PullOptions = {},
   context: LibraryContext = {},
 ): Operation<PullResult, LayerProgress> {
   return operation(async (report) => {
@@ -101,13 +133,14 @@ export function pull(
  */
 export function push(
   name: string,
-  options: Cancellable & { readonly allTags?: boolean; readonly tlsVerify?: boolean } = {},
+  options: PushOptions = {},
   context: LibraryContext = {},
 ): Operation<PushResult[], LayerProgress> {
   return operation(async (report) => {
     const engine = await import("./push.ts");
     const observer = { begin: ignore, layer: byLayer(report), end: ignore };
-    const request = { allTags: options.allTags ?? false, tlsVerify: options.tlsVerify, observer };
+    const { allTags = false, platform, tlsVerify } = options;
+    const request = { allTags, platform, tlsVerify, observer };
     return await engine.push(name, request, cancellable(options, context));
   });
 }
@@ -139,7 +172,7 @@ export function saveImages(
 
 /**
  * Loads the images of an archive.
- * @param file absolute path
+ * @param file path
  * @throws {BunkerError} when it is no archive of images, or hostile: nothing has changed then.
  */
 export async function loadImages(
@@ -147,19 +180,8 @@ export async function loadImages(
   options: Cancellable & LoadRequest = {},
   context: LibraryContext = {},
 ): Promise<LoadedImage[]> {
-  return (await import("./load_images.ts")).loadImages(file, cancellable(options, context), options);
-}
-
-/** A copy from one registry or OCI layout (`oci:DIRECTORY[:TAG]`) to another. */
-export interface CopyImageRequest extends Cancellable {
-  readonly from: string;
-  readonly to: string;
-  /** An index with everything beneath it, instead of the image for one platform [false]. */
-  readonly all?: boolean;
-  /** `os/arch[/variant]` [this machine's]. */
-  readonly platform?: string;
-  /** What refers to the image too: signatures, lists of parts [false]. */
-  readonly referrers?: boolean;
+  const engine = await import("./load_images.ts");
+  return engine.loadImages(resolve(file), cancellable(options, context), options);
 }
 
 /**
@@ -172,9 +194,9 @@ export function copyImage(
 ): Operation<CopyResult, LayerProgress> {
   return operation(async (report) => {
     const engine = await import("./copy_image.ts");
-    const { from, to, all = false, platform, referrers = false } = request;
+    const { from, to, all = false, platform, referrers = false, tlsVerify } = request;
     const observer = { begin: ignore, layer: byLayer(report), end: ignore };
-    const options = { all, platform, referrers, artifactTypes: [], observer };
+    const options = { all, platform, referrers, artifactTypes: [], observer, tlsVerify };
     return await engine.copyImage([from, to], options, cancellable(request, context));
   });
 }
@@ -201,17 +223,6 @@ export async function exportImage(
   }
 }
 
-/** What becomes of an archive of files. */
-export interface ImportImageOptions extends Cancellable {
-  /** Name of the image; without one its id is its name. */
-  readonly reference?: string;
-  /** Instructions of a Dockerfile: CMD, ENV, … */
-  readonly changes?: readonly string[];
-  readonly message?: string;
-  /** `os/arch[/variant]` [this machine's]. */
-  readonly platform?: string;
-}
-
 /**
  * Makes an image of one layer of an archive of files, plain, gzip or zstd.
  * @param source path or http(s) URL
@@ -226,13 +237,6 @@ export async function importImage(
   const { reference, changes = [], message, platform } = options;
   const request = { source, reference, changes, message, platform, createdAt: undefined };
   return (await import("./import.ts")).importImage(request, cancellable(options, context));
-}
-
-/** What becomes of the files of a container. */
-export interface CommitOptions extends Omit<ImportImageOptions, "platform"> {
-  readonly author?: string;
-  /** Stop the container's processes while its files are read [where that can be done]. */
-  readonly pause?: boolean;
 }
 
 /**

@@ -8,9 +8,9 @@
  * As with podman, the first of the places that has a directory for a host decides.
  */
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { homedir } from "node:os";
 import { dirname } from "node:path";
 import type { CertificateStore, HostCertificates, Trust } from "../registry/trust.ts";
+import { userDirectory } from "./home.ts";
 
 /** Largest file that is read, in bytes. */
 const FILE_SIZE_MAX = 1 << 20;
@@ -36,7 +36,7 @@ const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
 
 /** The places in the order in which they decide. */
 export function certificatePlaces(): readonly string[] {
-  const own = process.env["XDG_CONFIG_HOME"] || `${homedir()}/.config`;
+  const own = userDirectory("XDG_CONFIG_HOME", ".config");
   return [
     `${own}/containers/certs.d`,
     // Docker's place for its rootless engine.

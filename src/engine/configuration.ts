@@ -3,11 +3,11 @@
  * or the one file that BUNKER_CONFIG or --config names. An unknown key is refused: a misspelt one would be ignored.
  */
 import { readFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { UsageError } from "../errors.ts";
 import type { LayerPreference } from "../image/erofs/layer_form.ts";
 import { parseRegistriesConfig, type RegistriesConfig } from "../registry/registries_config.ts";
 import type { EngineContext } from "./context.ts";
+import { userDirectory } from "./home.ts";
 
 /** Largest configuration file that is read, in bytes. */
 const FILE_SIZE_MAX = 1 << 20;
@@ -23,8 +23,8 @@ export interface Configuration {
 export function readConfiguration(context: EngineContext): Configuration {
   const given = context.config ?? process.env["BUNKER_CONFIG"];
   if (given !== undefined && given !== "") return readFile(given) ?? missing(given);
-  const home = process.env["XDG_CONFIG_HOME"] || `${homedir()}/.config`;
-  const files = ["/etc/bunker/config.json", `${home}/bunker/config.json`].map((path) => readFile(path));
+  const own = `${userDirectory("XDG_CONFIG_HOME", ".config")}/bunker/config.json`;
+  const files = ["/etc/bunker/config.json", own].map((path) => readFile(path));
   return {
     registries: Object.assign({}, ...files.map((file) => file?.registries)),
     layers: files.findLast((file) => file?.layers !== undefined)?.layers,

@@ -3,7 +3,6 @@
  * which is read only. Other programs write their own things into them, which stay as they are.
  */
 import { chmodSync, mkdirSync, readFileSync, realpathSync } from "node:fs";
-import { homedir } from "node:os";
 import { dirname } from "node:path";
 import { removeTemporaries, writeFileAtomic } from "../fs/atomic.ts";
 import { Lock } from "../fs/lock.ts";
@@ -20,6 +19,7 @@ import { openStore } from "../store/open_store.ts";
 import type { EngineContext } from "./context.ts";
 import { CredentialError } from "./credential_helper.ts";
 import { dataRoot } from "./directories.ts";
+import { homeDirectory, userDirectory } from "./home.ts";
 
 /** Largest file that is read, in characters. */
 const FILE_SIZE_MAX = 1 << 20;
@@ -27,18 +27,18 @@ const FILE_SIZE_MAX = 1 << 20;
 /** Docker's config.json: `$DOCKER_CONFIG/config.json`, or `~/.docker/config.json`. */
 export function dockerConfigPath(): string {
   const given = process.env["DOCKER_CONFIG"];
-  return `${given === undefined || given === "" ? `${home()}/.docker` : given}/config.json`;
+  return `${given === undefined || given === "" ? `${homeDirectory()}/.docker` : given}/config.json`;
 }
 
 /** Podman's files in the order in which it reads them (containers-auth.json(5)). */
 export function podmanAuthPaths(): readonly string[] {
-  const { REGISTRY_AUTH_FILE: given, XDG_RUNTIME_DIR: runtime, XDG_CONFIG_HOME: config } = process.env;
+  const { REGISTRY_AUTH_FILE: given, XDG_RUNTIME_DIR: runtime } = process.env;
   if (given !== undefined && given !== "") return [given];
   const volatile =
     runtime === undefined || runtime === ""
       ? `/run/containers/${process.getuid?.()}`
       : `${runtime}/containers`;
-  return [`${volatile}/auth.json`, `${config || `${home()}/.config`}/containers/auth.json`];
+  return [`${volatile}/auth.json`, `${userDirectory("XDG_CONFIG_HOME", ".config")}/containers/auth.json`];
 }
 
 /**
@@ -138,5 +138,3 @@ function readJson(path: string): unknown {
     });
   }
 }
-
-const home = (): string => process.env["HOME"] ?? homedir();

@@ -1,5 +1,6 @@
 /** Where the engine keeps things: data that stays, and state that goes with the machine's uptime. */
 import type { EngineContext } from "./context.ts";
+import { userDirectory } from "./home.ts";
 
 /** Directory of compiled set-ups, relative to the data root (compiled_programs.ts). */
 export const COMPILED_PROGRAMS = "cache/programs";
@@ -9,7 +10,7 @@ export function dataRoot(context: EngineContext): string {
   const given = context.root ?? process.env["BUNKER_ROOT"];
   if (given !== undefined && given !== "") return absolute(given);
   if (process.getuid?.() === 0) return "/var/lib/bunker";
-  return `${process.env["XDG_DATA_HOME"] ?? `${process.env["HOME"] ?? "/"}/.local/share`}/bunker`;
+  return `${userDirectory("XDG_DATA_HOME", ".local/share")}/bunker`;
 }
 
 /** State root: `--state`, BUNKER_STATE, /run/bunker, or below $XDG_RUNTIME_DIR for others than root. */

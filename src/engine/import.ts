@@ -8,6 +8,7 @@ import { storeError } from "../image/store_error.ts";
 import { applyChanges } from "../oci/change/change.ts";
 import { parsePlatform } from "../oci/platform.ts";
 import { parseReference, type Reference } from "../oci/reference.ts";
+import { checkArchiveFile } from "./archive_file.ts";
 import { readConfiguration } from "./configuration.ts";
 import type { EngineContext } from "./context.ts";
 import { dataRoot } from "./directories.ts";
@@ -40,6 +41,7 @@ export async function importImage(asked: ImportRequest, context: EngineContext):
   referenceOf(request.reference);
   applyChanges({}, request.changes);
   if (request.platform !== undefined) parsePlatform(request.platform);
+  if (isPath) checkArchiveFile(request.source);
   const work = async (signal?: AbortSignal): Promise<string> => {
     if (process.getuid?.() === 0) return importHere(request, rootPlace(context, signal));
     const { idMapsOfUser } = await import("./rootless.ts");

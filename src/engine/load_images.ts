@@ -5,6 +5,7 @@ import type { LayerPreference } from "../image/erofs/layer_form.ts";
 import { type Platform, parsePlatform } from "../oci/platform.ts";
 import { familiarReference, parseReference } from "../oci/reference.ts";
 import { listRecords } from "../store/images.ts";
+import { checkArchiveFile } from "./archive_file.ts";
 import { readConfiguration } from "./configuration.ts";
 import type { EngineContext } from "./context.ts";
 import { dataRoot, stateRoot } from "./directories.ts";
@@ -21,7 +22,7 @@ export interface LoadedImage {
 /**
  * Loads an archive of docker, podman, skopeo or bunker, compressed or not.
  * @param file absolute path; undefined: standard input
- * @throws {ArchiveError} {OtherPlatformError} {PullError} {StoreError} {RelayedError}
+ * @throws {UsageError} {ArchiveError} {OtherPlatformError} {PullError} {StoreError} {RelayedError}
  */
 export async function loadImages(
   file: string | undefined,
@@ -29,6 +30,7 @@ export async function loadImages(
   options: LoadRequest = {},
 ): Promise<LoadedImage[]> {
   const platform = options.platform === undefined ? undefined : parsePlatform(options.platform);
+  if (file !== undefined) checkArchiveFile(file);
   const root = dataRoot(context);
   const before = new Map(listRecords(root).map(({ path, image }) => [path, image.storedAt]));
   const work = (signal?: AbortSignal): Promise<void> =>

@@ -1,6 +1,6 @@
 /** Finds images by what a person writes: a name, a name with a digest, an id or the beginning of one. */
 import { BunkerError } from "../errors.ts";
-import { parseReference, type Reference } from "../oci/reference.ts";
+import { isImageId, parseReference, type Reference } from "../oci/reference.ts";
 import { recordPath, type StoredImage } from "../store/find_image.ts";
 import { findImageById, type ImageRecord, listRecords } from "../store/images.ts";
 
@@ -45,7 +45,7 @@ export function getLocalImage(root: string, word: string): StoredImage {
 
 /** An id with or without its prefix is no name that anybody could have given. */
 function referenceOf(word: string): Reference | undefined {
-  return /^(?:sha256:[0-9a-f]+|[0-9a-f]{64})$/.test(word) ? undefined : parseReference(word);
+  return isImageId(word) ? undefined : parseReference(word);
 }
 
 function recordsNamed(all: readonly ImageRecord[], reference: Reference): ImageRecord[] {

@@ -1,11 +1,12 @@
 /** The image of a run when it is not simply there: pulled, chosen by platform, or, in challenge mode, empty. */
 import { BunkerError } from "../errors.ts";
 import { parsePlatform } from "../oci/platform.ts";
-import { parseReference, type Reference } from "../oci/reference.ts";
+import { isImageId, parseReference, type Reference } from "../oci/reference.ts";
 import { findImage, type StoredImage } from "../store/find_image.ts";
 import { findImageById } from "../store/images.ts";
 import type { EngineContext } from "./context.ts";
 import { emptyImage } from "./empty_image.ts";
+import { getLocalImage } from "./local_image.ts";
 import type { RunOptions } from "./options/run_options.ts";
 import { pull } from "./pull.ts";
 import type { IdMaps } from "./rootless.ts";
@@ -29,6 +30,7 @@ export interface ImageSource {
  */
 export async function obtainImage(options: RunOptions, source: ImageSource): Promise<StoredImage> {
   const wanted = options.platform === undefined ? undefined : parsePlatform(options.platform);
+  if (isImageId(options.image)) return getLocalImage(source.root, options.image);
   const find = () => findImage(source.root, parseReference(options.image), wanted);
   const local = options.pull === "always" ? undefined : (find() ?? findById(options.image, source.root));
   if (local !== undefined) return local;
@@ -43,8 +45,8 @@ export async function obtainImage(options: RunOptions, source: ImageSource): Pro
   return find() ?? fail(parseReference(options.image));
 }
 
-/** Twelve digits or more of an image's id, as `images` shows it. */
-const IMAGE_ID = /^(sha256:)?[0-9a-f]{12,64}$/;
+/** Twelve digits or more of an image's id, as `images` shows it: no registry would have a name so long. */
+const IMAGE_ID = /^[0-9a-f]{12,64}$/;
 
 const findById = (text: string, root: string): StoredImage | undefined =>
   IMAGE_ID.test(text) ? findImageById(root, text) : undefined;

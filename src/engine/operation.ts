@@ -38,5 +38,10 @@ export function operation<Result, Step>(
     }
     await result;
   }
-  return Object.assign(result, { [Symbol.asyncIterator]: follow });
+  const iterate = (): AsyncGenerator<Step, void> => {
+    // A reader is told of a failure after the last step. Until then it may be busy, and nobody else may be waiting.
+    result.catch(() => undefined);
+    return follow();
+  };
+  return Object.assign(result, { [Symbol.asyncIterator]: iterate });
 }

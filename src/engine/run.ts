@@ -2,7 +2,7 @@
  * `run`: finds the image, makes the container, waits for it, removes it. On this path every module and every
  * millisecond counts (ARCHITECTURE.md, Start-up): what only some runs need is imported by those runs.
  */
-import { parseReference } from "../oci/reference.ts";
+import { isImageId, parseReference } from "../oci/reference.ts";
 import { createCgroup } from "../runtime/cgroup/cgroup.ts";
 import { findImage, type StoredImage } from "../store/find_image.ts";
 import { runAttempts } from "./attempts.ts";
@@ -94,7 +94,7 @@ interface ImageSource {
 }
 
 async function getImage(options: RunOptions, source: ImageSource): Promise<StoredImage> {
-  if (options.pull !== "always" && options.platform === undefined) {
+  if (options.pull !== "always" && options.platform === undefined && !isImageId(options.image)) {
     const image = findImage(source.root, parseReference(options.image));
     if (image !== undefined) return image;
   }

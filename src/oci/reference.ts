@@ -32,6 +32,8 @@ const HOST =
 const COMPONENT = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
 const TAG = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/;
 const BARE_ID = /^[0-9a-f]{64}$/;
+/** An image id, or the beginning of one: never a name, though `sha256` could be a repository. */
+const PREFIXED_ID = /^sha256:[0-9a-f]+$/;
 
 /**
  * Parses a name as a person writes it; without tag and digest the tag is `latest`.
@@ -39,6 +41,7 @@ const BARE_ID = /^[0-9a-f]{64}$/;
  */
 export function parseReference(text: string): Reference {
   if (text.length > REFERENCE_LENGTH_MAX) fail(text.slice(0, NAME_LENGTH_MAX), "it is too long");
+  if (isImageId(text)) fail(text, "it is an image id, not a name");
   const at = text.indexOf("@");
   const digest = at < 0 ? undefined : parsePin(text, text.slice(at + 1));
   const { name, tag } = splitTag(text, at < 0 ? text : text.slice(0, at));
@@ -74,6 +77,11 @@ export function parseRegistry(text: string): string {
 /** The full form, e.g. `docker.io/library/alpine:latest`; {@link parseReference} gives the same back. */
 export function formatReference(reference: Reference): string {
   return `${reference.registry}/${reference.repository}${suffix(reference)}`;
+}
+
+/** True for an image's id that cannot be a name: with its prefix, or whole. {@link parseReference} refuses it. */
+export function isImageId(text: string): boolean {
+  return PREFIXED_ID.test(text) || BARE_ID.test(text);
 }
 
 /** True for what may stand behind the colon of a name. */

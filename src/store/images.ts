@@ -170,7 +170,12 @@ function entriesOf(directory: string): Dirent[] {
   try {
     return readdirSync(directory, { withFileTypes: true });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw new StoreError(`Cannot read directory "${directory}"`, { cause: error });
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT") return [];
+    const hint = "Use a directory of your own with --root";
+    throw new StoreError(`Cannot read directory "${directory}"`, {
+      cause: error,
+      ...(code === "EACCES" ? { hint } : {}),
+    });
   }
 }

@@ -11,8 +11,8 @@ export class StoreError extends BunkerError {
 
 /**
  * Creates what is missing of the data root.
- * @throws {StoreError} when another version of bunker made it
- * @throws node:fs errors: EACCES, ENOSPC, EROFS
+ * @throws {StoreError} when another version of bunker made it, or it may not be made
+ * @throws node:fs errors: ENOSPC, EROFS
  */
 export function openStore(root: string): void {
   const version = readVersion(root);
@@ -22,8 +22,7 @@ export function openStore(root: string): void {
       hint: `Use another one with --root, or a bunker that knows version ${version}`,
     });
   }
-  mkdirSync(root, { recursive: true, mode: 0o700 });
-  chmodSync(root, 0o700);
+  makeRoot(root);
   for (const [name, mode] of DIRECTORIES) {
     mkdirSync(`${root}/${name}`, { recursive: true });
     // Whatever the umask, and without a set-group-id bit inherited from above.
@@ -37,6 +36,20 @@ export function openStore(root: string): void {
     // Another process was faster, and has taken the file for one that a kill left.
     const isThere = (error as NodeJS.ErrnoException).code === "ENOENT" && readVersion(root) !== undefined;
     if (!isThere) throw error;
+  }
+}
+
+function makeRoot(root: string): void {
+  try {
+    mkdirSync(root, { recursive: true, mode: 0o700 });
+    chmodSync(root, 0o700);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code !== "EACCES" && code !== "EPERM") throw cause;
+    throw new StoreError(`Cannot make data root "${root}": permission denied`, {
+      cause,
+      hint: "Use a directory of your own with --root, or BUNKER_ROOT",
+    });
   }
 }
 

@@ -3,6 +3,7 @@ import { describe, expect } from "bun:test";
 import { buildImage, buildIndex, hostPlatform } from "../helpers/image_builder.ts";
 import { PULL_NEEDS, PullPlace } from "../helpers/pull_place.ts";
 import { kernelTest } from "../helpers/sandbox.ts";
+import { baseLayer } from "../kernel/run/app.ts";
 
 const OWN = hostPlatform();
 const OTHER = { os: "linux", architecture: OWN.architecture === "arm64" ? "amd64" : "arm64" };
@@ -230,6 +231,34 @@ describe("bunker images", () => {
     expect(json.stdout).toBe("[]\n");
     expect(await Bun.file(`${sandbox.root}/version`).exists()).toBeFalse();
   });
+});
+
+describe("bunker run", () => {
+  kernelTest(
+    "knows an image by its id, as images prints it, and pulls no id",
+    PULL_NEEDS,
+    async (sandbox) => {
+      const image = buildImage({
+        layers: [baseLayer()],
+        config: { Env: ["PATH=/bin"], Cmd: ["echo", "it"] },
+      });
+      await using place = new PullPlace(sandbox, { "app:latest": image });
+      await place.pull();
+      const id = image.configDigest;
+      const digits = id.slice("sha256:".length);
+
+      for (const word of [id, digits, id.slice(0, 20), digits.slice(0, 12)])
+        expect(await place.bunker(["run", word])).toMatchObject({ exitCode: 0, stdout: "it\n", stderr: "" });
+      expect(await place.bunker(["run", "sha256:0123"])).toMatchObject({
+        exitCode: 125,
+        stderr: expect.stringContaining('Cannot find image "sha256:0123": it is not here'),
+      });
+      expect(await place.bunker(["tag", place.name(), "sha256:0123"])).toMatchObject({
+        exitCode: 125,
+        stderr: expect.stringContaining("it is an image id, not a name"),
+      });
+    },
+  );
 });
 
 describe("bunker info", () => {

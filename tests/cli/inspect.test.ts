@@ -56,6 +56,22 @@ describe("bunker inspect", () => {
     expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: line.repeat(2) });
   });
 
+  kernelTest("has docker's empty values for what an image does not say", PULL_NEEDS, async (sandbox) => {
+    await using place = new PullPlace(sandbox, { "app:latest": buildImage({ layers: [], config: {} }) });
+    await place.pull();
+    const out = async (format: string): Promise<string> =>
+      (await place.bunker(["inspect", "-f", format, place.name()])).stdout;
+
+    expect(await out("{{.Config.User}}|{{.Config.WorkingDir}}|{{.Variant}}|{{.OsVersion}}")).toBe("|||\n");
+    expect(await out("{{.Config.Entrypoint}}{{.Config.Labels}}{{.Config.Healthcheck}}")).toBe(
+      "[]map[]<nil>\n",
+    );
+    expect(await out("{{json .Config.Entrypoint}}{{json .Config.Labels}}{{len .Config.Env}}")).toBe(
+      "nullnull0\n",
+    );
+    expect(await out("{{eq .ID .Id}} {{json .Config}}")).toBe("true {}\n");
+  });
+
   kernelTest("shows what is here, and fails for what is not", PULL_NEEDS, async (sandbox) => {
     await using place = new PullPlace(sandbox, images);
     await place.pull();

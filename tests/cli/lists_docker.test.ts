@@ -56,6 +56,8 @@ const lists: readonly (readonly string[])[] = [
   ["--format", "table {{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.Size}}"],
   [],
   ["-a"],
+  ["-q", "--format", FORMAT],
+  ["--format", '{{printf "%-30s|%.4s|" .Repository .ID}}{{slice .ID 4 8}}{{join (split .ID "a") "\\t"}}'],
   ["--no-trunc"],
   ...[
     "dangling=false",
@@ -130,7 +132,13 @@ describe("bunker history, beside docker", () => {
       await using place = await fill(sandbox);
       const format = "{{.ID}}|{{.CreatedBy}}|{{.CreatedAt}}|{{.CreatedSince}}|{{.Size}}|{{.Comment}}";
 
-      for (const words of [["--format", format], ["--format", format, "--no-trunc"], ["-q"], []]) {
+      for (const words of [
+        ["--format", format],
+        ["--format", format, "--no-trunc"],
+        ["-q"],
+        ["-H=false"],
+        [],
+      ]) {
         const own = await place.bunker(["history", ...words, "base"]);
         const theirs = await docker.run(["history", ...words, "base"]);
         expect({ words, lines: linesOf(own.stdout) }).toEqual({ words, lines: linesOf(theirs.stdout) });

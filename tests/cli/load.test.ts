@@ -16,6 +16,22 @@ const images = { "one:latest": one, "two:7": two };
 const TEST_MS_MAX = 60_000;
 
 describe("bunker load", () => {
+  kernelTest("names the file that it cannot read", PULL_NEEDS, async (sandbox) => {
+    for (const verb of [["load", "-i"], ["import"]]) {
+      const missing = await sandbox.bunker([...verb, `${sandbox.directory}/none`]);
+      const directory = await sandbox.bunker([...verb, sandbox.directory]);
+
+      expect(missing).toMatchObject({ exitCode: 125, stdout: "" });
+      expect(missing.stderr).toStartWith(
+        `bunker: Cannot read "${sandbox.directory}/none": there is no such file\n`,
+      );
+      expect(directory).toMatchObject({
+        exitCode: 125,
+        stderr: `bunker: Cannot read "${sandbox.directory}": it is a directory\n`,
+      });
+    }
+  });
+
   kernelTest("brings back what bunker saved, under its names, to the digest", PULL_NEEDS, async (sandbox) => {
     await using place = new PullPlace(sandbox, images);
     for (const name of ["one", "two:7"]) await place.pull(name);

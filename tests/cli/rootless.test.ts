@@ -35,6 +35,29 @@ describe("bunker pull as an ordinary user with id ranges", () => {
     expect(stderr).toEndWith(`Status: Image is up to date for ${place().reference}:latest\n`);
   });
 
+  testIf(ROOTLESS_NEEDS, "needs neither HOME nor an account, and says where it may not write", async () => {
+    await using user = place().single();
+    const pull = (...env: string[]) =>
+      user.command([
+        "/usr/bin/env",
+        "-u",
+        "HOME",
+        ...env,
+        place().executable,
+        "pull",
+        "-q",
+        place().reference,
+      ]);
+
+    const placed = await pull(`BUNKER_ROOT=${user.home}/data`);
+    const nowhere = await pull();
+
+    expect(placed).toMatchObject({ exitCode: 0, stdout: `${place().reference}:latest\n` });
+    expect(nowhere).toMatchObject({ exitCode: 125, stdout: "" });
+    expect(nowhere.stderr).toContain('Cannot make data root "/.local/share/bunker": permission denied\n');
+    expect(nowhere.stderr).toEndWith("hint: Use a directory of your own with --root, or BUNKER_ROOT\n");
+  });
+
   testIf(
     [...ROOTLESS_NEEDS, "program openssl"],
     "shows a registry the client certificate that only the user may read",

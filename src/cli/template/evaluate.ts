@@ -92,7 +92,7 @@ class Evaluation {
       const object = typeof at === "object" && at !== null && !Array.isArray(at) ? at : undefined;
       const isKnown = object !== undefined && Object.hasOwn(object, name);
       // A misspelt name is told; below, there are maps with keys of the user's, which may be absent.
-      if (!isKnown && at === this.#top) throw new TemplateError(`there is no field "${name}"`);
+      if (!isKnown && at === this.#top) throw unknownField(name, object);
       at = isKnown ? (object as { readonly [key: string]: Value })[name] : undefined;
     }
     return at;
@@ -108,6 +108,12 @@ class Evaluation {
     if (this.#length > OUTPUT_LENGTH_MAX) throw new TemplateError("its output is too long");
     this.output.push(text);
   }
+}
+
+function unknownField(name: string, object: object | undefined): TemplateError {
+  const fields = Object.keys(object ?? {});
+  const hint = fields.length === 0 ? undefined : `Use ${fields.map((field) => `.${field}`).join(" ")}`;
+  return new TemplateError(`there is no field "${name}"`, hint);
 }
 
 function itemsOf(value: Value): ReadonlyArray<readonly [Value, Value]> {

@@ -1,6 +1,7 @@
 /** The functions of a template: those of Go's text/template and of docker's --format. All are pure. */
 import { harmlessJson } from "../output.ts";
 import { TemplateError, type Value } from "./node.ts";
+import { printf } from "./printf.ts";
 import { showValue } from "./show_value.ts";
 
 type TemplateFunction = (values: readonly Value[]) => Value;
@@ -27,7 +28,9 @@ export function isTruth(value: Value): boolean {
 function lengthOf(value: Value): number {
   if (typeof value === "string") return Buffer.byteLength(value);
   if (Array.isArray(value)) return value.length;
-  if (typeof value === "object" && value !== null) return Object.keys(value).length;
+  // Lists and maps are what an image may lack.
+  if (value === null || value === undefined) return 0;
+  if (typeof value === "object") return Object.keys(value).length;
   throw new TemplateError(`len of ${showValue(value)} is not defined`);
 }
 
@@ -44,6 +47,8 @@ function index([value, ...keys]: readonly Value[]): Value {
       const object = at as { readonly [key: string]: Value };
       // Of an absent key Go gives the empty value of the map's type, which is a string in nearly all cases.
       at = Object.hasOwn(object, text(key)) ? object[text(key)] : "";
+    } else if (at === null || at === undefined) {
+      return "";
     } else {
       throw new TemplateError(`there is no index into ${showValue(at)}`);
     }
@@ -57,19 +62,6 @@ function join([list, separator = " "]: readonly Value[]): Value {
   return list.map(text).join(text(separator));
 }
 
-/** %s, %v, %d, %q and %%, without widths. */
-function printf([format, ...values]: readonly Value[]): Value {
-  let at = 0;
-  const result = text(format).replace(/%(.)/g, (verb, letter: string) => {
-    if (letter === "%") return "%";
-    if (!"svdq".includes(letter)) throw new TemplateError(`printf has no "${verb}"`);
-    const value = values[at];
-    at += 1;
-    return letter === "q" ? JSON.stringify(text(value)) : text(value);
-  });
-  return result;
-}
-
 function pad([value, before = 0, after = 0]: readonly Value[]): Value {
   const [left, right] = [before, after].map((count) => Math.min(Math.max(0, Number(count)), PAD_MAX));
   return text(value) === "" ? "" : " ".repeat(left ?? 0) + text(value) + " ".repeat(right ?? 0);
@@ -77,6 +69,16 @@ function pad([value, before = 0, after = 0]: readonly Value[]): Value {
 
 const title = (word: string): string =>
   word.replace(/(?<![\p{L}\p{N}])\p{L}/gu, (letter) => letter.toUpperCase());
+
+function slice([value, from = 0, to]: readonly Value[]): Value {
+  if (typeof value !== "string" && !Array.isArray(value))
+    throw new TemplateError("slice is for texts and lists");
+  const [start, end] = [Number(from), to === undefined ? value.length : Number(to)];
+  if (!(0 <= start && start <= end && end <= value.length)) {
+    throw new TemplateError(`slice ${start} to ${end} is out of range: there are ${value.length}`);
+  }
+  return value.slice(start, end) as Value;
+}
 
 /** By name. */
 export const FUNCTIONS: ReadonlyMap<string, TemplateFunction> = new Map<string, TemplateFunction>([
@@ -90,9 +92,10 @@ export const FUNCTIONS: ReadonlyMap<string, TemplateFunction> = new Map<string, 
   ["pad", pad],
   ["len", ([value]) => lengthOf(value)],
   ["index", index],
+  ["slice", slice],
   ["print", (values) => values.map(text).join("")],
   ["println", (values) => `${values.map(text).join(" ")}\n`],
-  ["printf", printf],
+  ["printf", ([format, ...values]) => printf(text(format), values)],
   ["not", ([value]) => !isTruth(value)],
   ["and", (values) => values.find((value) => !isTruth(value)) ?? values.at(-1)],
   ["or", (values) => values.find(isTruth) ?? values.at(-1)],

@@ -1,4 +1,7 @@
-/** Cuts a template into text and actions, and an action into words. */
+/**
+ * Cuts a template into text and actions, and an action into words. In text `\t` and `\n` mean what they do to docker, since
+ * shells hand them on as they are; in the strings of an action they are escapes anyway.
+ */
 import { TemplateError } from "./node.ts";
 
 /** Longest template in characters. */
@@ -25,7 +28,7 @@ export function lex(template: string): Piece[] {
   let trims = false;
   for (let at = 0; at < template.length; ) {
     const open = template.indexOf("{{", at);
-    const text = template.slice(at, open < 0 ? template.length : open);
+    const text = unescaped(template.slice(at, open < 0 ? template.length : open));
     const trimsBefore = open >= 0 && /^-\s/.test(template.slice(open + 2, open + 4));
     const left = trims ? text.trimStart() : text;
     const shown = trimsBefore ? left.trimEnd() : left;
@@ -42,6 +45,8 @@ export function lex(template: string): Piece[] {
   }
   return pieces;
 }
+
+const unescaped = (text: string): string => text.replaceAll("\\t", "\t").replaceAll("\\n", "\n");
 
 /** Position of the `}}` that is in no string. */
 function endOfAction(template: string, start: number): number {

@@ -36,9 +36,7 @@ export type Node =
 
 /** A template that cannot be read, or does not fit what it is to show. */
 export class TemplateError extends UsageError {
-  constructor(state: string) {
-    super(`Cannot use the template of --format: ${state}`, {
-      hint: 'Write e.g. "{{.ID}}", "{{json .Config}}", "{{range .Layers}}{{.}} {{end}}"',
-    });
+  constructor(state: string, hint = 'Write e.g. "{{.ID}}", "{{json .}}", "{{range .Layers}}{{.}} {{end}}"') {
+    super(`Cannot use the template of --format: ${state}`, { hint });
   }
 }

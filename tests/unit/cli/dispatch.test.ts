@@ -26,12 +26,40 @@ describe("bunker", () => {
     [["rnu", "alpine"], 1, 'bunker: unknown command: "bunker rnu"\nhint: Did you mean "bunker run"?'],
     [["constructor"], 1, 'bunker: unknown command: "bunker constructor"'],
     [["help", "nothing"], 1, 'bunker: unknown command: "bunker nothing"'],
+    [["help", "run", "x"], 1, 'bunker: unknown command: "bunker run x"'],
+    [["help", "image", "nothing"], 1, 'bunker: "bunker image" has no command "nothing"'],
+    [[""], 1, 'bunker: unknown command: "bunker "'],
+    [["ps"], 1, 'bunker: unknown command: "bunker ps"\nhint: bunker runs containers in the foreground only'],
+    [["save", "-o", "", "a"], 125, 'bunker: invalid argument "" for --output: expected a path'],
+    [["load", "-i", ""], 125, 'bunker: invalid argument "" for --input: expected a path'],
+    [["import", ""], 125, 'bunker: invalid argument "": expected a file'],
   ])("refuses %j with exit code %d", (words, exitCode, message) => {
     const result = bunker(words);
 
     expect(result.stderr).toStartWith(message);
     expect(result.stderr).toContain("\n\nUsage:  bunker ");
     expect(result).toMatchObject({ exitCode, stdout: "" });
+  });
+
+  test.each([
+    [["image", "prune", "x"], "image prune [OPTIONS]"],
+    [["image", "rm"], "rmi [OPTIONS] IMAGE"],
+    [["system", "df", "--nothing"], "system df [OPTIONS]"],
+    [["system", "df", "-v", "--format", "{{.ID}}"], "system df [OPTIONS]"],
+  ])("shows the usage of the command that was meant: %j", (words, usage) => {
+    expect(bunker(words).stderr).toContain(`\n\nUsage:  bunker ${usage}`);
+  });
+
+  test.each([
+    [["help"], 125, "Cannot write to standard output: the disk is full\n  because: ENOSPC"],
+    [["save", "nothing"], 125, "Cannot find image"],
+  ])("tells that its output cannot be written: %j", (words, exitCode, message) => {
+    const full = Bun.spawnSync([process.execPath, MAIN, "--root", "/nonexistent", ...words], {
+      stdout: Bun.file("/dev/full"),
+    });
+
+    expect(full.exitCode).toBe(exitCode);
+    expect(full.stderr.toString()).toStartWith(`bunker: ${message}`);
   });
 
   test.each([
@@ -43,6 +71,14 @@ describe("bunker", () => {
     [["run", "--help"], "Usage:  bunker run "],
     [["run", "-i", "--help", "--", "alpine"], "Usage:  bunker run "],
     [["pull", "-h"], "Usage:  bunker pull "],
+    [["help", "image"], "Usage:  bunker image [OPTIONS] COMMAND"],
+    [["help", "image", "ls"], "Usage:  bunker image ls "],
+    [["help", "system", "df"], "Usage:  bunker system df "],
+    [["help", "oci"], "Usage:  bunker oci [OPTIONS] COMMAND"],
+    [["help", "oci", "create"], "Usage:  bunker oci create "],
+    [["image", "list", "--help"], "Usage:  bunker image ls "],
+    [["image", "remove", "--help"], "Usage:  bunker rmi "],
+    [["image", "import", "--help"], "Usage:  bunker import "],
     [["images", "--help"], "Usage:  bunker images "],
     [["--version"], "bunker version "],
     [["-v"], "bunker version "],

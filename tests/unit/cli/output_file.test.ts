@@ -10,7 +10,7 @@ import {
   writeFileSync,
   writeSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
+import { tmpdir, userInfo } from "node:os";
 import { withOutput } from "../../../src/cli/output_file.ts";
 
 /** Calls `body` with a directory that is gone afterwards. */
@@ -54,6 +54,33 @@ describe("withOutput()", () => {
       expect(readFileSync(`${directory}/real`, "utf8")).toBe("new");
       expect(lstatSync(`${directory}/link`).isSymbolicLink()).toBeTrue();
     });
+  });
+
+  test("names the output that cannot be written to", async () => {
+    await inDirectory(async (directory) => {
+      const { uid } = userInfo();
+      const places: ReadonlyArray<readonly [file: string, state: string]> = [
+        [directory, "it is a directory"],
+        [`${directory}/none/file`, "there is no such directory"],
+        ["/dev/full", "the disk is full"],
+        ...(uid === 0 ? [] : ([["/file", "permission denied"]] as const)),
+      ];
+
+      for (const [file, state] of places) {
+        await expect(withOutput(file, "save", writeText("all"))).rejects.toThrow(
+          `Cannot write to ${JSON.stringify(file)}: ${state}`,
+        );
+      }
+      expect(readdirSync(directory)).toEqual([]);
+    });
+  });
+
+  test("leaves errors of what is written as they are", async () => {
+    const failing = (): never => {
+      throw Object.assign(new Error("Cannot read a blob"), { code: "ENOENT" });
+    };
+
+    await expect(withOutput("/dev/null", "save", failing)).rejects.toThrow("Cannot read a blob");
   });
 
   test("writes to a pipe, and puts no file in its place", async () => {

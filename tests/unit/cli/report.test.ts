@@ -49,6 +49,13 @@ describe("describeError()", () => {
     expect(text).toBe("bunker: image \\u{1b}]0;title\\u{7} \\u{202e}\n");
   });
 
+  test("cuts a message that nobody would read", () => {
+    const text = describeError(new UsageError(`Cannot use "${"x".repeat(100_000)}"`));
+
+    expect(text.length).toBeLessThan(3000);
+    expect(text).toEndWith("x…\n");
+  });
+
   test("names the class of a mistake of our own", () => {
     expect(describeError(new TypeError("x is not a function"))).toBe(
       "bunker: TypeError: x is not a function\n",

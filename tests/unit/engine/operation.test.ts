@@ -12,6 +12,19 @@ function started() {
   return { running, end, report: (part: string, step: number) => report(part, step) };
 }
 
+/** Rejections that nobody has handled meanwhile. */
+async function unhandled(during: () => Promise<void>): Promise<unknown[]> {
+  const seen: unknown[] = [];
+  const note = (reason: unknown): void => void seen.push(reason);
+  process.on("unhandledRejection", note);
+  try {
+    await during();
+  } finally {
+    process.off("unhandledRejection", note);
+  }
+  return seen;
+}
+
 async function stepsOf(steps: AsyncIterable<number>): Promise<number[]> {
   const seen: number[] = [];
   for await (const step of steps) seen.push(step);
@@ -49,6 +62,21 @@ describe("operation()", () => {
     expect(seen).rejects.toThrow("no");
     expect(running).rejects.toThrow("no");
     await Promise.allSettled([seen, running]);
+  });
+
+  test("keeps a failure for a reader that is busy with a step", async () => {
+    const { running, end, report } = started();
+    report("a", 1);
+    const read = async (): Promise<void> => {
+      for await (const _ of running) {
+        end.reject(new Error("no"));
+        await Bun.sleep(5);
+      }
+    };
+
+    const missed = await unhandled(async () => expect(read()).rejects.toThrow("no"));
+
+    expect(missed).toEqual([]);
   });
 
   test("lets a reader leave early: the work goes on", async () => {

@@ -58,6 +58,8 @@ describe("parseReference()", () => {
     ["1.2.3.4.5/app", "not a host name"],
     ["[:::]:5000/app", "not a host name"],
     [HEX, "an image id"],
+    [`sha256:${HEX}`, "an image id"],
+    ["sha256:abc123", "an image id"],
     ["alpine@sha512:00", "hex digits after"],
     ["alpine@sha256:../../x", "hex digits after"],
     [`${"a".repeat(250)}/bcdef`, "longer than 255"],

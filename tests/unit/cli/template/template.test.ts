@@ -11,7 +11,8 @@ const data: Value = {
   Size: 42,
   Empty: [],
   On: true,
-  Config: { Env: ["A=1", "B=2"], Labels: { "with.dot": "x", plain: "y" }, User: "" },
+  Ports: { "80/tcp": {} },
+  Config: { Check: null, Env: ["A=1", "B=2"], Labels: { "with.dot": "x", plain: "y" }, User: "" },
 };
 const fill = (text: string, value: Value = data): string => evaluateTemplate(parseTemplate(text), value);
 
@@ -23,6 +24,9 @@ describe("evaluateTemplate()", () => {
     ["{{.Config.Labels}}", "map[plain:y with.dot:x]"],
     ["{{json .Config.Env}}", '["A=1","B=2"]'],
     ["{{json .Config.Missing}}", "null"],
+    ["{{len .Config.Missing}}{{index .Config.Missing `x`}}|", "0|"],
+    ["{{.Ports}}{{.Config.Check}}", "map[80/tcp:{}]<nil>"],
+    ['{{join .Names "\\n"}}\\t{{"\\t"}}\\n', "a\nb\t\t\n"],
     ["{{.Config.Missing}}", "<no value>"],
     ["{{.Config.Missing.Deeper}}", "<no value>"],
     ['{{index .Config.Labels "with.dot"}}', "x"],
@@ -34,6 +38,11 @@ describe("evaluateTemplate()", () => {
     ["{{truncate .ID 3}}|{{pad .ID 1 2}}|", "sha| sha256:abc  |"],
     ["{{len .Names}}{{len .ID}}", "210"],
     ['{{printf "%s=%d %q %v%%" .ID .Size "a" .Names}}', 'sha256:abc=42 "a" [a b]%'],
+    [
+      '{{printf "%-4s|%4s|%.3s|%04d|%+d|%x|%.2f|%t" "a" "b" .ID 7 7 255 1.5 true}}',
+      "a   |   b|sha|0007|+7|ff|1.50|true",
+    ],
+    ["{{slice .ID 7 9}}{{slice .ID 8}}{{slice .Names 1}}", "abbc[b]"],
     ['{{print "a" 1}}{{println "b"}}', "a1b\n"],
     ["{{range .Names}}<{{.}}>{{end}}", "<a><b>"],
     ["{{range $i, $n := .Names}}{{$i}}{{$n}}{{end}}", "0a1b"],
@@ -60,6 +69,7 @@ describe("evaluateTemplate()", () => {
 
   test("names a field that is not there", () => {
     expect(() => fill("{{.Nmae}}")).toThrow('Cannot use the template of --format: there is no field "Nmae"');
+    expect(() => fill("{{.C}}", { A: 1, B: 2 })).toThrow(expect.objectContaining({ hint: "Use .A .B" }));
   });
 
   test("does not see what objects inherit", () => {
@@ -78,6 +88,12 @@ describe("evaluateTemplate()", () => {
     "{{index .Names 2}}",
     "{{index .Size 1}}",
     "{{len .Size}}",
+    "{{slice .Size 1}}",
+    "{{slice .ID 4 2}}",
+    "{{slice .ID 0 99}}",
+    '{{printf "%f" .ID}}',
+    '{{printf "%y" .ID}}',
+    '{{printf "%"}}',
     "{{range .Size}}{{end}}",
     "{{join .ID}}",
     "{{$no}}",
