@@ -44,6 +44,8 @@ export interface CollectOptions {
 
 const RECORD_SUFFIX = ".json";
 const BLOB_NAME = /^[0-9a-f]{64}$/;
+/** Locks of layers and of names. */
+const PULL_LOCK = /^(?:layer|pull)-[0-9a-f]{64}$/;
 
 /** Moves all garbage away. The caller holds the lock of lockImages(). */
 export function collectGarbage(
@@ -61,7 +63,9 @@ export function collectGarbage(
   const known = new Set(namesOf(`${root}/layers`, RECORD_SUFFIX));
   // What a kill has left between the two steps; a pull makes such names under the caller's lock only.
   for (const name of namesOf(`${root}/l`)) if (!known.has(name) && !isUsed(name)) away(name);
-  const needed = new Set([...known].map((name) => readLayerRecord(root, name)?.blob));
+  const records = [...known].flatMap((name) => readLayerRecord(root, name) ?? []);
+  removeStaleLocks(root, new Set(records.map(({ diffId }) => layerLockPath(root, diffId))));
+  const needed = new Set(records.map(({ blob }) => blob));
   const blobs = namesOf(`${root}/blobs/sha256`)
     .filter((name) => BLOB_NAME.test(name))
     .map(digestOfHex)
@@ -90,6 +94,16 @@ function takeLayer(root: string, name: string, away: (name: string) => void): La
   // Still held: whoever waits for it sees that the file is gone, and makes another.
   rmSync(layerLockPath(root, record.diffId), { force: true });
   return [record];
+}
+
+/** What pulls that failed or were killed have left: files of locks that nobody holds, of layers that never came. */
+function removeStaleLocks(root: string, kept: ReadonlySet<string>): void {
+  for (const name of namesOf(`${root}/locks`).filter((each) => PULL_LOCK.test(each))) {
+    const path = `${root}/locks/${name}`;
+    using lock = kept.has(path) ? undefined : Lock.tryTake(path);
+    // Held meanwhile: whoever waits for it sees that the file is gone, and makes another.
+    if (lock !== undefined) rmSync(path, { force: true });
+  }
 }
 
 function moveAway(path: string, staging: string | undefined, unmoved: string[]): void {

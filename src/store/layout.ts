@@ -6,7 +6,8 @@
  *   ROOT/l/NAME.erofs                               the same as one file, which is mounted for overlay
  *   ROOT/layers/NAME.json                           what that layer is (see layer_record.ts)
  *   ROOT/refs/REGISTRY/REPOSITORY/:TAG.json         one image record (see find_image.ts)
- *   ROOT/locks/KEY                                  files for flock(2); a layer's goes with the layer, a name's with its pull
+ *   ROOT/locks/KEY                                  files for flock(2); a layer's goes with the layer, a name's with its pull,
+ *                                                   and what a failed or killed pull has left with the garbage
  *   ROOT/c/ID                                       a running container (engine/container_directory.ts)
  *   ROOT/mounts/KEY.json, ROOT/mounts/KEY           an image that is mounted (engine/image_mounts.ts)
  *   ROOT/tmp/ID, ROOT/tmp/ID.lock                   work in progress; garbage once its lock is free

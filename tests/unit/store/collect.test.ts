@@ -65,6 +65,22 @@ describe("collectGarbage()", () => {
     expect([readdirSync(`${root}/l`), readdirSync(`${root}/layers`)]).toEqual([[], []]);
   });
 
+  test("takes the locks of pulls that failed or were killed, and none that is held or has a layer", async () => {
+    const { diffIds } = await store("kept", "layer");
+    const pathOf = (text: string) => layerLockPath(root, digestOfBytes(Buffer.from(text)));
+    const free = [pathOf("failed"), pathOf("killed").replace("layer-", "pull-")];
+    for (const path of free) (await Lock.take(path))[Symbol.dispose]();
+    (await Lock.take(layerLockPath(root, diffIds[0] as Digest)))[Symbol.dispose]();
+    using _ = await Lock.take(pathOf("held"));
+
+    collect();
+
+    const left = readdirSync(`${root}/locks`).map((name) => `${root}/locks/${name}`);
+    expect(left.toSorted()).toEqual(
+      [layerLockPath(root, diffIds[0] as Digest), pathOf("held"), `${root}/locks/images`].toSorted(),
+    );
+  });
+
   test("leaves no lock behind for a layer that is gone", async () => {
     const { diffIds } = contentOf("layer");
     (await Lock.take(layerLockPath(root, diffIds[0] as Digest)))[Symbol.dispose]();
