@@ -1,5 +1,5 @@
 /**
- * Files that are there whole or not at all: written under another name, flushed, renamed.
+ * Files that are there whole or not at all: written under another name, flushed, renamed, the directory flushed.
  */
 
 import { randomBytes } from "node:crypto";
@@ -23,13 +23,13 @@ export function removeTemporaries(directory: string): void {
 export interface AtomicOptions {
   /** [0o600] */
   readonly mode?: number;
-  /** False for what can be made again: it may be empty after a power loss [true]. */
+  /** False for what can be made again: a power loss may bring the old one back [true]. */
   readonly durable?: boolean;
 }
 
 /**
  * Writes `content` to `path`, in place of what is there. A crash leaves the old file or the new one; at worst another
- * file with a name that begins with ".tmp-" beside it.
+ * file with a name that begins with ".tmp-" beside it. When it returns, no power loss takes the new one away.
  * @throws node:fs errors
  */
 export function writeFileAtomic(
@@ -44,7 +44,7 @@ export function writeFileAtomic(
     try {
       const bytes = typeof content === "string" ? Buffer.from(content) : content;
       for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
-      if (options.durable !== false) fsyncSync(fd);
+      fsyncSync(fd);
     } finally {
       closeSync(fd);
     }
@@ -52,5 +52,20 @@ export function writeFileAtomic(
   } catch (error) {
     rmSync(temporary, { force: true });
     throw error;
+  }
+  if (options.durable !== false) flushDirectory(path.slice(0, slash + 1) || ".");
+}
+
+/** Has the disk keep a new name, where the file system can be asked to and the directory may be read. */
+function flushDirectory(path: string): void {
+  try {
+    const fd = openSync(path, "r");
+    try {
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    if (!["EACCES", "EINVAL"].includes(String((error as NodeJS.ErrnoException).code))) throw error;
   }
 }

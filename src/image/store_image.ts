@@ -1,6 +1,6 @@
 /**
- * Puts an image into the store, whoever has its content: missing layers are unpacked, and all is committed in one step,
- * under one flush of the file system.
+ * Puts an image into the store, whoever has its content: missing layers are unpacked, and all is committed in one step, with
+ * a flush of the file system before content gets its names, and one before the image gets its own.
  */
 import { renameSync, writeFileSync } from "node:fs";
 import { AT_FDCWD, O_DIRECTORY, O_RDONLY } from "../linux/abi/fcntl.ts";
@@ -99,12 +99,14 @@ async function storeStaged(
   signal.throwIfAborted();
   const image = describeImage(resolved, prepared, context);
   const blobs = stageBlobs(resolved, prepared, context);
-  // One flush of the file system for all that was staged.
+  // One flush for all that was staged.
   syncfs(disk.number);
   // Content and record come under one lock: nobody who looks for garbage meets the one without the other.
   using _ = await lockImages(root);
   for (const { path, digest } of blobs) renameSync(path, `${root}/${blobPath(digest)}`);
   for (const layer of new Set(prepared.layers)) if ("directory" in layer) commitLayer(root, layer);
+  // And one for their names: btrfs may keep a flushed record, and lose names elsewhere that are older.
+  syncfs(disk.number);
   recordImage(root, image, { reference: options.reference, platform: recordPlatform(options.platform) });
   return { image, status: "downloaded", skipped: prepared.skipped };
 }

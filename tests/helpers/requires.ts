@@ -25,6 +25,7 @@ export type Need =
   | "memory nodes"
   | "keyrings"
   | "disk quotas"
+  | "loop devices"
   | `program ${string}`;
 
 /** The executable that `scripts/build.ts` writes. */
@@ -62,6 +63,16 @@ const MOUNT_WITH_QUOTA = `
   mount -o loop,usrquota "$directory/disk" "$directory/root"
   umount "$directory/root"`;
 
+const MOUNT_DISK = `
+  set -e
+  directory=$(mktemp -d)
+  trap 'rm -r "$directory"' EXIT
+  mkdir "$directory/root"
+  truncate -s 8M "$directory/disk"
+  mkfs.ext4 -q "$directory/disk"
+  mount -o loop "$directory/disk" "$directory/root"
+  umount "$directory/root"`;
+
 const isRoot = process.geteuid?.() === 0;
 
 function isMet(need: Need): boolean {
@@ -94,6 +105,7 @@ const probes: Readonly<Record<Exclude<Need, `program ${string}`>, () => boolean>
   "a withheld capability": () => !/^CapBnd:\t0*1ffffffffff$/m.test(readFileSync("/proc/self/status", "utf8")),
   "memory nodes": () => existsSync("/proc/self/numa_maps"),
   keyrings: () => existsSync("/proc/keys"),
+  "loop devices": () => isRoot && succeeds(["sh", "-c", MOUNT_DISK]),
   // Whether the kernel keeps them is seen only by mounting a file system that has some.
   "disk quotas": () => isRoot && succeeds(["sh", "-c", MOUNT_WITH_QUOTA]),
 };
