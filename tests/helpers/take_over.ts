@@ -54,11 +54,14 @@ async function rival(place: PullPlace, verb: StoreVerb): Promise<string[]> {
   return wrong;
 }
 
-/** Waits until a command of that place stands still. @returns its process id; undefined when it ended instead */
+/**
+ * Waits until a command of that place, or a process that it has made, stands still.
+ * @returns the command's process id; undefined when it ended instead
+ */
 async function stoppedBunker(place: PullPlace, hasEnded: () => boolean): Promise<number | undefined> {
   let looks = 0;
   while (!hasEnded()) {
-    const pid = tracedPids(place).find(isStopped);
+    const pid = tracedCommands(place).find((each) => [each, ...childrenOf(each)].some(isStopped));
     looks = pid === undefined ? 0 : looks + 1;
     if (looks === LOOKS) return pid;
     await Bun.sleep(STEP_MS);
@@ -66,13 +69,16 @@ async function stoppedBunker(place: PullPlace, hasEnded: () => boolean): Promise
   return undefined;
 }
 
-function tracedPids({ sandbox }: PullPlace): number[] {
+function tracedCommands({ sandbox }: PullPlace): number[] {
   const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
   return pids
     .filter((pid) => !/^TracerPid:\t0$/m.test(textOf(`/proc/${pid}/status`)))
     .filter((pid) => textOf(`/proc/${pid}/environ`).includes(`BUNKER_ROOT=${sandbox.root}\0`))
     .map(Number);
 }
+
+const childrenOf = (pid: number): number[] =>
+  textOf(`/proc/${pid}/task/${pid}/children`).split(" ").filter(Boolean).map(Number);
 
 function isStopped(pid: number): boolean {
   try {
