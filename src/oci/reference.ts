@@ -98,9 +98,13 @@ export function familiarReference(reference: Reference): string {
 export function familiarName({ registry, repository }: Reference): string {
   if (registry !== DEFAULT_REGISTRY) return `${registry}/${repository}`;
   const [first = "", second, third] = repository.split("/");
-  if (first === "library" && second !== undefined && third === undefined) return second;
+  if (first === "library" && second !== undefined && third === undefined)
+    return isIdWord(second) ? repository : second;
   return isRegistry(first) ? `${registry}/${repository}` : repository;
 }
+
+/** What would be taken for an image's id, alone or with a tag. */
+const isIdWord = (word: string): boolean => word === "sha256" || BARE_ID.test(word);
 
 function suffix({ tag, digest }: Reference): string {
   return `${tag === undefined ? "" : `:${tag}`}${digest === undefined ? "" : `@${digest}`}`;

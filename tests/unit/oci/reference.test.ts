@@ -80,8 +80,11 @@ describe("familiarReference()", () => {
     ["docker.io/localhost/x", "docker.io/localhost/x:latest"],
     ["docker.io/a.b/x", "docker.io/a.b/x:latest"],
     ["localhost:5000/alpine", "localhost:5000/alpine:latest"],
+    [`docker.io/library/${"0".repeat(64)}`, `library/${"0".repeat(64)}:latest`],
+    ["docker.io/library/sha256:0000", "library/sha256:0000"],
   ])("shows %p as %p", (text, familiar) => {
     expect(familiarReference(parseReference(text))).toBe(familiar);
+    expect(parseReference(familiar)).toEqual(parseReference(text));
   });
 });
 
