@@ -5,7 +5,7 @@ import { dataRoot } from "./directories.ts";
 import { getLocalImage, NoSuchImageError } from "./local_image.ts";
 import { openMergedLayers } from "./merged_layers.ts";
 import { ContainerTree, findContainer, getContainer, NoSuchContainerError } from "./running_container.ts";
-import { writeAll } from "./write_all.ts";
+import { writeChunks } from "./write_all.ts";
 
 /** What is exported, by the process that may read all of it. */
 export interface ExportHere {
@@ -14,9 +14,6 @@ export interface ExportHere {
   /** Id of a container, or the layers of an image, as records list them, bottom first. */
   readonly from: { readonly container: string } | { readonly layers: readonly string[] };
 }
-
-/** Chunks after which signals are looked at. */
-const CHUNKS_AT_ONCE = 16;
 
 /**
  * Writes what a container shows, or an image when no container has that name: files of volumes are left out.
@@ -66,29 +63,14 @@ export async function exportHere(
 ): Promise<void> {
   if ("layers" in from) {
     using files = openMergedLayers(root, from.layers);
-    return await writeChunks(writeFlatArchive(files), output, signal);
+    return await writeChunks(output, writeFlatArchive(files), signal);
   }
   using tree = new ContainerTree(root, getContainer(root, from.container));
   try {
     const { files, isOwn } = tree.openShown();
-    await writeChunks(writeFlatArchive(files, isOwn), output, signal);
+    await writeChunks(output, writeFlatArchive(files, isOwn), signal);
     tree.checkAlive();
   } catch (error) {
     throw tree.explain(error);
-  }
-}
-
-async function writeChunks(
-  chunks: Iterable<Uint8Array>,
-  output: number,
-  signal?: AbortSignal,
-): Promise<void> {
-  let count = 0;
-  for (const chunk of chunks) {
-    writeAll(output, chunk);
-    count += 1;
-    if (count % CHUNKS_AT_ONCE !== 0) continue;
-    await new Promise((resolve) => setImmediate(resolve));
-    signal?.throwIfAborted();
   }
 }

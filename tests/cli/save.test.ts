@@ -1,6 +1,7 @@
 /** `bunker save`: archives that others read, of the digests that were pulled. */
 import { describe, expect } from "bun:test";
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { programs } from "../helpers/bunker.ts";
 import { buildImage } from "../helpers/image_builder.ts";
 import { PULL_NEEDS, PullPlace } from "../helpers/pull_place.ts";
 import { kernelTest } from "../helpers/sandbox.ts";
@@ -9,6 +10,15 @@ const shared = { entries: [{ name: "shared", data: "shared" }] };
 const one = buildImage({ layers: [shared, { entries: [{ name: "one" }], compression: "zstd" }] });
 const two = buildImage({ layers: [shared, { entries: [{ name: "two" }] }], flavour: "docker" });
 const images = { "one:latest": one, "two:7": two };
+
+const LARGE_BYTES = 64 << 20;
+const TRIES_MAX = 20;
+/** A large image, on a disk that others use too. */
+const TEST_MS_MAX = 60_000;
+
+/** Whether an archive has been begun. */
+const savedIn = (directory: string): boolean =>
+  readdirSync(directory).some((name) => name.startsWith("saved"));
 
 describe("bunker save", () => {
   kernelTest(
@@ -46,6 +56,43 @@ describe("bunker save", () => {
         })),
       );
     },
+  );
+
+  kernelTest(
+    "leaves nothing of a file when a signal ends it",
+    PULL_NEEDS,
+    async (sandbox) => {
+      const large = {
+        entries: [{ name: "large", data: new Uint8Array(LARGE_BYTES) }],
+        compression: "none",
+      } as const;
+      await using place = new PullPlace(sandbox, { "app:latest": buildImage({ layers: [large] }) });
+      await place.pull();
+      const [file, words] = [
+        `${sandbox.directory}/saved.tar`,
+        ["save", "-o", `${sandbox.directory}/saved.tar`],
+      ];
+      const ends = async (): Promise<number> => {
+        const child = Bun.spawn([...programs["dist/bunker"], ...words, place.name()], {
+          env: { ...process.env, BUNKER_ROOT: sandbox.root, BUNKER_STATE: sandbox.state },
+          stderr: "inherit",
+        });
+        while (child.exitCode === null && !savedIn(sandbox.directory)) await Bun.sleep(1);
+        child.kill("SIGTERM");
+        return await child.exited;
+      };
+
+      let code = await ends();
+      // It may have been at its end already.
+      for (let tries = 1; code !== 143 && tries < TRIES_MAX; tries += 1) {
+        rmSync(file, { force: true });
+        code = await ends();
+      }
+
+      expect(code).toBe(143);
+      expect(readdirSync(sandbox.directory).filter((name) => name.startsWith("saved"))).toEqual([]);
+    },
+    TEST_MS_MAX,
   );
 
   kernelTest(
