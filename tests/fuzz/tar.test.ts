@@ -276,8 +276,8 @@ const ESCAPES: Readonly<Record<string, string>> = {
   "\x07": "\\a",
 };
 
-/** The last of two equal keys counts; GNU tar looks whether the first has a meaning too. */
-const TWICE = /\d ([\w.]+)=[^=]*\n\d+ \1=/;
+/** The last of equal keys counts, whatever stands between; GNU tar looks whether the others have a meaning too. */
+const TWICE = /\d ([\w.]+)=[^=]*(?:\n\d+ [\w.]+=[^=]*)*\n\d+ \1=/;
 
 /**
  * What is not compared, since GNU tar and Go differ and images are made by Go: a size in the header of a symlink, directory
