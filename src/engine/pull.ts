@@ -3,7 +3,7 @@ import { pullImage } from "../image/pull.ts";
 import type { PullProgress } from "../image/pull_progress.ts";
 import type { Skipped } from "../image/unpack/attributes.ts";
 import { parsePlatform } from "../oci/platform.ts";
-import { formatReference, parseReference, type Reference } from "../oci/reference.ts";
+import { familiarReference, formatReference, parseReference, type Reference } from "../oci/reference.ts";
 import { describeQuota, type Quota } from "../registry/notices.ts";
 import { findImage } from "../store/find_image.ts";
 import { readConfiguration } from "./configuration.ts";
@@ -86,6 +86,9 @@ export interface PulledHere {
 export async function pullHere(name: string, request: PullHere, context: EngineContext): Promise<PulledHere> {
   const reference = parseReference(name);
   const { platform, access, onLayer, onNote, signal, rootless } = request;
+  const onWait = (): void =>
+    onNote(`Waiting for another command that pulls "${familiarReference(reference)}", or a layer of it`);
+  const onProgress = telling(onLayer, onWait);
   try {
     const { image, status, skipped, quota } = await pullImage({
       reference,
@@ -95,7 +98,7 @@ export async function pullHere(name: string, request: PullHere, context: EngineC
       client: clientOptions(access, onNote),
       rootless,
       signal,
-      onProgress: (progress) => tell(onLayer, progress),
+      onProgress,
     });
     if (request.verbose === true) onNote(noteOf(reference, quota));
     return { result: { reference: image.reference, digest: image.targetDigest, status }, skipped };
@@ -143,8 +146,17 @@ const states: Readonly<Record<"exists" | "fetching" | "unpacked", LayerState>> =
   unpacked: "done",
 };
 
-function tell(onLayer: PullHere["onLayer"], progress: PullProgress): void {
-  if (progress.kind === "waiting") return;
+/** @param onWait called once, however many locks are waited for */
+function telling(onLayer: PullHere["onLayer"], onWait: () => void): (progress: PullProgress) => void {
+  let hasWaited = false;
+  return (progress) => {
+    if (progress.kind !== "waiting") return tell(onLayer, progress);
+    if (!hasWaited) onWait();
+    hasWaited = true;
+  };
+}
+
+function tell(onLayer: PullHere["onLayer"], progress: Exclude<PullProgress, { kind: "waiting" }>): void {
   if (progress.kind === "layer") {
     const { digest, state, doneBytes, sizeBytes } = progress;
     const layer = shortDigest(digest);

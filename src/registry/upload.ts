@@ -41,6 +41,8 @@ const PIECE_BYTES_MAX = 512 * 1024 * 1024;
 
 /** Statuses after which pieces may do where the whole did not: too large, another offset, an upload that is gone. */
 const PIECE_STATUSES: readonly number[] = [404, 413, 416];
+/** What a registry says of an upload that it has forgotten: another may come to its end. */
+const GONE = 404;
 
 /**
  * Uploads a blob.
@@ -56,14 +58,18 @@ export async function uploadBlob(
   let opened = begun;
   let inPieces = target.inPieces;
   for (;;) {
+    let hasBegun = false;
     try {
       const reply = opened ?? (await beginUpload(target));
+      hasBegun = true;
       const location = uploadLocation(target, reply);
       if (!inPieces) return await putWhole(target, content, location);
       return await putPieces({ target, content, budget, pieceBytes: pieceBytes(target, reply) }, location);
     } catch (error) {
       if (!(error instanceof RegistryError)) throw error;
-      const mayHelp = error.retryable || (!inPieces && PIECE_STATUSES.includes(error.status ?? 0));
+      const { retryable, status = 0 } = error;
+      const isGone = hasBegun && status === GONE;
+      const mayHelp = retryable || isGone || (!inPieces && PIECE_STATUSES.includes(status));
       const delayMs = mayHelp ? budget.take(error.retryAfterMs) : undefined;
       if (delayMs === undefined) throw error;
       await delay(delayMs, target.signal);

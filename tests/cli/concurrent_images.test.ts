@@ -1,10 +1,10 @@
 /** Many bunkers at one store: what they want in common is fetched once, none waits for ever, and no image is ever half there. */
 import { describe, expect } from "bun:test";
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { type BuiltImage, buildImage, type LayerSpec } from "../helpers/image_builder.ts";
 import type { PipedResult } from "../helpers/pipes.ts";
 import { PULL_NEEDS, PullPlace } from "../helpers/pull_place.ts";
-import { BLOBS, stall } from "../helpers/registry_faults.ts";
+import { BLOBS, replace, stall } from "../helpers/registry_faults.ts";
 import { noise } from "../helpers/registry_fixture.ts";
 import { executable } from "../helpers/requires.ts";
 import { kernelTest, type Sandbox } from "../helpers/sandbox.ts";
@@ -47,6 +47,29 @@ describe("many pulls at once", () => {
     },
     TEST_MS_MAX,
   );
+
+  kernelTest("of one image say that they wait for the first", PULL_NEEDS, async (sandbox) => {
+    await using place = new PullPlace(sandbox, images);
+    const { promise: seen, resolve: release } = Promise.withResolvers<void>();
+    const held = replace({ on: /^GET .*\/manifests\//, times: 1 }, async (right) => {
+      await seen;
+      return right;
+    });
+    place.registry.break(held);
+    const first = pull(place, "one");
+    while (place.registry.count(/\/manifests\//) === 0) await Bun.sleep(STEP_MS);
+    const file = `${sandbox.directory}/stderr`;
+    const wrapper = ["sh", "-c", 'exec 2> "$0"; exec "$@"', file];
+
+    const second = place.bunker(["pull", place.name("one")], { wrapper, timeoutMs: COMMAND_MS_MAX });
+    while (!existsSync(file) || !readFileSync(file, "utf8").includes("Waiting")) await Bun.sleep(STEP_MS);
+    release();
+
+    expect(failuresIn([await first, await second])).toEqual([]);
+    expect(readFileSync(file, "utf8")).toContain(
+      `bunker: Waiting for another command that pulls "${place.name("one")}:latest", or a layer of it\n`,
+    );
+  });
 
   kernelTest(
     "of two images that share a layer download that once, too",

@@ -146,6 +146,19 @@ describe("an upload that the registry answers with", () => {
     BOUND_MS,
   );
   test(
+    "404 to a piece in its middle, once: the whole blob, by another upload",
+    async () => {
+      await using registry = serveRegistry();
+      registry.break(status(404, { on: /^PATCH /, after: 1, times: 1 }));
+
+      await upload(registry, { inPieces: true });
+
+      expect(registry.content("app")?.blobs.get(blob.digest)).toEqual(Buffer.from(bytes));
+      expect(registry.count(/^POST /)).toBe(2);
+    },
+    BOUND_MS,
+  );
+  test(
     "201 after a time in which it moves what came: the whole blob",
     async () => {
       await using registry = serveRegistry();
