@@ -72,6 +72,7 @@ export function rootPlace(context: EngineContext, signal: AbortSignal | undefine
 export async function importHere(request: ImportRequest, here: StoreHere): Promise<string> {
   const { root, rootless, layers, signal = new AbortController().signal } = here;
   const { source, changes, message, platform, createdAt } = request;
+  const shown = await shownSource(source);
   try {
     const { image } = await importArchive(await chunksOf(source, signal), {
       root,
@@ -80,16 +81,14 @@ export async function importHere(request: ImportRequest, here: StoreHere): Promi
       signal,
       changes,
       reference: referenceOf(request.reference),
-      message: message ?? `Imported from ${isUrl(source) ? source : STDIN}`,
+      message: message ?? `Imported from ${isUrl(source) ? shown : STDIN}`,
       platform: platform === undefined ? undefined : parsePlatform(platform),
       created: createdAt === undefined ? new Date() : new Date(createdAt * 1000),
     });
     return image.imageId;
   } catch (cause) {
-    throw storeError(`import ${source === STDIN ? "the archive" : JSON.stringify(source)}`, {
-      cause,
-      signal,
-    });
+    const what = source === STDIN ? "the archive" : JSON.stringify(shown);
+    throw storeError(`import ${what}`, { cause, signal });
   }
 }
 
@@ -105,6 +104,14 @@ export function referenceOf(word: string | undefined): Reference | undefined {
 const STDIN = "-";
 
 const isUrl = (source: string): boolean => /^https?:\/\//i.test(source);
+
+/** What history and messages say of a source: the query of a URL may hold a token. */
+async function shownSource(source: string): Promise<string> {
+  const url = isUrl(source) ? URL.parse(source) : null;
+  if (url === null) return source;
+  const { urlForMessages } = await import("../registry/registry_error.ts");
+  return urlForMessages(url);
+}
 
 async function chunksOf(source: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
   if (source === STDIN) return createReadStream("", { fd: 0, autoClose: false });

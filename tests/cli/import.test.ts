@@ -318,6 +318,7 @@ describe("bunker import of a URL", () => {
         requests.push(pathname);
         const location = targets[pathname];
         if (location !== undefined) return new Response(null, { status: 302, headers: { location } });
+        if (pathname === "/damaged") return new Response("x".repeat(2000));
         return pathname === "/files" ? new Response(tar) : new Response("nothing", { status: 404 });
       },
     });
@@ -325,12 +326,15 @@ describe("bunker import of a URL", () => {
 
     await imported(sandbox, [url("/moved"), "web"]);
     const run = await sandbox.bunker(["run", "web", "/bin/echo", "hey"]);
+    const history = await sandbox.bunker(["history", "--format", "{{.Comment}}", "web"]);
     const refusals = new Map<string, string>();
-    for (const path of ["/metadata", "/file", "/loop", "/nowhere"]) {
+    for (const path of ["/metadata", "/file", "/loop", "/nowhere", "/damaged"]) {
       refusals.set(path, (await refusal(sandbox, [url(path), "bad"])).message);
     }
 
     expect(run.stdout).toBe("hey\n");
+    // A token in a query is not for whoever gets the image.
+    expect(history.stdout).toBe(`Imported from http://127.0.0.1:${server.port}/moved\n`);
     expect([...refusals.values()].join()).not.toContain("secret");
     expect(refusals.get("/metadata")).toEndWith(
       'it redirects to "http://169.254.169.254/latest", which is not allowed',

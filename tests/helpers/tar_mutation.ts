@@ -125,6 +125,8 @@ const FIELDS = [
   [329, 8, NUMBERS],
   [345, 12, NUMBERS],
   [386, 12, NUMBERS],
+  [398, 12, NUMBERS],
+  [410, 12, NUMBERS],
   [483, 12, NUMBERS],
   [0, 100, NAMES],
   [157, 100, NAMES],
