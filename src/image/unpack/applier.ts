@@ -158,8 +158,8 @@ export class LayerApplier implements TarHandler, Disposable {
   #liesBelowFile(path: ByteString): boolean {
     let isBelow = false;
     this.#tree.resolve(path, (parent, name) => {
-      const isWhiteout = parent.children.get(name)?.kind === "whiteout";
-      isBelow = !isWhiteout && this.#target.exists(parent, name);
+      const kind = parent.children.get(name)?.kind;
+      isBelow = kind === "waiting" || (kind !== "whiteout" && this.#target.exists(parent, name));
       return undefined;
     });
     return isBelow;

@@ -157,7 +157,7 @@ export class DirectoryTarget implements LayerTarget {
     const dirfd = this.#directory.open(parent);
     if (this.#form === "files") {
       close(openat(dirfd, cBytes(`${WHITEOUT_FILE}${name}`), MARK));
-      return false;
+      return !this.exists(parent, name);
     }
     try {
       mknodat(dirfd, cBytes(name), { mode: S_IFCHR });

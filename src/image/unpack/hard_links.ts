@@ -54,6 +54,7 @@ export class HardLinks {
     const { path, linkPath } = link.entry;
     // Without the entry's attributes, which may be large.
     this.#waiting.push({ ...link, entry: { path, linkPath } });
+    link.parent.children.set(link.name, { kind: "waiting" });
     return "waits";
   }
 

@@ -45,7 +45,7 @@ export interface LayerTarget extends Disposable {
 
   /** Says that the layers below have nothing in this directory. */
   markOpaque(node: DirectoryNode): void;
-  /** Says that the layers below do not have this name. @returns true when a name was made that stands for it */
+  /** Says that the layers below do not have this name. @returns false when this layer has it itself, which says so already */
   createWhiteout(parent: DirectoryNode, name: ByteString): boolean;
 
   /** Does what has to come last. @param root of the layer's tree */

@@ -25,7 +25,9 @@ export interface DirectoryNode {
 export type Node =
   | DirectoryNode
   | { readonly kind: "symlink"; readonly target: ByteString }
-  | { readonly kind: "whiteout" };
+  | { readonly kind: "whiteout" }
+  /** A hard link whose target has not come yet: the name is taken all the same. */
+  | { readonly kind: "waiting" };
 
 /** Most symlinks on one path, as in the kernel (MAXSYMLINKS). */
 const SYMLINKS_MAX = 40;

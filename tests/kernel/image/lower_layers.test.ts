@@ -148,6 +148,25 @@ describe.each([...layerForms])("LowerLayers, with layers of form %s", (form, mis
     expect(tree["etc"]).toMatchObject({ mode: "700" });
   });
 
+  rootTest(title("keeps a hard link into a lower layer, whatever is hidden at its name afterwards"), () => {
+    using sandbox = new LayerSandbox(form);
+    const below: readonly TarEntry[] = [...lower, { name: "one", data: "old" }, { name: "two/old" }];
+
+    const [, path = ""] = sandbox.unpackAll([
+      below,
+      [
+        { name: "one", type: "hardlink", link: "etc/target" },
+        { name: "two", type: "hardlink", link: "etc/target" },
+        { name: ".wh.one" },
+        { name: "two/.wh.old" },
+      ],
+    ]);
+
+    const tree = snapshotTree(path);
+    expect(tree["one"]).toMatchObject({ type: "file", owner: "3:0" });
+    expect(tree["two"]).toMatchObject({ type: "file", owner: "3:0" });
+  });
+
   rootTest(title("makes chains of hard links into a lower layer, in whatever order"), () => {
     using sandbox = new LayerSandbox(form);
     const chain = Array.from({ length: 300 }, (_, index): TarEntry => {
@@ -247,5 +266,20 @@ describe("flattenLayers()", () => {
 
     expect(merge("files")).toEqual(expected);
     expect(merge("user")).toEqual(expected);
+  });
+});
+
+describe("LowerLayers, with whiteouts that are files", () => {
+  const [, missing] = layerForms.find(([form]) => form === "directory") ?? [];
+  const rootTest = test.skipIf(missing !== undefined);
+
+  rootTest(titleOf("puts nothing where a symlink leads that the layer itself hides", missing), () => {
+    using sandbox = new LayerSandbox();
+    const options = { whiteouts: "files" } as const;
+
+    const [, path = ""] = sandbox.unpackAll([lower, [{ name: ".wh.lib" }, { name: "lib/new" }]], options);
+
+    expect(listTree(path)).toContain("lib/new");
+    expect(listTree(path)).not.toContain("usr/lib/new");
   });
 });
