@@ -49,13 +49,9 @@ describe("removeTree()", () => {
 
   test("removes such trees whatever names they have", () => {
     // Depth is taken away by moving directories up, under names of this kind.
-    for (const [number, inner] of [
-      [1, ""],
-      [2, "/inner"],
-      [3, ""],
-    ] as const)
-      mkdirSync(`${directory}/tree/.deep-${process.pid}-${number}${inner}`, { recursive: true });
-    makeDeep(`${directory}/tree`, "deep", 600);
+    for (const number of [1, 2])
+      mkdirSync(`${directory}/tree/.deep-${process.pid}-${number}/inner`, { recursive: true });
+    makeDeep(`${directory}/tree`, "deep", 200);
 
     removeTree({ dirfd: AT_FDCWD, path: `${directory}/tree` });
 
