@@ -5,7 +5,8 @@
 import { randomBytes } from "node:crypto";
 import { closeSync, fsyncSync, openSync, readdirSync, renameSync, rmSync, writeSync } from "node:fs";
 
-const TEMPORARY = ".tmp-";
+/** How names of files begin that are not whole yet; sixteen hexadecimal digits follow. */
+export const TEMPORARY = ".tmp-";
 
 /** Whether a file has a name of {@link writeFileAtomic}'s: it was not renamed, or not yet. */
 export const isTemporary = (name: string): boolean => /^\.tmp-[0-9a-f]{16}$/.test(name);

@@ -7,6 +7,7 @@ import { randomBytes } from "node:crypto";
 import {
   closeSync,
   existsSync,
+  fstatSync,
   fsyncSync,
   openSync,
   readdirSync,
@@ -15,12 +16,20 @@ import {
   writeSync,
 } from "node:fs";
 import { EEXIST, EINVAL, EISDIR, EOPNOTSUPP } from "../linux/abi/errno.ts";
-import { AT_FDCWD, AT_SYMLINK_FOLLOW, O_RDWR, O_TMPFILE } from "../linux/abi/fcntl.ts";
+import {
+  AT_FDCWD,
+  AT_SYMLINK_FOLLOW,
+  O_NOFOLLOW,
+  O_NONBLOCK,
+  O_RDONLY,
+  O_RDWR,
+  O_TMPFILE,
+} from "../linux/abi/fcntl.ts";
 import { LOCK_EX, LOCK_NB } from "../linux/abi/file.ts";
 import { SyscallError } from "../linux/call.ts";
-import { tryFlock, tryLinkat, tryOpenat } from "../linux/file.ts";
+import { close, tryFlock, tryLinkat, tryOpenat } from "../linux/file.ts";
+import { isTemporary, TEMPORARY } from "./atomic.ts";
 
-const PREFIX = ".tmp-";
 /** Before the umask. */
 const MODE = 0o666;
 /** Others may give files the same name meanwhile. */
@@ -52,7 +61,7 @@ export class NamelessFile implements Disposable {
 
   static #createNamed(directory: string): NamelessFile {
     removeStale(directory);
-    const path = `${directory}/${PREFIX}${randomBytes(8).toString("hex")}`;
+    const path = `${directory}/${TEMPORARY}${randomBytes(8).toString("hex")}`;
     const fd = openSync(path, "wx", MODE);
     if (tryFlock(fd, LOCK_EX | LOCK_NB) === 0 && existsSync(path)) return new NamelessFile(fd, path);
     // Somebody who looked for what is left behind was quicker.
@@ -96,17 +105,18 @@ export class NamelessFile implements Disposable {
   }
 }
 
+/** The directory may be anybody's: only files with exactly such a name, and nothing that opening does something to. */
 function removeStale(directory: string): void {
   for (const name of readdirSync(directory)) {
-    if (!name.startsWith(PREFIX)) continue;
+    if (!isTemporary(name)) continue;
     const path = `${directory}/${name}`;
+    const fd = tryOpenat(AT_FDCWD, path, { flags: O_RDONLY | O_NOFOLLOW | O_NONBLOCK });
+    // Its writer has given it a name meanwhile, or it is somebody else's.
+    if (fd < 0) continue;
     try {
-      const fd = openSync(path, "r");
-      if (tryFlock(fd, LOCK_EX | LOCK_NB) === 0) rmSync(path, { force: true });
-      closeSync(fd);
-    } catch (error) {
-      // Its writer has given it a name meanwhile.
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+      if (fstatSync(fd).isFile() && tryFlock(fd, LOCK_EX | LOCK_NB) === 0) rmSync(path, { force: true });
+    } finally {
+      close(fd);
     }
   }
 }

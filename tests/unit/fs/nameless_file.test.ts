@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { NamelessFile } from "../../../src/fs/nameless_file.ts";
 import { testIf } from "../../helpers/requires.ts";
@@ -34,9 +34,13 @@ describe("NamelessFile", () => {
 
   testIf(
     ["root", "program strace"],
-    "has a name of its own where the file system wants one, and removes what a dead writer left",
+    "has a name of its own where the file system wants one, and removes what a dead writer left, and nothing else",
     async () => {
-      writeFileSync(`${directory}/.tmp-dead`, "dead");
+      writeFileSync(`${directory}/.tmp-00000000deadbeef`, "dead");
+      writeFileSync(`${directory}/.tmp-notes`, "somebody's");
+      symlinkSync(".tmp-notes", `${directory}/.tmp-00000000deadbee1`);
+      await Bun.$`mkfifo ${directory}/.tmp-00000000deadbee2`;
+      const others = [".tmp-00000000deadbee1", ".tmp-00000000deadbee2", ".tmp-notes"];
       const module = new URL("../../../src/fs/nameless_file.ts", import.meta.url).pathname;
       const script = `
         import { NamelessFile } from ${JSON.stringify(module)};
@@ -59,8 +63,8 @@ describe("NamelessFile", () => {
       ];
       const run = await Bun.$`strace ${inject} ${process.execPath} -e ${script}`.quiet();
 
-      expect(run.stdout.toString()).toBe("1\n");
-      expect(readdirSync(directory)).toEqual(["name"]);
+      expect(run.stdout.toString()).toBe("4\n");
+      expect(readdirSync(directory).sort()).toEqual([...others, "name"]);
       expect(readFileSync(`${directory}/name`, "utf8")).toBe("new");
     },
     20_000,
