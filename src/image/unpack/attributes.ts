@@ -13,7 +13,12 @@ import type { TarEntry, Timestamp } from "../tar/entry.ts";
 import type { UnpackOptions } from "./options.ts";
 
 const EPERM = 1;
+const E2BIG = 7;
+const ENOSPC = 28;
 const ENOTSUP = 95;
+
+/** Bytes of all attributes of a file that ext4 has room for, in blocks of 4 KiB. */
+const XATTR_BYTES_KEPT = 4000;
 
 /** Seconds of the years 1677 and 2262: what 64 bits of nanoseconds hold, as Go's tools clamp it. */
 const SECONDS_MAX = 9_223_372_036;
@@ -137,10 +142,18 @@ export class Attributes {
       const result = trySetxattr(target, cBytes(name), Buffer.from(value, "latin1"));
       // Not supported by this file system, or not on this kind of file, or not in this user namespace.
       if (result === -ENOTSUP || result === -EPERM || result === -EINVAL) this.skipped.xattrs += 1;
-      else if (result < 0) throw new SyscallError({ name: "setxattr", text: "setxattr()", errno: -result });
+      else if (result < 0) {
+        // The answer of a disk that is full, too.
+        const isTooMuch = result === -ENOSPC && bytesOf(xattrs) > XATTR_BYTES_KEPT;
+        const errno = isTooMuch ? E2BIG : -result;
+        throw new SyscallError({ name: "setxattr", text: "setxattr()", errno });
+      }
     }
   }
 }
+
+const bytesOf = (xattrs: TarEntry["xattrs"]): number =>
+  xattrs.entries().reduce((sum, [name, value]) => sum + name.length + value.length, 0);
 
 function checkedChown({ uid, gid }: Owner, result: number): void {
   if (result >= 0) return;

@@ -26,6 +26,8 @@ export function isLayerFault(error: unknown): boolean {
 }
 
 const HINTS: Readonly<Record<string, string>> = {
+  E2BIG:
+    'Its extended attributes are more than this file system keeps: use another one, or "layers": "erofs"',
   EINVAL: "Give the user more subordinate ids in /etc/subuid and /etc/subgid",
   EPERM: "Run as root, or as a user with subordinate ids",
 };

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync, statfsSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { flattenLayers } from "../../../src/fs/copy_tree.ts";
 import { trySetxattr } from "../../../src/linux/xattr.ts";
 import { LayerSandbox, layerForms } from "../../helpers/layer_sandbox.ts";
@@ -8,6 +9,8 @@ import type { TarEntry } from "../../helpers/tar_builder.ts";
 import { listTree, snapshotTree } from "../../helpers/tree_snapshot.ts";
 
 const WHITEOUT = "char";
+/** EXT4_SUPER_MAGIC of statfs(2). */
+const EXT4 = 0xef53;
 /** acl(5), version 2: all for the owner, read and write for the user 1000, nothing for others. */
 const ACCESS_LIST = Buffer.from(
   "0200000001000700ffffffff02000600e803000004000500ffffffff10000700ffffffff20000000ffffffff",
@@ -238,6 +241,27 @@ describe("layers that are directories", () => {
       ["644", []],
     ]);
   });
+});
+
+describe("layers that are directories on ext4", () => {
+  const [, missing] = layerForms.find(([form]) => form === "directory") ?? [];
+  const reason =
+    missing ?? (statfsSync(tmpdir()).type === EXT4 ? undefined : "needs ext4 for temporary files");
+
+  test.skipIf(reason !== undefined)(
+    titleOf("does not take attributes that are too large for a disk that is full", reason),
+    () => {
+      using sandbox = new LayerSandbox();
+      const entry: TarEntry = { name: "file", xattrs: { "user.large": "x".repeat(5000) } };
+
+      expect(() => sandbox.unpack([entry])).toThrow(
+        expect.objectContaining({
+          message: 'Cannot unpack entry "file": E2BIG',
+          hint: expect.stringContaining("extended attributes are more than this file system keeps"),
+        }),
+      );
+    },
+  );
 });
 
 describe("a directory without root's rights", () => {
