@@ -17,6 +17,7 @@ import {
   stringAt,
   stringsAt,
 } from "../../oci/json.ts";
+import { checkLayoutVersion } from "../../oci/layout_version.ts";
 import { chooseManifest, INDEX_ENTRY_COUNT_MAX, LAYER_COUNT_MAX, parseManifest } from "../../oci/manifest.ts";
 import { OCI_CONFIG, OCI_MANIFEST } from "../../oci/media_type.ts";
 import { hostPlatform, type Platform } from "../../oci/platform.ts";
@@ -160,7 +161,9 @@ function readHead(path: string): Buffer {
 
 function layoutImages(files: ArchiveFiles, platform: Platform): LoadableImage[] {
   const file = files.find("index.json");
-  if (file === undefined || files.find("oci-layout") === undefined) return [];
+  const version = files.find("oci-layout");
+  if (file === undefined || version === undefined) return [];
+  checkLayoutVersion(readDocument(version, "oci-layout"));
   const index = parseJsonObject(readDocument(file, "index.json"), "index.json");
   // docker has written archives whose list is null: manifest.json tells what is in them.
   const entries = arrayAt(index["manifests"], "index.json.manifests", INDEX_ENTRY_COUNT_MAX);

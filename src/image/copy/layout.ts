@@ -14,6 +14,7 @@ import {
   optionalString,
   parseJsonObject,
 } from "../../oci/json.ts";
+import { checkLayoutVersion } from "../../oci/layout_version.ts";
 import {
   type ImageIndex,
   type ImageManifest,
@@ -59,9 +60,7 @@ export function findLayoutIndex(directory: string): LayoutIndex | undefined {
   const version = readSmall(`${directory}/oci-layout`);
   if (version === undefined) return undefined;
   try {
-    const number = optionalString(parseJsonObject(version, "oci-layout"), "imageLayoutVersion", "oci-layout");
-    if (!/^1\.[0-9]+\.[0-9]+$/.test(number ?? ""))
-      throw new SyntaxError(`Cannot read oci-layout: version ${JSON.stringify(number)}`);
+    checkLayoutVersion(version);
     const bytes = readSmall(`${directory}/index.json`);
     return bytes === undefined ? EMPTY_INDEX : parseLayoutIndex(bytes);
   } catch (cause) {

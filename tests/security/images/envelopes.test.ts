@@ -141,6 +141,12 @@ const rows: readonly Row[] = [
     /Cannot load archive: /,
   ],
   [
+    "CVE-2021-41190",
+    "a layout of a version that may mean something else",
+    named(layout, "oci-layout", '{"imageLayoutVersion":"2.0.0"}'),
+    /Cannot read oci-layout: version "2.0.0", not 1.0.0/,
+  ],
+  [
     "CVE-2025-24882",
     "a name with the digest of another image",
     named(docker, "manifest.json", manifestOf({ RepoTags: [`local/attack@${good.digest}`] })),
