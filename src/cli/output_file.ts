@@ -2,6 +2,7 @@
 import { closeSync, constants, openSync, realpathSync, renameSync, rmSync, statSync } from "node:fs";
 import { isatty } from "node:tty";
 import { CommandLineError } from "./command_line_error.ts";
+import { interruptible } from "./interruption.ts";
 import { outputError, STANDARD_OUTPUT } from "./output_error.ts";
 
 const STDOUT = 1;
@@ -9,7 +10,17 @@ const EXIT_FAILED = 1;
 
 const WRITE_ERRORS: readonly unknown[] = ["EDQUOT", "ENOSPC", "EPIPE"];
 
-type Write = (fd: number) => void | Promise<void>;
+/**
+ * What is written has to end when the signal says so. Stdout, devices and pipes have none: nothing is cleaned up there, and
+ * a write that nobody reads would keep the signal from being heard.
+ */
+type Write = (fd: number, signal?: AbortSignal) => void | Promise<void>;
+
+interface Writing {
+  readonly write: Write;
+  /** Its name in messages. */
+  readonly place: string;
+}
 
 /**
  * Calls `write` with a descriptor.
@@ -40,6 +51,10 @@ async function toFile(file: string, write: Write): Promise<void> {
     );
   }
   const path = found === undefined ? file : realpathSync(file);
+  await interruptible((signal) => toNewFile(path, { write: (fd) => write(fd, signal), place }));
+}
+
+async function toNewFile(path: string, { write, place }: Writing): Promise<void> {
   const temporary = `${path}.${process.pid}.tmp`;
   const fd = explained(place, () => openSync(temporary, "wx", 0o600));
   try {
@@ -51,10 +66,7 @@ async function toFile(file: string, write: Write): Promise<void> {
   }
 }
 
-async function writeTo(
-  fd: number,
-  { write, place }: { readonly write: Write; readonly place: string },
-): Promise<void> {
+async function writeTo(fd: number, { write, place }: Writing): Promise<void> {
   try {
     await called(write, fd, place);
   } finally {
