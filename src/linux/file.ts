@@ -188,6 +188,8 @@ export interface Stat {
   readonly gid: number;
   readonly nlink: number;
   readonly size: number;
+  /** Blocks of 512 bytes that the file takes: fewer than its size where it has holes. */
+  readonly blocks: number;
   /** Device and inode number in one string: equal for names of one file. */
   readonly identity: string;
   readonly atime: Timespec;
@@ -221,6 +223,7 @@ function readStatx(): Stat {
     gid: word(at.gid),
     nlink: word(at.nlink),
     size: long(at.size),
+    blocks: long(at.blocks),
     identity: `${word(at.devMajor)}:${word(at.devMinor)}:${statxView.getBigUint64(at.ino, true)}`,
     atime: time(at.atime),
     mtime: time(at.mtime),

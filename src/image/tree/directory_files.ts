@@ -22,12 +22,13 @@ import {
   S_IFMT,
   S_IFREG,
 } from "../../linux/abi/fcntl.ts";
-import { call, SyscallError } from "../../linux/call.ts";
+import { SyscallError } from "../../linux/call.ts";
 import { Fd, openat, readDirectory, type Stat, tryReadlinkat, tryStatx } from "../../linux/file.ts";
 import { getxattr, listxattr } from "../../linux/xattr.ts";
 import type { Timestamp } from "../tar/entry.ts";
 import type { FileContent, LayerFiles, LayerNode, LayerNodeKind } from "./layer_files.ts";
 import { kindOfMode } from "./node_kinds.ts";
+import { OpenFile } from "./open_file.ts";
 import { joinPath, nameOf, parentOf } from "./paths.ts";
 
 /** How the names of an archive's whiteouts begin, and the one that speaks of its directory (image-spec, layer.md). */
@@ -120,8 +121,9 @@ export class DirectoryFiles implements LayerFiles {
     const dirfd = this.#openParent(path);
     // A container may put something else in its place at any time, and opening a device or a FIFO does something.
     using found = new Fd(openat(dirfd, cBytes(nameOf(path)), { flags: O_PATH | O_NOFOLLOW }));
-    if ((statOf(found.number, "").mode & S_IFMT) !== S_IFREG) throw failed("openat", path, -ENOENT);
-    return new OpenFile(openat(AT_FDCWD, `/proc/self/fd/${found.number}`, READ_FILE));
+    const stat = statOf(found.number, "");
+    if ((stat.mode & S_IFMT) !== S_IFREG) throw failed("openat", path, -ENOENT);
+    return new OpenFile(openat(AT_FDCWD, `/proc/self/fd/${found.number}`, READ_FILE), stat);
   }
 
   isOpaque(directory: LayerNode): boolean {
@@ -196,20 +198,6 @@ class FoundNode implements LayerNode {
     this.mtime = stat.mtime;
     this.rdev = { major: stat.major, minor: stat.minor };
     this.linkKey = kind !== "directory" && stat.nlink > 1 ? stat.identity : undefined;
-  }
-}
-
-/** A file that is open for reading. */
-class OpenFile extends Fd implements FileContent {
-  read(buffer: Uint8Array, position: number): number {
-    let done = 0;
-    while (done < buffer.length) {
-      const rest = done === 0 ? buffer : buffer.subarray(done);
-      const count = call("pread64", this.number, rest, rest.length, position + done);
-      if (count === 0) break;
-      done += count;
-    }
-    return done;
   }
 }
 

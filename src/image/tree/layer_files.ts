@@ -35,6 +35,8 @@ export interface LayerNode {
 
 /** The content of a file; disposing of it closes the file. */
 export interface FileContent extends Disposable {
+  /** Bytes of the file that lie in holes, and are read as zeros without being read [0]. */
+  readonly holeBytes?: number;
   /** Fills `buffer` from `position` on as far as the file goes. @returns the bytes read; 0 at the file's end */
   read(buffer: Uint8Array, position: number): number;
 }

@@ -3,7 +3,8 @@
  * first. The tree may change meanwhile: what is gone is left out, and a file has the size that its entry says, cut off or
  * filled up with zeros, as GNU tar has it.
  */
-import type { ByteString } from "../../fs/byte_string.ts";
+import { UsageError } from "../../errors.ts";
+import { type ByteString, quoteBytes } from "../../fs/byte_string.ts";
 import type { EntryType, Timestamp } from "../tar/entry.ts";
 import { header, padding, type WrittenEntry } from "../tar/writer.ts";
 import { isHostXattr } from "../unpack/attributes.ts";
@@ -17,6 +18,12 @@ export interface NodeOptions {
 }
 
 const CHUNK_SIZE = 256 * 1024;
+
+/**
+ * Bytes of all holes of one archive, which spells them out as zeros: minutes of work for so many, where a file of
+ * `truncate -s 100T`, or /var/log/lastlog with a large user id, would take hours and fill the reader's disk.
+ */
+export const HOLE_BYTES_MAX = 2 ** 36;
 
 /** Sockets have no type in an archive, and whiteouts are the caller's to write. */
 const TYPES: ReadonlyMap<LayerNodeKind, EntryType> = new Map([
@@ -46,6 +53,7 @@ export class NodeWriter {
   readonly #options: NodeOptions;
   /** Path of the first name of each file that has several. */
   readonly #links = new Map<string, ByteString>();
+  #holes = 0;
   readonly #buffer = new Uint8Array(new ArrayBuffer(CHUNK_SIZE));
 
   constructor(files: LayerFiles, options: NodeOptions = {}) {
@@ -63,6 +71,7 @@ export class NodeWriter {
     } else if (type === "file") {
       using content = unlessGone(() => this.#files.open(node));
       if (content === undefined) return;
+      this.#addHoles(path, content.holeBytes ?? 0);
       yield header({ ...this.#entry(path, node, type), size: node.size });
       yield* this.#content(content, node.size);
     } else {
@@ -71,6 +80,19 @@ export class NodeWriter {
       yield header(entry);
     }
     if (node.linkKey !== undefined && first === undefined) this.#links.set(node.linkKey, path);
+  }
+
+  /** @throws {UsageError} before anything of a file is written that has too many */
+  #addHoles(path: ByteString, count: number): void {
+    this.#holes += count;
+    if (this.#holes <= HOLE_BYTES_MAX) return;
+    const gigabytes = Math.floor(this.#holes / 2 ** 30);
+    throw new UsageError(
+      `Cannot archive ${quoteBytes(`/${path}`)}: with it, ${gigabytes} GiB of holes would become zeros`,
+      {
+        hint: `Remove it, or shorten it with truncate; an archive takes ${HOLE_BYTES_MAX / 2 ** 30} GiB of them`,
+      },
+    );
   }
 
   #entry(path: ByteString, node: LayerNode, type: EntryType): WrittenEntry {

@@ -34,7 +34,7 @@ export const FICLONE = 0x40049409;
  *       20    4 uid                  64   12 atime: seconds 8, nanoseconds 4
  *       24    4 gid                 112   12 mtime
  *       28    2 mode                128    8 rdev: major 4, minor 4
- *                                   136    8 dev: major 4, minor 4
+ *       48    8 blocks              136    8 dev: major 4, minor 4
  *   total 256 bytes
  */
 export const STATX_SIZE = 256;
@@ -46,6 +46,7 @@ export const statxOffsets = {
   mode: 28,
   ino: 32,
   size: 40,
+  blocks: 48,
   atime: 64,
   mtime: 112,
   rdevMajor: 128,
