@@ -74,4 +74,14 @@ export const contained: ReadonlyArray<readonly [...Attack, readonly string[]]> =
   ["an absolute hard link", [file("target", "t"), hardlink("x", "/target")], ["target", "x"]],
   ["a name with a line feed", [file("a\nb")], ["a\nb"]],
   ["AUFS' own files", [file(".wh..wh.aufs", ""), file(".wh..wh.plnk/1.2", "x")], []],
+  [
+    "a symlink in the place of AUFS' links",
+    [symlink(".wh..wh.plnk", "@"), symlink(".wh..wh.plnk/l", "@/victim"), file(".wh..wh.plnk/victim")],
+    [],
+  ],
+  [
+    "a symlink to AUFS' links",
+    [symlink("l", "/.wh..wh.plnk"), file("l/../victim"), hardlink("l/x", "l")],
+    ["l", "victim"],
+  ],
 ];

@@ -13,7 +13,7 @@ import { type Skipped, timesOf } from "./attributes.ts";
 import { HardLinks, type MissingLink } from "./hard_links.ts";
 import { LayerBudget, type LayerLimits, layerLimits } from "./layer_budget.ts";
 import { LayerError, unpackError } from "./layer_error.ts";
-import { type EntryName, parseEntryName } from "./layer_path.ts";
+import { AUFS_LINKS, type EntryName, parseEntryName } from "./layer_path.ts";
 import type { LayerTarget } from "./layer_target.ts";
 import {
   type DirectoryNode,
@@ -25,6 +25,7 @@ import {
 } from "./layer_tree.ts";
 import type { UnpackOptions } from "./options.ts";
 import { Whiteouts } from "./whiteouts.ts";
+import { isLikeHole } from "./zeros.ts";
 
 const IMPLIED_MODE = 0o755;
 /** Bits of device numbers that the kernel keeps (kdev_t.h). */
@@ -88,7 +89,7 @@ export class LayerApplier implements TarHandler, Disposable {
   }
 
   onData(bytes: Uint8Array, offset: number): void {
-    if (this.#file === undefined) return;
+    if (this.#file === undefined || isLikeHole(bytes)) return;
     try {
       this.#target.write(bytes, offset);
     } catch (error) {
@@ -110,6 +111,8 @@ export class LayerApplier implements TarHandler, Disposable {
   /** Does what had to wait for the last entry. @throws {LayerError} and {UnpackError} as {@link onEntry} */
   finish(): LayerResult {
     const links = this.#links.finish();
+    // Old layers of docker's have the first name of a linked file there; every other name is a link, and stays.
+    if (this.#tree.root.children.has(AUFS_LINKS)) this.#remove(this.#tree.root, AUFS_LINKS);
     this.#whiteouts.removeHidden();
     this.#target.finish(this.#tree.root);
     const implied: ByteString[] = [];
@@ -133,6 +136,10 @@ export class LayerApplier implements TarHandler, Disposable {
     const place = parseEntryName(entry.path);
     switch (place.kind) {
       case "ignored":
+        break;
+      case "link source":
+        if (entry.type !== "file") break;
+        this.#applyPlain(this.#resolveParent(place.parent, entry), place.name, entry);
         break;
       case "root":
         this.#applyRoot(entry);

@@ -10,6 +10,8 @@ export type EntryName =
   | { readonly kind: "root" }
   /** Book-keeping of AUFS: nothing is to be done. */
   | { readonly kind: "ignored" }
+  /** A file that AUFS kept for names elsewhere to be links of: no name of the layer. */
+  | { readonly kind: "link source"; readonly parent: ByteString; readonly name: ByteString }
   | { readonly kind: "plain"; readonly parent: ByteString; readonly name: ByteString }
   /** `.wh.NAME`: the layers below lose NAME. */
   | { readonly kind: "whiteout"; readonly parent: ByteString; readonly name: ByteString }
@@ -19,6 +21,8 @@ export type EntryName =
 const WHITEOUT = ".wh.";
 const AUFS = ".wh..wh.";
 const OPAQUE = ".wh..wh..opq";
+/** Directory in the root that holds the link sources. */
+export const AUFS_LINKS = ".wh..wh.plnk";
 
 /**
  * Makes a path, of an entry or of its link target, relative to the layer's root: no leading "/", no empty components, no ".", "..".
@@ -53,6 +57,7 @@ export function parseEntryName(path: ByteString): EntryName {
   const parent = slash < 0 ? "" : clean.slice(0, slash);
   const name = clean.slice(slash + 1);
   if (!clean.includes(WHITEOUT)) return { kind: "plain", parent, name };
+  if (parent === AUFS_LINKS) return { kind: "link source", parent, name };
   if (parent.startsWith(AUFS) || parent.includes(`/${AUFS}`)) return { kind: "ignored" };
   if (name === OPAQUE) return { kind: "opaque", parent };
   if (name.startsWith(AUFS)) return { kind: "ignored" };

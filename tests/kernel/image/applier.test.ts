@@ -126,6 +126,41 @@ describe.each([...layerForms])("layers of form %s", (form, missing) => {
     });
 
     const forms = ["gnu", "pax-0.0", "pax-0.1", "pax-1.0"] as const;
+    rootTest(title("links names to what AUFS kept for them, and has none of its own files"), () => {
+      using sandbox = new LayerSandbox(form);
+      const link = (name: string, source: string): TarEntry => {
+        return { name, type: "hardlink", link: `/.wh..wh.plnk/${source}` };
+      };
+
+      const { path, result } = sandbox.unpack([
+        { name: ".wh..wh.aufs" },
+        { name: ".wh..wh.orph/", mode: 0o700 },
+        { name: ".wh..wh.plnk/", mode: 0o700 },
+        { name: ".wh..wh.plnk/12.34", data: "linked", mode: 0o640, uid: 5 },
+        { name: ".wh..wh.plnk/56.78", data: "unused" },
+        { name: "a/" },
+        link("a/one", "12.34"),
+        link("two", "12.34"),
+        link("later", "90.12"),
+        { name: ".wh..wh.plnk/90.12", data: "comes later" },
+      ]);
+
+      expect(listTree(path)).toEqual(["a/", "a/one", "later", "two"]);
+      const { "a/one": one, later } = snapshotTree(path);
+      expect(one).toMatchObject({ mode: "640", owner: "5:0", links: ["two"] });
+      expect(readFileSync(`${path}/two`, "utf8")).toBe("linked");
+      expect(later).toMatchObject({ links: [] });
+      expect(result).toMatchObject({ implied: [], links: [] });
+    });
+
+    rootTest(title("says which of AUFS' links has no source"), () => {
+      using sandbox = new LayerSandbox(form);
+
+      const { result } = sandbox.unpack([{ name: "one", type: "hardlink", link: ".wh..wh.plnk/1.2" }]);
+
+      expect(result.links).toEqual([{ path: "one", target: ".wh..wh.plnk/1.2", entry: "one" }]);
+    });
+
     rootTest.each(forms)(title("makes sparse files of form %s with their holes"), (sparse) => {
       using sandbox = new LayerSandbox(form);
       const segments = Array.from({ length: 30 }, (_, index) => ({
