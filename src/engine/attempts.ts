@@ -42,6 +42,8 @@ export interface Attempt {
   readonly programFile: string;
   /** Called while the container's root is being assembled. */
   readonly onSpawned: (spawned: SpawnedProgram) => void;
+  /** Called with the writable layer, when that lies on a tmpfs of the container alone; owned by the callee. */
+  readonly onUpper: (fd: number) => void;
   /** Called when the container's command runs, before waiting for it. */
   readonly supervise: (
     started: StartedContainer,
@@ -81,10 +83,11 @@ type RefusedOutcome = Outcome & { readonly failure: ProgramFailure };
 
 async function tryRoot(attempt: Attempt, root: RootSource): Promise<Outcome> {
   const { spec, user, host, inherit, programFile, onSpawned } = attempt;
+  const onUpper = root.kind === "overlay" && root.tellsUpper ? attempt.onUpper : undefined;
   const source = { spec, user, host: { ...host, root } };
   const { executable, asksForUser, store } = await compileContainer(source, attempt.compiled);
   const sockets = socketpair();
-  const request = { spec, user, asksForUser, sockets, inherit, programFile, onSpawned };
+  const request = { spec, user, asksForUser, sockets, inherit, programFile, onSpawned, onUpper };
   const started = startContainer(executable, request);
   const supervision = await attempt.supervise(started, store);
   const exit = await supervision.wait();

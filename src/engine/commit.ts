@@ -16,7 +16,8 @@ import type { EngineContext } from "./context.ts";
 import { dataRoot, stateRoot } from "./directories.ts";
 import { ImageDamagedError } from "./image_documents.ts";
 import { referenceOf, rootPlace, type StoreHere } from "./import.ts";
-import { ContainerTree, getContainer } from "./running_container.ts";
+import { ContainerTree, containerPath, getContainer } from "./running_container.ts";
+import { giveUpper } from "./upper_in_memory.ts";
 
 /** What becomes of the container's files. */
 export interface CommitRequest {
@@ -52,9 +53,11 @@ export async function commitContainer(
   const work = async (signal?: AbortSignal): Promise<string> => {
     if (process.getuid?.() === 0) return commitHere(what, rootPlace(context, signal));
     const { idMapsOfUser } = await import("./rootless.ts");
-    const { askTask } = await import("./user_namespace_task.ts");
+    const { askTask, FIRST_GIVEN_FD } = await import("./user_namespace_task.ts");
     const idMaps = idMapsOfUser();
-    const [id] = await askTask({ kind: "commit", root, single: idMaps.single, ...what }, idMaps, { signal });
+    using given = giveUpper(containerPath(root, what.id), FIRST_GIVEN_FD);
+    const task = { kind: "commit", root, single: idMaps.single, ...what, ...given.upper } as const;
+    const [id] = await askTask(task, idMaps, { signal, inherit: given.inherit });
     return String(id);
   };
   return await (context.interruptible?.(work) ?? work());
@@ -67,11 +70,13 @@ export interface CommitHere {
   readonly request: CommitRequest;
   /** State root. */
   readonly state: string;
+  /** Number of the descriptor of its layer, where that lies in memory. */
+  readonly upper?: number | undefined;
 }
 
 /** Commits as the user that this process is, root of some namespace. @returns the id of the image */
 export async function commitHere(what: CommitHere, here: StoreHere): Promise<string> {
-  const { id, request, state } = what;
+  const { id, request, state, upper } = what;
   const { root, rootless, layers, signal = new AbortController().signal } = here;
   const { createdAt, author, message, changes } = request;
   try {
@@ -82,7 +87,8 @@ export async function commitHere(what: CommitHere, here: StoreHere): Promise<str
     openStore(root);
     await removeAbandoned(root);
     using staging = Staging.create(root);
-    const layer = await readLayer(container, { root, state, request, path: `${staging.path}/layer`, signal });
+    const path = `${staging.path}/layer`;
+    const layer = await readLayer(container, { root, state, request, path, signal, upper });
     const step = {
       created: timeText(createdAt === undefined ? new Date() : new Date(createdAt * 1000)),
       ...(author === undefined ? {} : { author }),
@@ -136,14 +142,15 @@ interface Reading {
   /** Path of the new layer. */
   readonly path: string;
   readonly signal: AbortSignal;
+  readonly upper: number | undefined;
 }
 
 /** @returns undefined when the container has changed nothing */
 async function readLayer(
   container: RunningContainer,
-  { root, state, request, path, signal }: Reading,
+  { root, state, request, path, signal, upper }: Reading,
 ): Promise<NewLayer | undefined> {
-  using tree = new ContainerTree(root, container);
+  using tree = new ContainerTree(root, container, upper);
   try {
     tree.checkReachable();
     using _ =

@@ -14,6 +14,7 @@ import { removeLeftCgroup } from "../runtime/cgroup/cgroup.ts";
 import type { StoredImage } from "../store/find_image.ts";
 import type { RunOptions } from "./options/run_options.ts";
 import type { IdMaps } from "./rootless.ts";
+import { keepUpperInMemory, mayRefuseUpper } from "./upper_in_memory.ts";
 
 /** Directory of all containers, relative to the data root; short, since mount options name it. */
 export const CONTAINERS = "c";
@@ -25,6 +26,10 @@ export interface ContainerDirectory {
   readonly path: string;
   /** Holds the overlay's `upper` and `work`; relative to the data root. */
   readonly scratch: string;
+  /** The file system is none of those that overlayfs is known to take `upper` from. */
+  readonly mayRefuseUpper: boolean;
+  /** Lets others read the container's layer where it lies elsewhere (upper_in_memory.ts). @param fd owned from then on */
+  readonly keepUpper: (fd: number) => void;
   /** Removes it with all that the container wrote. */
   remove(): Promise<void>;
 }
@@ -72,7 +77,13 @@ export async function createContainerDirectory(
   const path = `${root}/${name}`;
   const lock = makeLocked(root, { path, use });
   for (const directory of ["rw", "rw/upper", "rw/work"]) call("mkdirat", lock, cstr(directory), 0o755);
+  let kept: Disposable | undefined;
   const remove = async () => {
+    if (kept !== undefined) {
+      // First, as below: whoever reads the layer sees by it that it is whole.
+      callRaw("unlinkat", lock, cstr(USE_FILE), 0);
+      kept[Symbol.dispose]();
+    }
     if (!removeUnused(lock, path)) await removeTree(path, idMaps);
     call("close", lock);
   };
@@ -81,7 +92,10 @@ export async function createContainerDirectory(
     await remove();
     throw new (await import("./image_gone.ts")).ImageGoneError();
   }
-  return { name, path, scratch: `${name}/rw`, remove };
+  const keepUpper = (fd: number) => {
+    kept = keepUpperInMemory(path, fd);
+  };
+  return { name, path, scratch: `${name}/rw`, mayRefuseUpper: mayRefuseUpper(lock), keepUpper, remove };
 }
 
 interface Place {

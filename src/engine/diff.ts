@@ -2,7 +2,8 @@
 import { type Change, listChanges } from "../image/differ/changes.ts";
 import type { EngineContext } from "./context.ts";
 import { dataRoot } from "./directories.ts";
-import { ContainerTree, getContainer } from "./running_container.ts";
+import { ContainerTree, containerPath, getContainer } from "./running_container.ts";
+import { giveUpper } from "./upper_in_memory.ts";
 
 /** Whose changes are told, by the process that may read all of them. */
 export interface DiffHere {
@@ -10,6 +11,8 @@ export interface DiffHere {
   readonly root: string;
   /** Id of the container; what it was started with may be secret, and is not handed on. */
   readonly id: string;
+  /** Number of the descriptor of its layer, where that lies in memory. */
+  readonly upper?: number | undefined;
 }
 
 /**
@@ -22,13 +25,14 @@ export async function containerChanges(word: string, context: EngineContext): Pr
   const what = { root, id: getContainer(root, word).id };
   if (process.getuid?.() === 0) return changesHere(what);
   const { idMapsOfUser } = await import("./rootless.ts");
-  const { askTask } = await import("./user_namespace_task.ts");
-  return (await askTask({ kind: "diff", ...what }, idMapsOfUser())) as Change[];
+  const { askTask, FIRST_GIVEN_FD } = await import("./user_namespace_task.ts");
+  using given = giveUpper(containerPath(root, what.id), FIRST_GIVEN_FD);
+  return (await askTask({ kind: "diff", ...what, ...given.upper }, idMapsOfUser(), given)) as Change[];
 }
 
 /** Lists them as the user that this process is, root of some namespace. */
-export function changesHere({ root, id }: DiffHere): readonly Change[] {
-  using tree = new ContainerTree(root, getContainer(root, id));
+export function changesHere({ root, id, upper }: DiffHere): readonly Change[] {
+  using tree = new ContainerTree(root, getContainer(root, id), upper);
   try {
     const changes = listChanges(tree.openChanges());
     tree.checkAlive();

@@ -11,7 +11,13 @@ import type { RunResult } from "./summary.ts";
 export async function explainRun(plan: ContainerPlan): Promise<RunResult> {
   const name = `${CONTAINERS}/${plan.id.slice(0, 12)}`;
   const attempt = await createAttempt(plan, {
-    directory: { name, path: `${plan.root}/${name}`, scratch: `${name}/rw` },
+    directory: {
+      name,
+      path: `${plan.root}/${name}`,
+      scratch: `${name}/rw`,
+      mayRefuseUpper: false,
+      keepUpper: () => undefined,
+    },
     cgroup: { procs: [], mounts: [], guardsDevices: defaultDeviceRules.length > 0 },
   });
   const copied = { kind: "directory", directory: `${plan.root}/${name}/root`, mounts: true } as const;

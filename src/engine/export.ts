@@ -4,7 +4,14 @@ import type { EngineContext } from "./context.ts";
 import { dataRoot } from "./directories.ts";
 import { getLocalImage, NoSuchImageError } from "./local_image.ts";
 import { openMergedLayers } from "./merged_layers.ts";
-import { ContainerTree, findContainer, getContainer, NoSuchContainerError } from "./running_container.ts";
+import {
+  ContainerTree,
+  containerPath,
+  findContainer,
+  getContainer,
+  NoSuchContainerError,
+} from "./running_container.ts";
+import { giveUpper } from "./upper_in_memory.ts";
 import { writeChunks } from "./write_all.ts";
 
 /** What is exported, by the process that may read all of it. */
@@ -13,6 +20,8 @@ export interface ExportHere {
   readonly root: string;
   /** Id of a container, or the layers of an image, as records list them, bottom first. */
   readonly from: { readonly container: string } | { readonly layers: readonly string[] };
+  /** Number of the descriptor of the container's layer, where that lies in memory. */
+  readonly upper?: number | undefined;
 }
 
 /**
@@ -49,15 +58,20 @@ async function exportWhole(what: ExportHere, output: number, context: EngineCont
   const work = async (signal?: AbortSignal): Promise<void> => {
     if (process.getuid?.() === 0) return exportHere(what, output, signal);
     const { idMapsOfUser } = await import("./rootless.ts");
-    const { runTask } = await import("./user_namespace_task.ts");
-    await runTask({ kind: "export", ...what }, idMapsOfUser(), { signal, inherit: [output] });
+    const { FIRST_GIVEN_FD, runTask } = await import("./user_namespace_task.ts");
+    using given =
+      "layers" in what.from
+        ? undefined
+        : giveUpper(containerPath(what.root, what.from.container), FIRST_GIVEN_FD + 1);
+    const inherit = [output, ...(given?.inherit ?? [])];
+    await runTask({ kind: "export", ...what, ...given?.upper }, idMapsOfUser(), { signal, inherit });
   };
   await (context.interruptible?.(work) ?? work());
 }
 
 /** Exports as the user that this process is, root of some namespace. */
 export async function exportHere(
-  { root, from }: ExportHere,
+  { root, from, upper }: ExportHere,
   output: number,
   signal?: AbortSignal,
 ): Promise<void> {
@@ -65,7 +79,7 @@ export async function exportHere(
     using files = openMergedLayers(root, from.layers);
     return await writeChunks(output, writeFlatArchive(files), signal);
   }
-  using tree = new ContainerTree(root, getContainer(root, from.container));
+  using tree = new ContainerTree(root, getContainer(root, from.container), upper);
   try {
     const { files, isOwn } = tree.openShown();
     await writeChunks(output, writeFlatArchive(files, isOwn), signal);

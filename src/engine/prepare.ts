@@ -77,7 +77,7 @@ async function readProfile(path: string) {
 
 /** Where the container is built. */
 export interface Place {
-  readonly directory: Pick<ContainerDirectory, "name" | "path" | "scratch">;
+  readonly directory: Omit<ContainerDirectory, "remove">;
   readonly cgroup: Pick<Cgroup, "procs" | "mounts" | "guardsDevices">;
 }
 
@@ -92,7 +92,7 @@ export async function createAttempt(plan: ContainerPlan, { directory, cgroup }: 
     image: options.image,
     platform: image,
     needsMounts: flagsThatMount(options),
-    overlay: overlayOf(plan, { lower, scratch: directory.scratch, guardsDevices: cgroup.guardsDevices }),
+    overlay: overlayOf(plan, { lower, ...directory, guardsDevices: cgroup.guardsDevices }),
     host: {
       files: etcFiles(spec.hostname, options.network),
       cgroupProcs: cgroup.procs.length,
@@ -112,15 +112,20 @@ export async function createAttempt(plan: ContainerPlan, { directory, cgroup }: 
     inherit: [...cgroup.procs, ...(plan.context.outputs ?? [])],
     compiled: `${plan.root}/${COMPILED_PROGRAMS}`,
     programFile: `${stateRoot(plan.context)}/program-${plan.id.slice(0, 12)}`,
+    onUpper: directory.keepUpper,
     onSpawned: ({ pidfd }) => plan.context.embedded === true || forwardSignals(pidfd),
     supervise: (started, store) => supervise(plan, started, store),
   };
 }
 
-function overlayOf(
-  { root, options, image }: ContainerPlan,
-  from: { readonly lower: readonly string[]; readonly scratch: string; readonly guardsDevices: boolean },
-): RootSource | undefined {
+interface OverlayParts {
+  readonly lower: readonly string[];
+  readonly scratch: string;
+  readonly guardsDevices: boolean;
+  readonly mayRefuseUpper: boolean;
+}
+
+function overlayOf({ root, options, image }: ContainerPlan, from: OverlayParts): RootSource | undefined {
   if (image.overlayXattrs === "files") return undefined;
   const appendLayers = appendsLayers(kernelVersion());
   // A kernel that takes no layers one by one mounts no images from files either.
@@ -133,6 +138,7 @@ function overlayOf(
     userxattr: image.overlayXattrs === "user",
     nodev: !from.guardsDevices && !options.privileged,
     appendLayers,
+    tellsUpper: from.mayRefuseUpper,
   };
 }
 

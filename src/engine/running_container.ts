@@ -13,6 +13,7 @@ import { CONTAINERS, USE_FILE } from "./container_directory.ts";
 import { holdContainers, type RunningContainer } from "./container_uses.ts";
 import { COPIED_ROOT } from "./copied_root.ts";
 import { openMergedLayers } from "./merged_layers.ts";
+import { findUpperInMemory, isUpperInMemory } from "./upper_in_memory.ts";
 
 /** No container of that name or id runs. */
 export class NoSuchContainerError extends BunkerError {
@@ -59,6 +60,9 @@ export function getContainer(root: string, word: string): RunningContainer {
   return container;
 }
 
+/** Absolute path of a container's directory. */
+export const containerPath = (root: string, id: string): string => `${root}/${CONTAINERS}/${id}`;
+
 /** Where the files are that a container has written. */
 type WritablePlace =
   | { readonly kind: "upper"; readonly path: string }
@@ -91,13 +95,19 @@ export class ContainerTree implements Disposable {
   readonly #container: RunningContainer;
   readonly #directory: string;
   readonly #inode: number | undefined;
+  readonly #given: number | undefined;
   readonly #opened = new DisposableStack();
 
-  /** @param root the data root @throws {ContainerEndedError} */
-  constructor(root: string, container: RunningContainer) {
+  /**
+   * @param root the data root
+   * @param given descriptor of the container's layer, where that lies in memory; without it, it is looked for
+   * @throws {ContainerEndedError}
+   */
+  constructor(root: string, container: RunningContainer, given?: number) {
+    this.#given = given;
     this.#root = root;
     this.#container = container;
-    this.#directory = `${root}/${CONTAINERS}/${container.id}`;
+    this.#directory = containerPath(root, container.id);
     this.#inode = this.#useInode();
     this.checkAlive();
     this.lower = this.#opened.use(openMergedLayers(root, container.layers));
@@ -152,9 +162,18 @@ export class ContainerTree implements Disposable {
   #place(): WritablePlace {
     const copied = `${this.#directory}/${COPIED_ROOT}`;
     if (exists(copied)) return { kind: "copied", path: copied };
+    if (this.#given !== undefined || isUpperInMemory(this.#directory)) return this.#placeInMemory();
     // overlayfs makes a directory of its own, of the same name, when it is mounted.
     if (!exists(`${this.#directory}/rw/${WORK}/${WORK}`)) return { kind: "hidden" };
     return { kind: "upper", path: `${this.#directory}/rw/upper` };
+  }
+
+  #placeInMemory(): WritablePlace {
+    const found = this.#given ?? findUpperInMemory(this.#directory);
+    if (found === undefined) return { kind: "hidden" };
+    const number = typeof found === "number" ? found : this.#opened.use(found).number;
+    // The dot makes it a directory of its own: a link is not followed.
+    return { kind: "upper", path: `/proc/self/fd/${number}/.` };
   }
 
   #open(place: WritablePlace): DirectoryFiles {
@@ -166,7 +185,7 @@ export class ContainerTree implements Disposable {
   #hidden(): UsageError {
     const state = "what it writes lies on a tmpfs that only the container has";
     return new UsageError(`Cannot read the files of container ${this.#container.id}: ${state}`, {
-      hint: "Run bunker with its data on a disk that is no overlay: --root DIRECTORY",
+      hint: "Do it as the user, and in the PID namespace, of the bunker run that started it, or run it with --root DISK",
     });
   }
 

@@ -5,6 +5,7 @@
  *     engine                               program
  *     clone3, execveat ──────────────────▶ (user namespace: waits for its maps)
  *     writes the maps    ──── "m" ───────▶ assembles the root
+ *     takes the layer    ◀── SCM_RIGHTS ── (where the data's file system may refuse it: waits for the answer)
  *     takes the terminal ◀── SCM_RIGHTS ──
  *     looks up the user  ◀──── "u" ─────── root entered
  *     writes the identity ─── "u" ───────▶ credentials, filter, execve
@@ -32,6 +33,11 @@ export interface StartRequest {
   readonly programFile: string;
   /** Called while the program assembles the root, before its questions are answered. */
   readonly onSpawned: (spawned: SpawnedProgram) => void;
+  /**
+   * Set when the program tells where the writable layer lies: called with a descriptor of it, which is the callee's, when
+   * that is a tmpfs of the container alone. Nothing runs in the container before it returns.
+   */
+  readonly onUpper: ((fd: number) => void) | undefined;
 }
 
 /** A container whose command runs, or whose program has failed. */
@@ -78,19 +84,29 @@ export function startContainer(executable: Executable, request: StartRequest): S
 type Answers = Pick<StartedContainer, "master" | "identity">;
 
 /** Serves the program's requests in the order of its steps. */
-function assist(spawned: SpawnedProgram, { spec, user, asksForUser, sockets }: StartRequest): Answers {
+function assist(spawned: SpawnedProgram, request: StartRequest): Answers {
+  const { spec, user, asksForUser, sockets, onUpper } = request;
   const socket = sockets[0];
   if (spec.linux.uidMappings.length > 0) {
     writeIdMaps(spawned.pid, spec.linux);
     call("write", socket, new Uint8Array([0x6d]), 1);
   }
+  if (onUpper !== undefined) takeUpper(socket, onUpper);
   const master = spec.process.terminal ? receiveFd(socket) : undefined;
   if (!asksForUser) return { master, identity: undefined };
-  const request = new Uint8Array(new ArrayBuffer(8));
+  const letter = new Uint8Array(new ArrayBuffer(8));
   // Nothing to read means that the program has failed and gone; its report says why.
-  if (call("read", socket, request, 1) === 0) return { master, identity: undefined };
+  if (call("read", socket, letter, 1) === 0) return { master, identity: undefined };
   const identity = lookUpUser(spawned.pid, user);
   writeIdentity(spawned.report.bytes, identity);
-  call("write", socket, request, 1);
+  call("write", socket, letter, 1);
   return { master, identity };
+}
+
+/** No descriptor means that the layer is on the disk, or that the program has failed and gone. */
+function takeUpper(socket: number, onUpper: (fd: number) => void): void {
+  const upper = receiveFd(socket);
+  if (upper === undefined) return;
+  onUpper(upper);
+  call("write", socket, new Uint8Array([0x74]), 1);
 }

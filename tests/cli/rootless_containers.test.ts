@@ -1,6 +1,8 @@
 /** Containers of an ordinary user, whose files belong to several ids: told, exported, committed, imported. */
 import { describe, expect } from "bun:test";
 import { readFileSync } from "node:fs";
+import { onOverlay } from "../helpers/confined.ts";
+import { runPiped } from "../helpers/pipes.ts";
 import { testIf } from "../helpers/requires.ts";
 import { ROOTLESS_NEEDS, sharedPlace, type User } from "../helpers/rootless_place.ts";
 import { listTar } from "../helpers/tar_listing.ts";
@@ -88,6 +90,37 @@ describe("bunker diff, export, commit and import as an ordinary user", () => {
       TEST_MS_MAX,
     );
   }
+
+  testIf(
+    [...ROOTLESS_NEEDS, "program unshare"],
+    "read a layer that lies in memory",
+    async () => {
+      const user = place().ranged;
+      const { reference } = place();
+      await user.bunker(["pull", "-q", reference]);
+      const scratch = user.directory("scratch");
+      const script = [
+        `chown ${user.uid}:${user.uid} ${user.root}`,
+        `bunker() { ${user.prefix.join(" ")} "$@"; }`,
+        `mkfifo ${scratch}/in; exec 3<>${scratch}/in`,
+        `bunker run -q -i --name=box ${reference} sh -c "${CHANGES.join("; ")}; echo ready; read end" ` +
+          `< ${scratch}/in > ${scratch}/out &`,
+        `until grep -q ready ${scratch}/out; do sleep 0.05; done`,
+        "bunker diff box | grep -E 'roots|secret|owned|new'",
+        "bunker export box | tar -tvf - --numeric-owner home/user/new srv/dir/secret | wc -l",
+        "bunker commit -c 'CMD cat /srv/dir/secret /home/user/new' box memory > /dev/null",
+        "echo end >&3; wait; bunker run memory",
+      ].join("\n");
+
+      const { stdout, stderr } = await runPiped([...onOverlay(user.root, scratch, 1), "sh", "-c", script]);
+
+      expect({ stdout, stderr }).toEqual({
+        stdout: "A /home/user/new\nA /srv/dir/secret\nC /srv/owned\nD /srv/roots\n2\nmine\nnew\n",
+        stderr: "",
+      });
+    },
+    TEST_MS_MAX,
+  );
 
   testIf(ROOTLESS_NEEDS, "refuse a hostile archive, whose entry is named", async () => {
     const user = place().ranged;

@@ -60,6 +60,7 @@ export async function whyNoImages(directory: string): Promise<ImageRefusal | und
     userxattr: false,
     nodev: true,
     appendLayers: true,
+    tellsUpper: false,
   });
   const file = program.section("read a file of the layer").openat(root, FILE_NAME, O_RDONLY).result;
   program.step("read", file, program.room(8), FILE_SIZE);

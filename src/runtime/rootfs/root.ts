@@ -16,12 +16,17 @@ import {
   OPEN_TREE_CLONE,
 } from "../../linux/abi/mount.ts";
 import type { Program } from "../../linux/program.ts";
+import { inheritedFd } from "../../linux/spawn.ts";
 import type { Label, Slot, Variable } from "../../linux/step.ts";
+import { planSentMaster } from "../process/terminal.ts";
 import { optionString } from "./overlay_slots.ts";
 import { type Overlay, type RootSource, SECTION_OVERLAY, SECTION_PROPAGATION } from "./root_source.ts";
 
 /** Directory of the data root that images are mounted over, in the container's namespace only. */
 const IMAGE_PLACE = "tmp";
+
+/** The program's end of the socket to its parent. */
+const SOCKET = inheritedFd(0);
 
 /** Leaves a descriptor of the root directory in the returned variable. */
 export function planRoot(program: Program, source: RootSource): Variable {
@@ -49,6 +54,8 @@ function planOverlay(program: Program, overlay: Overlay, root: Variable): void {
   const mounted = program.label();
   const onTmpfs = program.label();
   planOverlayMount(program, overlay, { root, refused: onTmpfs });
+  if (overlay.tellsUpper)
+    program.section("tell that the writable layer is on the disk").write(SOCKET, "d", 1);
   program.jump(mounted);
   // overlayfs refuses an upper directory that is itself on overlayfs, as everything is inside Docker: EINVAL.
   program.place(onTmpfs).section("mount a tmpfs for the writable layer");
@@ -58,7 +65,17 @@ function planOverlay(program: Program, overlay: Overlay, root: Variable): void {
   program.mkdirat(AT_FDCWD, slots.work, 0o755);
   program.section(SECTION_OVERLAY);
   planOverlayMount(program, overlay, { root, refused: program.giveUp });
+  if (overlay.tellsUpper) planHandedUpper(program, slots.upper);
   program.place(mounted);
+}
+
+/** The engine has written down where to find the layer before anything runs that would be looked for there. */
+function planHandedUpper(program: Program, path: Slot): void {
+  program.section("hand the writable layer to the engine");
+  // The working directory lies below the new root, which was mounted over it.
+  const upper = program.openat(AT_FDCWD, path, O_PATH | O_DIRECTORY).result;
+  planSentMaster(program, upper, { socket: SOCKET, name: "t" });
+  program.read(SOCKET, program.room(8), 1).onZero(program.giveUp);
 }
 
 interface OverlayWays {

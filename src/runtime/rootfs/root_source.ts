@@ -16,6 +16,11 @@ export type RootSource =
       readonly nodev: boolean;
       /** Kernel 6.7 and newer: one `lowerdir+` for each layer instead of one string of 255 bytes for all. */
       readonly appendLayers: boolean;
+      /**
+       * The file system may refuse the writable layer, which then lies on a tmpfs that nobody else could find: the program
+       * hands it to the engine.
+       */
+      readonly tellsUpper: boolean;
     }
   | {
       readonly kind: "directory";

@@ -5,7 +5,7 @@ import { Box, bunkerFrom, SOURCES } from "../../helpers/box.ts";
 import { programs } from "../../helpers/bunker.ts";
 import { CONFINED_NEEDS, dockerCapabilities, onOverlay, refusing } from "../../helpers/confined.ts";
 import { runPiped } from "../../helpers/pipes.ts";
-import { kernelTest } from "../../helpers/sandbox.ts";
+import { kernelTest, type Sandbox } from "../../helpers/sandbox.ts";
 import type { TarEntry } from "../../helpers/tar_builder.ts";
 import { listTar } from "../../helpers/tar_listing.ts";
 import { App, RUN_NEEDS } from "../run/app.ts";
@@ -70,28 +70,85 @@ describe("a container whose root is a copy", () => {
   }
 });
 
+/** Runs the container and the script beside it on a data directory that overlayfs takes no upper directory from. */
+async function besideBox(
+  app: App,
+  sandbox: Sandbox,
+  {
+    changes = CHANGES,
+    flags = "",
+    script,
+  }: { readonly changes?: string; readonly flags?: string; readonly script: string },
+): Promise<string> {
+  const { directory } = sandbox;
+  const bunker = programs[SOURCES].join(" ");
+  const run = `${bunker} run -i --name=box ${flags} ${app.reference} /bin/sh -c "${changes}; echo ready; read end"`;
+  const whole = [
+    `bunker() { ${bunker} "$@"; }`,
+    `mkfifo ${directory}/in; exec 3<>${directory}/in`,
+    `${run} < ${directory}/in > ${directory}/out & engine=$!`,
+    `until grep -q ready ${directory}/out; do sleep 0.05; done`,
+    script,
+    'echo end >&3; wait; ls -A "$BUNKER_ROOT/c"',
+  ].join("\n");
+  const { stdout, stderr } = await runPiped([...onOverlay(sandbox.root, directory, 1), "sh", "-c", whole], {
+    env: app.environment,
+    timeoutMs: 30_000,
+  });
+  expect(stderr).toBe("");
+  return stdout;
+}
+
 describe("a container whose own layer lies on a tmpfs of its own", () => {
-  kernelTest("is refused with the reason", NEEDS, async (sandbox) => {
+  for (const [what, flags] of [
+    ["as root", ""],
+    ["with a terminal", "-t"],
+  ] as const) {
+    kernelTest(`is told, exported and committed as any other: ${what}`, NEEDS, async (sandbox) => {
+      const app = await App.install(sandbox, { entries: OLD, layers: "directories" });
+      const show = "cat /opt/one /opt/dir/* /added/second; readlink /opt/link; ls /opt";
+      const script = [
+        `bunker diff box | tee ${sandbox.directory}/diff`,
+        `bunker export box | tar tf - | grep -E "^(opt/dir/|opt/two|added/)" | sort`,
+        `bunker commit -q box new > /dev/null && bunker run new /bin/sh -c "${show}"`,
+      ].join("\n");
+
+      const stdout = await besideBox(app, sandbox, { flags, script });
+
+      const told = stdout.trim().split("\n");
+      expect(told.slice(0, DIFF.length).sort()).toEqual([...DIFF].sort());
+      expect(told.slice(DIFF.length)).toEqual([
+        ...["added/", "added/file", "added/second", "opt/dir/", "opt/dir/new"],
+        ...["1more", "new", "x", "two", "dir", "link", "one"],
+      ]);
+    });
+  }
+
+  kernelTest("is refused, with the reason, where its engine cannot be reached", NEEDS, async (sandbox) => {
     const app = await App.install(sandbox, { entries: OLD, layers: "directories" });
     const bunker = programs[SOURCES].join(" ");
-    const run = `${bunker} run -i --name=box ${app.reference} /bin/sh -c "echo ready; read end"`;
+    // Its own /proc, where the engine's process id is nobody's, or another's.
+    const elsewhere = `unshare --pid --fork --mount-proc ${bunker}`;
     const verbs = ["diff box", "export box", "commit box new"];
-    const script = [
-      `mkfifo ${sandbox.directory}/in; exec 3<>${sandbox.directory}/in`,
-      `${run} < ${sandbox.directory}/in > ${sandbox.directory}/out &`,
-      `until grep -q ready ${sandbox.directory}/out; do sleep 0.05; done`,
-      ...verbs.map((verb) => `${bunker} ${verb} 2>&1 | head -n 1`),
-      "echo end >&3; wait",
-    ].join("\n");
+    const script = verbs.map((verb) => `${elsewhere} ${verb} 2>&1 | head -n 1`).join("\n");
 
-    const { stdout } = await runPiped(
-      [...onOverlay(sandbox.root, sandbox.directory, 1), "sh", "-c", script],
-      { env: app.environment, timeoutMs: 20_000 },
-    );
+    const stdout = await besideBox(app, sandbox, { script });
 
     const lines = stdout.trim().split("\n");
     expect(lines).toHaveLength(verbs.length);
     for (const line of lines) expect(line).toMatch(/Cannot read the files of container [0-9a-f]{12}/);
     expect(stdout).toContain("what it writes lies on a tmpfs that only the container has");
+  });
+
+  kernelTest("shows nobody in the container a way to that layer", NEEDS, async (sandbox) => {
+    const app = await App.install(sandbox, { layers: "directories" });
+    const changes =
+      "grep -c tmpfs.*/rw /proc/self/mountinfo > /result; ls -l /proc/1/fd /proc/self/fd > /descriptors";
+    const script =
+      "bunker export box | tar xOf - result; bunker export box | tar xOf - descriptors | grep -c upper";
+
+    const stdout = await besideBox(app, sandbox, { changes, script });
+
+    expect(stdout).toBe("0\n0\n");
   });
 });

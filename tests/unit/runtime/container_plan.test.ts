@@ -157,6 +157,7 @@ const host: HostPlan = {
     userxattr: false,
     nodev: false,
     appendLayers: true,
+    tellsUpper: false,
   },
   files: [{ path: "/etc/hostname", content: "box\n" }],
   cgroupProcs: 1,
