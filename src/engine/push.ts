@@ -82,7 +82,10 @@ async function pushOne(options: PushOptions, { platform, onNote }: PushChoice): 
   if (index === "whole") return pushIndex(options);
   if (index === "partial") {
     const name = familiarReference(options.reference);
-    onNote(`Not all images of "${name}" are here: only that for ${formatPlatform(options.image)} is pushed`);
+    const pushed = `only that for ${formatPlatform(options.image)} is pushed`;
+    onNote(
+      `Not all images of "${name}" are here: ${pushed}; bunker copy --all takes all, from where they are`,
+    );
   }
   return pushImage(options);
 }

@@ -185,7 +185,7 @@ export class ContainerTree implements Disposable {
   #hidden(): UsageError {
     const state = "what it writes lies on a tmpfs that only the container has";
     return new UsageError(`Cannot read the files of container ${this.#container.id}: ${state}`, {
-      hint: "Do it as the user, and in the PID namespace, of the bunker run that started it, or run it with --root DISK",
+      hint: "Ask as the user, and in the PID namespace, of its bunker run, or run it on a disk that is no overlay: --root DIRECTORY",
     });
   }
 

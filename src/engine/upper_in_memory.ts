@@ -29,11 +29,15 @@ export function mayRefuseUpper(directory: number): boolean {
  * Lets others find the layer until the result is disposed of.
  * @param directory absolute path of the container's
  * @param fd owned from then on
- * @throws {SyscallError} ENOSPC
  */
 export function keepUpperInMemory(directory: string, fd: number): Disposable {
   const path = `${directory}/${UPPER_FILE}`;
-  writeSmallFile(path, `${process.pid} ${fd} ${identityOf(fd)}`, 0o600);
+  try {
+    writeSmallFile(path, `${process.pid} ${fd} ${identityOf(fd)}`, 0o600);
+  } catch {
+    // A full disk is no reason not to run: nobody finds the layer then, and is told so.
+    callRaw("unlinkat", AT_FDCWD, cstr(path), 0);
+  }
   return {
     [Symbol.dispose]: () => {
       callRaw("unlinkat", AT_FDCWD, cstr(path), 0);

@@ -90,7 +90,7 @@ describe("bunker push of several platforms", () => {
 
     expect(registry.content("app")?.tags).toEqual(new Map([["1", own.digest]]));
     expect(pushed.stderr).toContain(
-      `Not all images of "${name}" are here: only that for linux/${HOST} is pushed\n`,
+      `Not all images of "${name}" are here: only that for linux/${HOST} is pushed; bunker copy --all takes all`,
     );
   });
 
