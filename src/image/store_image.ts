@@ -2,7 +2,7 @@
  * Puts an image into the store, whoever has its content: missing layers are unpacked, and all is committed in one step, with
  * a flush of the file system before content gets its names, and one before the image gets its own.
  */
-import { renameSync, writeFileSync } from "node:fs";
+import { existsSync, renameSync, writeFileSync } from "node:fs";
 import { AT_FDCWD, O_DIRECTORY, O_RDONLY } from "../linux/abi/fcntl.ts";
 import { Fd, openat, syncfs } from "../linux/file.ts";
 import { blobPath, type Digest } from "../oci/digest.ts";
@@ -103,12 +103,24 @@ async function storeStaged(
   syncfs(disk.number);
   // Content and record come under one lock: nobody who looks for garbage meets the one without the other.
   using _ = await lockImages(root);
-  for (const { path, digest } of blobs) renameSync(path, `${root}/${blobPath(digest)}`);
+  for (const { path, digest } of blobs) putBlob(path, `${root}/${blobPath(digest)}`);
   for (const layer of new Set(prepared.layers)) if ("directory" in layer) commitLayer(root, layer);
   // And one for their names: btrfs may keep a flushed record, and lose names elsewhere that are older.
   syncfs(disk.number);
   recordImage(root, image, { reference: options.reference, platform: recordPlatform(options.platform) });
   return { image, status: "downloaded", skipped: prepared.skipped };
+}
+
+/**
+ * A blob that was here already is staged as a second name of it, in case that somebody takes the first away. To rename one
+ * name of a file to another does nothing; an overlay, on which the store of another container's bunker lies, answers ESTALE.
+ */
+function putBlob(path: string, target: string): void {
+  try {
+    renameSync(path, target);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESTALE" || !existsSync(target)) throw error;
+  }
 }
 
 function stageBlobs(

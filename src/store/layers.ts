@@ -1,7 +1,14 @@
 /** Unpacked layers: found by what they hold, put in place in one step. */
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { type Digest, digestHex, digestOfBytes } from "../oci/digest.ts";
-import { chainLayerName, diffLayerName, imageLayerName, layerDirectory, layerRecordPath } from "./layout.ts";
+import {
+  chainLayerName,
+  diffLayerName,
+  imageLayerName,
+  layerDirectory,
+  layerRecordPath,
+  markedLayerName,
+} from "./layout.ts";
 
 /** `ROOT/layers/NAME.json`: what a layer is. */
 export interface LayerRecord {
@@ -57,7 +64,8 @@ export function findLayer(
   { diffId, chainId }: LayerKey,
   { whiteouts, form }: LayerUse,
 ): StoredLayer | undefined {
-  const directories = [diffLayerName(diffId), chainLayerName(chainId)];
+  const plain = [diffLayerName(diffId), chainLayerName(chainId)];
+  const directories = whiteouts === "files" ? plain.map(markedLayerName) : plain;
   for (const name of [...(form === "erofs" ? directories.map(imageLayerName) : []), ...directories]) {
     const record = readLayerRecord(root, name);
     if (record === undefined || !existsSync(`${root}/${layerDirectory(name)}`)) continue;
@@ -93,9 +101,10 @@ export function listLayers(root: string): StoredLayer[] {
 }
 
 /** Name that a layer has in the store. */
-export function layerNameOf({ chainId, diffId, form }: LayerRecord): string {
+export function layerNameOf({ chainId, diffId, form, overlayXattrs }: LayerRecord): string {
   const name = chainId === undefined ? diffLayerName(diffId) : chainLayerName(chainId);
-  return form === "erofs" ? imageLayerName(name) : name;
+  if (form === "erofs") return imageLayerName(name);
+  return overlayXattrs === "files" ? markedLayerName(name) : name;
 }
 
 /** A layer that is ready: directory or file and record on the store's file system, flushed. */

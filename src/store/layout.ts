@@ -4,6 +4,7 @@
  *   ROOT/oci-layout, index.json, blobs/sha256/HEX   a valid OCI image layout, readable by other tools
  *   ROOT/l/NAME                                     an unpacked layer, the directory that overlay is given
  *   ROOT/l/NAME.erofs                               the same as one file, which is mounted for overlay
+ *   ROOT/l/NAME.wh                                  the same with the archive's own marks, where overlay's are refused
  *   ROOT/layers/NAME.json                           what that layer is (see layer_record.ts)
  *   ROOT/refs/REGISTRY/REPOSITORY/:TAG.json         one image record (see find_image.ts)
  *   ROOT/locks/KEY                                  files for flock(2); a layer's goes with the layer, a name's with its pull,
@@ -45,6 +46,9 @@ export const chainLayerName = (chainId: Digest): string => `c${digits(chainId)}`
 
 /** Name of the same layer where it is a file. */
 export const imageLayerName = (name: string): string => `${name}${IMAGE_SUFFIX}`;
+
+/** Name of the same layer where files stand for whiteouts: both may be here, and in use by containers. */
+export const markedLayerName = (name: string): string => `${name}.wh`;
 
 /** Path of an unpacked layer, relative to the root: this is what image records list. */
 export const layerDirectory = (name: string): string => `l/${name}`;
