@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { parseDigest } from "../../../src/oci/digest.ts";
-import { chainIds } from "../../../src/store/layers.ts";
+import { chainIds, type LayerRecord, layerNameOf } from "../../../src/store/layers.ts";
 import { chainLayerName, diffLayerName } from "../../../src/store/layout.ts";
 
 const [one, two] = ["1", "2"].map((digit) => parseDigest(`sha256:${digit.repeat(64)}`));
@@ -21,5 +21,19 @@ describe("layer names", () => {
 
     expect(127 * (directory.length + 1)).toBeLessThan(4096 - "upperdir=,workdir=,lowerdir=".length - 200);
     expect(chainLayerName(one ?? parseDigest(""))).not.toBe(diffLayerName(one ?? parseDigest("")));
+  });
+
+  test("tell the forms of one layer apart: a container may use the one while the other is made", () => {
+    const diffId = one ?? parseDigest("");
+    const record = { diffId, blob: diffId, sizeBytes: 1, entries: 1, opaque: false } as const;
+    const forms: readonly LayerRecord[] = [
+      { ...record, overlayXattrs: "trusted" },
+      { ...record, overlayXattrs: "trusted", form: "erofs" },
+      { ...record, overlayXattrs: "files" },
+    ];
+
+    expect(forms.map(layerNameOf)).toEqual(
+      ["", ".erofs", ".wh"].map((suffix) => diffLayerName(diffId) + suffix),
+    );
   });
 });
