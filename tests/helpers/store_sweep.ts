@@ -8,7 +8,7 @@ import { type PullPlace, refusalOf } from "./pull_place.ts";
 import { describePoint, runAtPoint, storePoints } from "./store_faults.ts";
 import type { StoreVerb } from "./store_verbs.ts";
 import { layerTrees, violationsAfter } from "./store_violations.ts";
-import { takeOver } from "./take_over.ts";
+import { type Ending, takeOver } from "./take_over.ts";
 
 /** `full`: every call; `kinds`: the first, a middle and the last of each name; otherwise a few, the same each time. */
 export const SWEEP = process.env["BUNKER_SWEEP"] ?? "";
@@ -19,8 +19,10 @@ export const SWEEP_MS_MAX = SWEEP === "" ? 120_000 : 3_600_000;
 export const CHANGES =
   /^(open|openat|openat2|creat|mkdir|mkdirat|rename|renameat|renameat2|link|linkat|symlink|symlinkat|unlink|unlinkat|rmdir|mknod|mknodat|f?truncate|write|pwrite64|writev|fsync|fdatasync|syncfs|flock|fchmod|fchmodat|chmod|fchown|fchownat|utimensat|[lf]?setxattr|copy_file_range|sendfile|mount|umount2|move_mount|close)$/;
 
+type FaultAtCalls = readonly [fault: Fault, calls: RegExp];
+
 /** What a disk, a table of descriptors, or memory can refuse, and at which calls. */
-export const FAULTS: ReadonlyArray<readonly [fault: Fault, calls: RegExp]> = [
+export const FAULTS: readonly [FaultAtCalls, ...(readonly FaultAtCalls[])] = [
   [
     "error=ENOSPC",
     /^(open|openat|mkdir|mkdirat|rename|renameat2|link|linkat|symlinkat|mknodat|ftruncate|write|pwrite64|writev|fsync|syncfs|[lf]?setxattr|copy_file_range|fallocate)$/,
@@ -74,14 +76,14 @@ export function sweepVerb(place: PullPlace, verb: StoreVerb, sweep: StoreSweep):
   });
 }
 
-/** Stops the command at each chosen point, and kills it when a second one that does the same has begun. */
+/** Stops the command at each chosen point, and ends it when a second one that does the same has begun. */
 export function sweepRival(
   place: PullPlace,
   verb: StoreVerb,
-  sweep: Omit<StoreSweep, "fault">,
+  { ending, ...sweep }: Omit<StoreSweep, "fault"> & { readonly ending: Ending },
 ): Promise<SweepResult> {
-  const hit = (point: Point) => takeOver(place, verb, point);
-  return sweepWith(place, verb, { ...sweep, fault: "signal=STOP", hit });
+  const hit = (point: Point) => takeOver(place, verb, { point, ending });
+  return sweepWith(place, verb, { ...sweep, fault: `signal=STOP, ${ending}`, hit });
 }
 
 interface HitResult {

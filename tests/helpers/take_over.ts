@@ -1,6 +1,6 @@
 /**
  * Two commands that do the same: the first is stopped at one of its calls, with whatever it holds, while the second begins; then
- * it is killed. Where the second waited it has to take over, and it has to succeed in any case.
+ * it is killed, or the call fails. Where the second waited it has to take over, and it has to succeed in any case.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import type { Point } from "./faults.ts";
@@ -9,29 +9,36 @@ import { runAtPoint } from "./store_faults.ts";
 import type { StoreVerb } from "./store_verbs.ts";
 
 const STEP_MS = 5;
-/** Between two calls a traced thread is stopped for a moment; all threads for so many looks are not. */
+/** Between two calls a traced thread is stopped for a moment; one that is for so many looks stands still. */
 const LOOKS = 4;
 /** For the second to come to where it waits; it is right whether it does or not. */
 const WAITING_MS = 150;
 const RIVAL_MS_MAX = 30_000;
 
+/** Of a call that fails in the end. */
+const DELAY_US = 400_000;
+
+/** What becomes of the first. */
+export type Ending = "killed" | "failed";
+
 /** @returns what is wrong with the second, and whether the first was stopped before it ended */
 export async function takeOver(
   place: PullPlace,
   verb: StoreVerb,
-  point: Point,
+  { point, ending }: { readonly point: Point; readonly ending: Ending },
 ): Promise<{ readonly wrong: readonly string[]; readonly hasFailed: boolean }> {
   const env = verb.env?.(place) ?? {};
   let hasEnded = false;
-  const first = runAtPoint(place, verb.words(place), { point, fault: "signal=STOP", env }).finally(() => {
+  const fault = ending === "killed" ? "signal=STOP" : (`error=ENOSPC:delay_enter=${DELAY_US}` as const);
+  const first = runAtPoint(place, verb.words(place), { point, fault, env }).finally(() => {
     hasEnded = true;
   });
   const pid = await stoppedBunker(place, () => hasEnded);
   const second = rival(place, verb);
   await Bun.sleep(WAITING_MS);
-  const hasFailed = pid !== undefined && kill(pid);
-  await first;
-  return { wrong: await second, hasFailed };
+  const isKilled = ending === "killed" && pid !== undefined && kill(pid);
+  const { exitCode } = await first;
+  return { wrong: await second, hasFailed: isKilled || exitCode !== 0 };
 }
 
 /** @returns false when it has ended by itself: it was no more than slow */
@@ -83,7 +90,7 @@ const childrenOf = (pid: number): number[] =>
 function isStopped(pid: number): boolean {
   try {
     const threads = readdirSync(`/proc/${pid}/task`);
-    return threads.every((id) => /^State:\t[Tt]/m.test(textOf(`/proc/${pid}/task/${id}/status`)));
+    return threads.some((id) => /^State:\t[Tt]/m.test(textOf(`/proc/${pid}/task/${id}/status`)));
   } catch {
     // It has ended.
     return false;
