@@ -26,6 +26,7 @@ export async function writeChunks(
   chunks: Iterable<Uint8Array>,
   signal?: AbortSignal,
 ): Promise<void> {
+  signal?.throwIfAborted();
   let count = 0;
   for (const chunk of chunks) {
     writeAll(fd, chunk);

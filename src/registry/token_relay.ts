@@ -72,8 +72,9 @@ function send(message: Message): void {
 function openChannel(): BroadcastChannel {
   if (channel !== undefined) return channel;
   const opened = new BroadcastChannel(CHANNEL);
-  // It must not keep a process alive that has nothing else to do.
-  opened.unref();
+  // It must not keep a process alive that has nothing else to do. The browsers' type, which a program that uses the library
+  // may have, does not know it.
+  if ("unref" in opened && typeof opened.unref === "function") opened.unref();
   opened.onmessage = (event) => {
     const data = event.data as Message;
     if (data.kind === "answer") waiting.get(data.id)?.(data.header);
