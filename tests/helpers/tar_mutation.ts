@@ -131,7 +131,7 @@ const FIELDS = [
   [0, 100, NAMES],
   [157, 100, NAMES],
   [345, 155, NAMES],
-  [257, 8, ["ustar\x0000", "ustar  \0", "", "ustar\0  "]],
+  [257, 8, ["ustar\x0000", "ustar  \0", "", "ustar\0  ", "ustar 00"]],
   [508, 4, ["tar\0", ""]],
   [482, 1, ["\0", "\x01"]],
 ] as const;

@@ -118,7 +118,7 @@ function base256(block: Buffer, offset: number, length: number): number {
 function formatOf(block: Buffer): HeaderFormat {
   const magic = block.toString("latin1", 257, 265);
   if (magic === "ustar  \0") return "gnu";
-  if (!magic.startsWith("ustar")) return "v7";
+  if (!magic.startsWith("ustar\0")) return "v7";
   return block.toString("latin1", 508, 512) === "tar\0" ? "star" : "ustar";
 }
 

@@ -130,6 +130,17 @@ describe("TarReader", () => {
     },
   );
 
+  test("takes a magic that is not whole for none, as GNU tar and Go do", () => {
+    const header = { mode: 0o644, uid: 0, gid: 0, size: 0, mtime: 0, type: "0", name: "f", prefix: "p" };
+    const blocks = ["ustar\u000000", "ustar 00", "ustarX00"].map((magic) =>
+      encodeHeader({ format: "ustar", ...header, magic }),
+    );
+
+    const entries = listTar(concatBytes(blocks));
+
+    expect(entries.map(({ path }) => path)).toEqual(["p/f", "f", "f"]);
+  });
+
   test("takes the rest of the input after the end of the archive", () => {
     const archive = buildTar([{ name: "a" }]);
 
