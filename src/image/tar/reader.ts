@@ -9,8 +9,8 @@ import { EntryAssembler } from "./assembler.ts";
 import { limits, type TarEntry, TarError } from "./entry.ts";
 import { BLOCK_SIZE, type Header, isZeroBlock, parseHeader } from "./header.ts";
 import {
+  DataMap,
   headerRealSize,
-  parseDataMap,
   parseExtensionMap,
   parseHeaderMap,
   type Segment,
@@ -56,7 +56,7 @@ export class TarReader {
   #pending: { readonly header: Header; readonly realSize: number } | undefined;
   #segments: Segment[] = [];
   #segmentIndex = 0;
-  #mapText: ByteString = "";
+  #map = new DataMap();
 
   /** Offset in the file, bytes left of the present segment, of the stored data, and of padding after it. */
   #fileOffset = 0;
@@ -229,17 +229,14 @@ export class TarReader {
       this.#beginSparse(this.#assembler.storedSize(header));
       return;
     }
-    this.#mapText = "";
+    this.#map = new DataMap();
     this.#state = "sparse-data-map";
   }
 
   #onSparseDataMap(block: Buffer): void {
-    this.#mapText += block.toString("latin1");
-    if (this.#mapText.length > limits.sparseMapBytes) throw this.#error("a sparse map is too long");
-    const segments = parseDataMap(this.#mapText);
+    const segments = this.#map.push(block.toString("latin1"));
     if (segments === undefined || this.#pending === undefined) return;
-    const stored = this.#assembler.storedSize(this.#pending.header) - this.#mapText.length;
-    this.#mapText = "";
+    const stored = this.#assembler.storedSize(this.#pending.header) - this.#map.bytes;
     this.#segments = segments;
     this.#beginSparse(stored);
   }

@@ -16,6 +16,8 @@ export interface Segment {
 
 /** A pair takes 24 bytes in the old form, and at least 4 in the others: this bounds both. */
 const SEGMENTS_MAX = limits.sparseMapBytes / 4;
+/** Digits of the largest number: paxInteger() takes no longer text. */
+const NUMBER_LENGTH_MAX = 16;
 const PAIR_SIZE = 24;
 const FIELD_SIZE = 12;
 const HEADER_MAP = { offset: 386, pairs: 4, more: 482 };
@@ -64,22 +66,48 @@ export function parsePairs(numbers: readonly ByteString[]): Segment[] {
   return segments;
 }
 
-/**
- * The list in front of the data in PAX format 1.0: a count, then offsets and lengths, a line each.
- * @param prefix the blocks read so far, as text
- * @returns undefined when another block is needed
- * @throws {TarError} when it is not such a list, or is too long
- */
-export function parseDataMap(prefix: ByteString): Segment[] | undefined {
-  const countEnd = prefix.indexOf("\n");
-  if (countEnd < 0) return undefined;
-  const count = paxInteger("GNU.sparse.numblocks", prefix.slice(0, countEnd));
-  if (count > SEGMENTS_MAX) throw new TarError("Cannot read archive: a sparse map is too long");
-  const lines = prefix.slice(countEnd + 1).split("\n");
-  // The last piece is not ended by a line feed: padding, or a number that is cut.
-  if (lines.length - 1 < 2 * count) return undefined;
-  return parsePairs(lines.slice(0, 2 * count));
+/** The list in front of the data in PAX format 1.0: a count, then offsets and lengths, a line each. */
+export class DataMap {
+  readonly #numbers: ByteString[] = [];
+  #count: number | undefined;
+  /** The beginning of a line. */
+  #rest: ByteString = "";
+  #bytes = 0;
+
+  /** Bytes that were read so far. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /**
+   * Reads on; a map may have two thousand blocks, so each is looked at once.
+   * @returns undefined when another block is needed
+   * @throws {TarError} when it is not such a list, or is too long
+   */
+  push(block: ByteString): Segment[] | undefined {
+    this.#bytes += block.length;
+    if (this.#bytes > limits.sparseMapBytes) throw tooLong();
+    const lines = (this.#rest + block).split("\n");
+    // Not ended by a line feed: padding, or a number that is cut.
+    this.#rest = lines.pop() ?? "";
+    for (const line of lines) {
+      if (this.#count === undefined) this.#count = countOf(line);
+      else if (this.#numbers.length < 2 * this.#count) this.#numbers.push(line);
+    }
+    if (this.#count !== undefined && this.#numbers.length === 2 * this.#count)
+      return parsePairs(this.#numbers);
+    if (this.#rest.length > NUMBER_LENGTH_MAX) paxInteger("GNU.sparse.map", this.#rest);
+    return undefined;
+  }
 }
+
+function countOf(line: ByteString): number {
+  const count = paxInteger("GNU.sparse.numblocks", line);
+  if (count > SEGMENTS_MAX) throw tooLong();
+  return count;
+}
+
+const tooLong = (): TarError => new TarError("Cannot read archive: a sparse map is too long");
 
 /**
  * Checks a map against the sizes that the headers claim.

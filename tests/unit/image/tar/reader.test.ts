@@ -346,6 +346,21 @@ describe("TarReader", () => {
     expect(() => listTar(archive)).toThrow(refused(/sparse map is too long|not a number/));
   });
 
+  test("looks once at each block of a sparse map", () => {
+    const count = 200_000;
+    const records: PaxRecord[] = [
+      ["GNU.sparse.major", "1"],
+      ["GNU.sparse.minor", "0"],
+      ["GNU.sparse.realsize", "9"],
+    ];
+    const text = `${count}\n${"0\n".repeat(2 * count)}`;
+    const data = text.padEnd(Math.ceil(text.length / 512) * 512, "\0");
+    const entries = Array.from({ length: 10 }, (_, at): TarEntry => ({ name: `${at}`, data, pax: records }));
+
+    // Minutes for each of them when every block is read again with the next.
+    expect(listTar(buildTar(entries)).map(({ size }) => size)).toEqual(Array(10).fill(9));
+  });
+
   test("does not go on after what its handler throws", () => {
     const reader = new TarReader({
       onEntry: () => {
