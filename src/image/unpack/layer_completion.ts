@@ -38,6 +38,13 @@ export class LayerCompletion {
   completeDirectories(paths: readonly ByteString[]): void {
     for (const path of paths) this.#implied.add(path);
     for (const path of paths) if (this.#implied.has(path)) this.#completeDirectory(this.#moved(path));
+  }
+
+  /**
+   * Removes marks for nothing. It comes last: a directory that holds nothing else yet may be that of a hard link.
+   * @param paths as of {@link completeDirectories}
+   */
+  removeMarks(paths: readonly ByteString[]): void {
     // What is in a directory goes before it.
     for (const path of paths.toReversed()) if (this.#implied.has(path)) this.#removeMarks(this.#moved(path));
   }

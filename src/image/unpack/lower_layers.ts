@@ -44,6 +44,7 @@ export class LowerLayers {
     const layer = new LayerCompletion(editor, view);
     layer.completeDirectories(implied);
     layer.completeLinks(links);
+    layer.removeMarks(implied);
     editor.finish();
   }
 }

@@ -148,6 +148,23 @@ describe.each([...layerForms])("LowerLayers, with layers of form %s", (form, mis
     expect(tree["etc"]).toMatchObject({ mode: "700" });
   });
 
+  rootTest(title("makes a hard link into a lower layer in a directory that holds nothing else"), () => {
+    using sandbox = new LayerSandbox(form);
+    const links = ["fresh/copy", "fresh/deep/er", "marked/copy"];
+
+    const [, path = ""] = sandbox.unpackAll([
+      lower,
+      [
+        { name: "marked/.wh.gone" },
+        ...links.map((name): TarEntry => ({ name, type: "hardlink", link: "etc/target" })),
+      ],
+    ]);
+
+    const tree = snapshotTree(path);
+    expect(links.map((name) => tree[name]?.owner)).toEqual(["3:0", "3:0", "3:0"]);
+    expect(Object.keys(tree)).not.toContain("marked/gone");
+  });
+
   rootTest(title("keeps a hard link into a lower layer, whatever is hidden at its name afterwards"), () => {
     using sandbox = new LayerSandbox(form);
     const below: readonly TarEntry[] = [...lower, { name: "one", data: "old" }, { name: "two/old" }];
