@@ -97,7 +97,7 @@ export class HardLinks {
         if (made.has(link) || !this.#isMade(link)) continue;
         made.add(link);
         madeSymlink ||= link.parent.children.get(link.name)?.kind === "symlink";
-        pending.push(...(byPlace.get(link.parent)?.get(link.name) ?? []));
+        for (const next of byPlace.get(link.parent)?.get(link.name) ?? []) pending.push(next);
       }
     }
     this.#waiting = this.#waiting.filter((link) => !made.has(link));

@@ -73,12 +73,11 @@ export class LayerCompletion {
   /** Makes hard links whose targets lie below. @throws {LayerError} when one has none */
   completeLinks(links: readonly MissingLink[]): void {
     let waiting = links;
-    while (waiting.length > 0) {
-      // A target may be another of these links. Each round turns round: a chain is done in two, whatever its order.
-      const names = new Set(waiting.map(({ path }) => this.#moved(path)));
-      const rest = waiting.filter((link) => !this.#completeLink(link, names)).reverse();
+    // A link to a symlink is one as well, and may lead to where another link's target lies: then a round is not enough.
+    for (let round = 0; waiting.length > 0; round += 1) {
+      const rest = this.#linkRound(waiting);
       const [first] = rest;
-      if (first !== undefined && rest.length === waiting.length) {
+      if (first !== undefined && (rest.length === waiting.length || round === SYMLINKS_MAX)) {
         throw new LayerError(first.entry, "it is a hard link to something that does not exist");
       }
       waiting = rest;
@@ -86,22 +85,52 @@ export class LayerCompletion {
   }
 
   /**
-   * @param names of the links that are still to be made: what lies below them is no target
-   * @returns false when there is no target, or none yet
+   * Tries each link, and after each that could be made those that wait for its name: in whatever order a hostile archive
+   * has a chain of links, each is tried a few times.
+   * @returns those that could not be made
    */
-  #completeLink({ path, target, entry }: MissingLink, names: Set<ByteString>): boolean {
+  #linkRound(waiting: readonly MissingLink[]): readonly MissingLink[] {
+    // What lies below these names is no target.
+    const names = new Set(waiting.map(({ path }) => this.#moved(path)));
+    const behind = Map.groupBy(waiting, (link) => this.#sourceOf(link));
+    const made = new Set<MissingLink>();
+    for (const first of waiting) {
+      const pending = [first];
+      for (let link = pending.pop(); link !== undefined; link = pending.pop()) {
+        if (made.has(link) || !this.#completeLink(link, names)) continue;
+        made.add(link);
+        for (const next of behind.get(this.#moved(link.path)) ?? []) pending.push(next);
+      }
+    }
+    return waiting.filter((link) => !made.has(link));
+  }
+
+  /** Where the target of a link lies; undefined while its directory is not there. */
+  #sourceOf({ target, entry }: MissingLink): ByteString | undefined {
     try {
       const directory = this.#resolve(parentOf(target), false);
-      const source = directory === undefined ? undefined : joinPath(directory, nameOf(target));
-      const place = this.#moved(path);
-      if (source === undefined || (names.has(source) && source !== place)) return false;
-      if (!this.#bringUp(source)) return false;
-      this.#layer.link(source, place);
-      names.delete(place);
-      return true;
+      return directory === undefined ? undefined : joinPath(directory, nameOf(target));
     } catch (error) {
       throw unpackError(entry, error);
     }
+  }
+
+  /**
+   * @param names of the links that are still to be made
+   * @returns false when there is no target, or none yet
+   */
+  #completeLink(link: MissingLink, names: Set<ByteString>): boolean {
+    const source = this.#sourceOf(link);
+    const place = this.#moved(link.path);
+    if (source === undefined || (names.has(source) && source !== place)) return false;
+    try {
+      if (!this.#bringUp(source)) return false;
+      this.#layer.link(source, place);
+    } catch (error) {
+      throw unpackError(link.entry, error);
+    }
+    names.delete(place);
+    return true;
   }
 
   /** Makes sure that this layer itself has the file. @returns false when there is none, or it is a directory */

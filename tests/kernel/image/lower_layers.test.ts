@@ -1,8 +1,9 @@
 /** Layers of both forms, completed from those below them. */
 import { describe, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { flattenLayers } from "../../../src/fs/copy_tree.ts";
 import { LayerSandbox, layerForms } from "../../helpers/layer_sandbox.ts";
+import { seededRandom } from "../../helpers/random_policy.ts";
 import { titleOf } from "../../helpers/requires.ts";
 import type { TarEntry } from "../../helpers/tar_builder.ts";
 import { listTree, snapshotTree } from "../../helpers/tree_snapshot.ts";
@@ -198,6 +199,28 @@ describe.each([...layerForms])("LowerLayers, with layers of form %s", (form, mis
       expect(snapshotTree(path)["link-300"]?.links).toHaveLength(301);
     }
   });
+
+  rootTest(
+    title("tries each link of a chain in no order a few times, not as often as there are links"),
+    () => {
+      using sandbox = new LayerSandbox(form);
+      const random = seededRandom(1);
+      const links = Array.from({ length: 3000 }, (_, index): TarEntry => {
+        const link = index === 0 ? "etc/target" : `link-${index - 1}`;
+        return { name: `link-${index}`, type: "hardlink", link };
+      });
+      for (let at = links.length - 1; at > 0; at -= 1) {
+        const other = random(at + 1);
+        [links[at], links[other]] = [links[other] as TarEntry, links[at] as TarEntry];
+      }
+
+      // Minutes when each round makes two of them.
+      const [, path = ""] = sandbox.unpackAll([lower, links]);
+
+      expect(statSync(`${path}/link-2999`).nlink).toBe(3001);
+    },
+    60_000,
+  );
 
   rootTest(title("links to what the layer itself makes of a name, not to what has it below"), () => {
     using sandbox = new LayerSandbox(form);
