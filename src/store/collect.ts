@@ -26,8 +26,8 @@ export interface Garbage {
   /** Directory entries that are to be removed. */
   readonly entries: number;
   /**
-   * Absolute paths of what could not be moved, since another user owns it or there is no room: blobs, and layers that have
-   * no record any more.
+   * Absolute paths of what could not be moved, since another user owns it, there is no room, or the store came with the image
+   * of a container: blobs, and layers that have no record any more.
    */
   readonly unmoved: readonly string[];
 }
@@ -116,8 +116,8 @@ function moveAway(path: string, staging: string | undefined, unmoved: string[]):
   } catch (error) {
     const { code = "" } = error as NodeJS.ErrnoException;
     if (code === "ENOENT") return;
-    // A directory gets another parent only by somebody who may write to it.
-    if (!["EACCES", "EPERM", "ENOSPC", "EDQUOT"].includes(code)) throw error;
+    // A directory gets another parent only by somebody who may write to it, and on overlayfs none that lies in a lower layer.
+    if (!["EACCES", "EPERM", "ENOSPC", "EDQUOT", "EXDEV"].includes(code)) throw error;
     unmoved.push(path);
   }
 }

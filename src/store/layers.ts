@@ -1,5 +1,7 @@
 /** Unpacked layers: found by what they hold, put in place in one step. */
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { removeTree } from "../fs/remove_tree.ts";
+import { AT_FDCWD } from "../linux/abi/fcntl.ts";
 import { type Digest, digestHex, digestOfBytes } from "../oci/digest.ts";
 import {
   chainLayerName,
@@ -129,12 +131,22 @@ export function commitLayer(root: string, { record, directory, recordFile }: Sta
   const place = `${root}/${layerRecordPath(name)}`;
   if (existsSync(target)) {
     rmSync(place, { force: true });
-    renameSync(target, `${directory}.replaced`);
+    setAside(target, `${directory}.replaced`);
   }
   // A directory without a record is no layer: what a kill leaves between the two is garbage, not damage.
   renameSync(directory, target);
   renameSync(recordFile, place);
   return { name, record };
+}
+
+/** On overlayfs a directory of a lower layer, where a store lies that came with an image, cannot be moved. */
+function setAside(path: string, place: string): void {
+  try {
+    renameSync(path, place);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EXDEV") throw error;
+    removeTree({ dirfd: AT_FDCWD, path });
+  }
 }
 
 /** Path of the lock under which a layer is unpacked. */

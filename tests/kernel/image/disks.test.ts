@@ -1,6 +1,6 @@
 /** Disks that are full, out of inodes, or read-only: each command says so in one message, the store stays whole, and removing works. */
 import { describe, expect } from "bun:test";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { buildImage } from "../../helpers/image_builder.ts";
 import { PULL_NEEDS, PullPlace, refusalOf } from "../../helpers/pull_place.ts";
 import { noise } from "../../helpers/registry_fixture.ts";
@@ -98,6 +98,32 @@ describe("a disk that is", () => {
     );
   }
 
+  kernelTest(
+    "an overlay above a store lets its layers be removed and put in place again",
+    PULL_NEEDS,
+    async (sandbox) => {
+      await using place = new PullPlace(sandbox, images);
+      place.keepDirectories();
+      await place.pull("good");
+      await place.pull("other");
+      using _ = await overlaid(sandbox);
+
+      const removed = await place.bunker(["rmi", place.name("good")]);
+      // As a kill in the middle of another rmi leaves it: a layer without its record.
+      for (const name of ["refs", "layers"])
+        for (const entry of readdirSync(`${sandbox.root}/${name}`))
+          rmSync(`${sandbox.root}/${name}/${entry}`, { recursive: true });
+      await place.pull("other");
+      await place.pull("good");
+
+      expect(removed).toMatchObject({ exitCode: 0, stderr: "" });
+      expect(await place.bunker(["system", "check", "--full"])).toMatchObject({ exitCode: 0 });
+      expect(await place.bunker(["image", "prune", "-a", "-f"])).toMatchObject({ exitCode: 0 });
+      expect(readdirSync(`${sandbox.root}/l`)).toEqual([]);
+    },
+    TEST_MS_MAX,
+  );
+
   kernelTest("read-only lets what only reads work", PULL_NEEDS, async (sandbox) => {
     await using place = new PullPlace(sandbox, images);
     using _ = await mounted(sandbox, "size=4m");
@@ -141,6 +167,23 @@ async function mounted({ root }: Sandbox, options: string): Promise<Disposable> 
   return {
     [Symbol.dispose]() {
       Bun.spawnSync(["umount", root]);
+    },
+  };
+}
+
+/** The store as the lower layer of an overlay, as where it came with the image of a container. */
+async function overlaid({ root, directory }: Sandbox): Promise<Disposable> {
+  const scratch = `${directory}/scratch`;
+  mkdirSync(scratch);
+  await Bun.$`mount -t tmpfs bunker-test ${scratch}`;
+  mkdirSync(`${scratch}/upper`);
+  mkdirSync(`${scratch}/work`);
+  const options = `lowerdir=${root},upperdir=${scratch}/upper,workdir=${scratch}/work`;
+  await Bun.$`mount -t overlay -o ${options} bunker-test ${root}`;
+  return {
+    [Symbol.dispose]() {
+      Bun.spawnSync(["umount", root]);
+      Bun.spawnSync(["umount", scratch]);
     },
   };
 }
