@@ -4,12 +4,14 @@
  *     Usage: bun run check
  */
 
+import { TEST_MS_MAX } from "./test_limits.ts";
+
 /** Steps in the order of their cost; all are run, so that one look shows everything. */
 const STEPS: readonly (readonly [name: string, command: readonly string[]])[] = [
   ["format and lint", ["node_modules/.bin/biome", "check", "--error-on-warnings", "."]],
   ["types", ["node_modules/.bin/tsc", "--noEmit", "-p", "."]],
   ["tidy", [process.execPath, "test", "tests/tidy.test.ts"]],
-  ["unit tests", [process.execPath, "test", "tests/unit"]],
+  ["unit tests", [process.execPath, "test", `--timeout=${TEST_MS_MAX}`, "tests/unit"]],
 ];
 
 /** Seconds that all steps may take together before somebody should look for the slow one. */

@@ -43,17 +43,20 @@ export interface SuiteEnding {
   readonly name: string;
   readonly exitCode: number;
   readonly timedOut: boolean;
+  /** The test that was the last to end. */
+  readonly lastTest?: string | undefined;
 }
 
 /** A suite that ends badly, or runs no test, has failed, whatever its report says; one without reports is one test. */
 export function judgeSuite(ending: SuiteEnding, report: TestReport | undefined): TestReport {
-  const { name, exitCode, timedOut } = ending;
+  const { name, exitCode, timedOut, lastTest } = ending;
   if (report === undefined && exitCode === 0) return { passed: 1, failed: [], skipped: [] };
   const { passed, failed, skipped } = report ?? { passed: 0, failed: [], skipped: [] };
   const isEmpty = report !== undefined && passed + failed.length + skipped.length === 0;
   if (!timedOut && !isEmpty && (exitCode === 0 || failed.length > 0)) return { passed, failed, skipped };
   const reason = timedOut ? "did not end in time" : isEmpty ? "ran no test" : `exit code ${exitCode}`;
-  return { passed, failed: [...failed, `${name}: ${reason}`], skipped };
+  const place = lastTest === undefined ? "" : `; the last test that ended: ${lastTest}`;
+  return { passed, failed: [...failed, `${name}: ${reason}${place}`], skipped };
 }
 
 /** `file: outer > inner > test`; the reporter writes the inner group first. */

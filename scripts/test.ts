@@ -8,14 +8,23 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { Glob } from "bun";
+import { FollowedLog, findLastTest } from "./followed_log.ts";
 import { installTestPackages } from "./install_test_packages.ts";
-import { judgeSuite, readJunit, type TestReport } from "./junit.ts";
+import { judgeSuite, readJunit, type SuiteEnding, type TestReport } from "./junit.ts";
+import { TEST_MS_MAX } from "./test_limits.ts";
 
 const REPOSITORY = join(import.meta.dir, "..");
 
-/** Milliseconds for one folder of tests, and for everything together. */
-const SUITE_MS_MAX = 10 * 60_000;
-const TOTAL_MS_MAX = 35 * 60_000;
+/** Milliseconds for everything, from the start of this program. */
+const TOTAL_MS_MAX = 37 * 60_000;
+
+/**
+ * How long a folder of tests may say nothing: longer than any test may take. What is slow goes on talking, however long all of
+ * it takes, what hangs does not. Virtual machines are awaited before the first test.
+ */
+const SILENT_MS_MAX = 6 * 60_000;
+const SILENT_MS_MAX_OF: Readonly<Record<string, number>> = { vm: 12 * 60_000 };
+const LOOK_MS = 1000;
 
 /** Cheap and telling first, virtual machines at the very end; folders that are not named here come before those. */
 const ORDER = ["tidy", "unit", "helpers", "registry", "cli", "kernel", "interop", "conformance", "security"];
@@ -26,6 +35,8 @@ interface Suite {
   readonly command: readonly string[];
   /** Whether the command writes a report to `report`; one that does not counts as one test. */
   readonly report?: string;
+  /** Where its stderr goes. */
+  readonly log: string;
 }
 
 async function main(names: readonly string[]): Promise<number> {
@@ -41,10 +52,11 @@ async function main(names: readonly string[]): Promise<number> {
 
 function suitesOf(directory: string, names: readonly string[]): readonly Suite[] {
   const bin = `${REPOSITORY}/node_modules/.bin`;
+  const log = `${directory}/log`;
   const checks: readonly Suite[] = [
-    { name: "build", command: [process.execPath, "scripts/build.ts"] },
-    { name: "format and lint", command: [`${bin}/biome`, "check", "--error-on-warnings", "."] },
-    { name: "types", command: [`${bin}/tsc`, "--noEmit", "-p", "."] },
+    { name: "build", log, command: [process.execPath, "scripts/build.ts"] },
+    { name: "format and lint", log, command: [`${bin}/biome`, "check", "--error-on-warnings", "."] },
+    { name: "types", log, command: [`${bin}/tsc`, "--noEmit", "-p", "."] },
   ];
   if (names.length > 0) return [...checks.slice(0, 1), ...testSuites(directory, names)];
   return [...checks, ...testSuites(directory, names)];
@@ -64,27 +76,25 @@ function testSuites(directory: string, wanted: readonly string[]): readonly Suit
       const report = `${directory}/${name}.xml`;
       const reporter = ["--reporter=junit", `--reporter-outfile=${report}`];
       const filter = path.endsWith(".ts") ? path : `${path}/`;
-      return { name, report, command: [process.execPath, "test", ...reporter, filter] };
+      const command = [process.execPath, "test", `--timeout=${TEST_MS_MAX}`, ...reporter, filter];
+      return { name, report, log: `${directory}/${name}.log`, command };
     });
 }
 
 async function runSuites(suites: readonly Suite[]): Promise<readonly TestReport[]> {
-  const end = performance.now() + TOTAL_MS_MAX;
   const reports: TestReport[] = [];
-  for (const suite of suites) {
-    const timeout = Math.min(SUITE_MS_MAX, Math.max(1, end - performance.now()));
-    // One after another: tests of the kernel count what the machine has before and after.
-    reports.push(await runSuite(suite, timeout));
-  }
+  // One after another: tests of the kernel count what the machine has before and after.
+  for (const suite of suites) reports.push(await runSuite(suite));
   return reports;
 }
 
-async function runSuite({ name, command, report }: Suite, timeoutMs: number): Promise<TestReport> {
+async function runSuite(suite: Suite): Promise<TestReport> {
+  const { name, report } = suite;
   console.log(`\n=== ${name}`);
   const started = performance.now();
-  const { exitCode, timedOut } = await runGroup(command, timeoutMs);
+  const ending = await runGroup(suite);
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
-  const result = judgeSuite({ name, exitCode, timedOut }, readReport(report));
+  const result = judgeSuite({ name, ...ending }, readReport(report));
   const { passed, failed, skipped } = result;
   const counts = `${passed} passed, ${failed.length} failed, ${skipped.length} skipped`;
   console.log(`=== ${name}: ${counts} (${seconds} s)`);
@@ -92,10 +102,8 @@ async function runSuite({ name, command, report }: Suite, timeoutMs: number): Pr
 }
 
 /** Runs a command in a group of its own: what hangs is killed with everything that it has started. */
-async function runGroup(
-  command: readonly string[],
-  timeoutMs: number,
-): Promise<{ readonly exitCode: number; readonly timedOut: boolean }> {
+async function runGroup({ name, command, log }: Suite): Promise<Omit<SuiteEnding, "name">> {
+  const followed = new FollowedLog(log, (text) => void process.stderr.write(text));
   const child = Bun.spawn([...command], {
     cwd: REPOSITORY,
     env: {
@@ -106,7 +114,7 @@ async function runGroup(
     },
     stdin: "ignore",
     stdout: "inherit",
-    stderr: "inherit",
+    stderr: followed.fd,
     detached: true,
   });
   const kill = (): void => {
@@ -117,15 +125,17 @@ async function runGroup(
     process.exit(1);
   };
   let timedOut = false;
-  const timer = setTimeout(() => {
+  const timer = setInterval(() => {
+    const isSilent = followed.silentMs > (SILENT_MS_MAX_OF[name] ?? SILENT_MS_MAX);
+    if (timedOut || !(isSilent || performance.now() > TOTAL_MS_MAX)) return;
     timedOut = true;
     kill();
-  }, timeoutMs);
+  }, LOOK_MS);
   process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
   const exitCode = await child.exited;
-  clearTimeout(timer);
+  clearInterval(timer);
   process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
-  return { exitCode, timedOut };
+  return { exitCode, timedOut, lastTest: findLastTest(followed.end()) };
 }
 
 /** Undefined for a command that writes none; one that was to be written and is not there holds no test. */

@@ -12,7 +12,7 @@ import { installRuntime } from "./runtime.ts";
 export const IMAGE = "localhost/busy";
 export const NAME = "box";
 
-const COMMAND_MS_MAX = 15_000;
+const COMMAND_MS_MAX = 60_000;
 
 /** `buildah` and its store. */
 export class Buildah {

@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync } from "nod
 const CGROUPS = "/sys/fs/cgroup";
 /** Followed by the pid of the process that tests, and a number. */
 const PREFIX = "callers-of-bunker-";
-const REMOVE_MS_MAX = 5000;
+const REMOVE_MS_MAX = 30_000;
 const POLL_MS = 30;
 /** Processes of a host with version 2 alone: a group with controllers for others holds none itself. */
 const LEAF = "init";

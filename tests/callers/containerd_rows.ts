@@ -156,7 +156,7 @@ const execRows: Rows<Containerd> = {
   "tasks exec -d: goes on by itself": async (ctr) => {
     await ctr.background([], SLEEPS);
 
-    await ctr.exec(["sleep", "999"], ["--detach"]);
+    await ctr.execDirectly(["sleep", "999"], ["--detach"]);
 
     await until("it runs", () => ctr.host.state().some((line) => line.includes("sleep 999")));
   },

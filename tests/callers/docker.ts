@@ -6,7 +6,7 @@ import { type CallerHost, startOnHost, until } from "./host.ts";
 import { imageEntries } from "./image.ts";
 import { installRuntime } from "./runtime.ts";
 
-const START_MS_MAX = 30_000;
+const START_MS_MAX = 90_000;
 
 /** The name of the runtime in daemon.json. */
 export const RUNTIME_NAME = "added";

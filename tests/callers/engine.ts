@@ -1,9 +1,9 @@
 /** What podman and docker have in common: a command line, names of containers, and one image. */
 import { type PipedOptions, type PipedResult, runPiped } from "../helpers/pipes.ts";
 import { Screen } from "../helpers/screen.ts";
-import { type CallerHost, successOf } from "./host.ts";
+import { type CallerHost, successOf, until } from "./host.ts";
 
-const COMMAND_MS_MAX = 15_000;
+const COMMAND_MS_MAX = 60_000;
 
 /** The image that every row runs. */
 export const IMAGE = "busy";
@@ -47,6 +47,17 @@ export class Engine {
   /** `run --rm OPTIONS… busy COMMAND…`. @returns its output, trimmed @throws {Error} when it fails */
   once(options: readonly string[], command: readonly string[]): Promise<string> {
     return this.succeed(["run", "--rm", ...options, IMAGE, ...command]);
+  }
+
+  /** Runs `podman events` or `docker events` from `since` (seconds of the epoch) until `isSo` of what they say. @returns it */
+  async events(since: number, filters: readonly string[], isSo: (text: string) => boolean): Promise<string> {
+    let text = "";
+    await until("the events are told", async () => {
+      const range = ["--since", String(since), "--until", String(Math.floor(Date.now() / 1000) + 1)];
+      text = await this.succeed(["events", ...range, ...filters]);
+      return isSo(text);
+    });
+    return text;
   }
 
   /** Starts a container named {@link NAME} in the background. */

@@ -3,6 +3,7 @@ import { expect } from "bun:test";
 import { type Engine, IMAGE, NAME, SHOW_SIZE } from "./engine.ts";
 import { until } from "./host.ts";
 import { APP_ID } from "./image.ts";
+import { says } from "./life_rows.ts";
 import type { Rows } from "./row.ts";
 
 const SLEEPS = ["sleep", "1000"];
@@ -143,7 +144,8 @@ export const execRows: Rows<Engine> = {
   },
 
   "stats: memory, its limit, and the number of processes": async (engine) => {
-    await engine.background(["--memory=64m"], ["sh", "-c", "sleep 1000 & wait"]);
+    await engine.background(["--memory=64m"], ["sh", "-c", "sleep 1000 & echo up; wait"]);
+    await says(engine, "up");
 
     const line = await engine.succeed(["stats", "--no-stream", "--format", "{{.MemUsage}}|{{.PIDs}}", NAME]);
 

@@ -13,8 +13,8 @@ import { type PipedOptions, type PipedResult, runPiped } from "../helpers/pipes.
 import { CgroupTree } from "./cgroup_tree.ts";
 import { runtimeName } from "./runtime.ts";
 
-const COMMAND_MS_MAX = 15_000;
-const SETTLE_MS_MAX = 5000;
+const COMMAND_MS_MAX = 60_000;
+const SETTLE_MS_MAX = 30_000;
 const POLL_MS = 30;
 
 /** How a host differs from others. */
@@ -189,7 +189,7 @@ export function successOf(words: readonly string[], { exitCode, stdout, stderr }
 export async function until(
   what: string,
   isSo: () => Promise<boolean> | boolean,
-  msMax = 10_000,
+  msMax = 60_000,
 ): Promise<void> {
   const end = Date.now() + msMax;
   while (!(await isSo())) {

@@ -4,6 +4,7 @@ import { writeFileSync } from "node:fs";
 import { type Engine, IMAGE, NAME } from "./engine.ts";
 import { until } from "./host.ts";
 import { APP_ID } from "./image.ts";
+import { says } from "./life_rows.ts";
 import type { Rows } from "./row.ts";
 
 const STATUS = ["sh", "-c", "grep -E 'Cap(Eff|Bnd)|NoNewPrivs|Seccomp:' /proc/self/status"];
@@ -175,7 +176,9 @@ export const isolationRows: Rows<Engine> = {
   },
 
   "run --init: pid 1 forwards signals and reaps": async (engine) => {
-    await engine.background(["--init"], ["sh", "-c", "trap 'exit 8' TERM; while :; do sleep 0.1; done"]);
+    const waits = "trap 'exit 8' TERM; echo up; while :; do sleep 0.1; done";
+    await engine.background(["--init"], ["sh", "-c", waits]);
+    await says(engine, "up");
     await engine.exec(["sh", "-c", "(sleep 0.1 &)"]);
     expect(await engine.exec(["cat", "/proc/1/comm"])).toMatch(/init|catatonit|tini/);
 

@@ -27,9 +27,9 @@ export interface CallerTests<Caller extends AnyCaller> {
   readonly lacking?: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
 
-const START_MS_MAX = 90_000;
-const STOP_MS_MAX = 30_000;
-const ROW_MS_MAX = 60_000;
+const START_MS_MAX = 240_000;
+const STOP_MS_MAX = 60_000;
+const ROW_MS_MAX = 180_000;
 
 /** Defines one test a row. */
 export function defineRows<Caller extends AnyCaller>(tests: CallerTests<Caller>): void {

@@ -60,7 +60,7 @@ const rows: Rows<Swarm> = {
     const change = ["--env-add=COLOUR=red", "--limit-memory=32m", "--update-delay=0s"];
     await swarm.manager.succeed(["service", "update", "--detach", ...change, NAME]);
 
-    await until("both are new", async () => (await redOnes(swarm)) === 2, 30_000);
+    await until("both are new", async () => (await redOnes(swarm)) === 2);
   },
 
   "service: a task that is killed is replaced": async (swarm) => {
@@ -71,7 +71,7 @@ const rows: Rows<Swarm> = {
 
     await second?.succeed(["kill", String(id)]);
 
-    await until("another one", async () => ![id, ""].includes(await second?.succeed(["ps", "-q"])), 30_000);
+    await until("another one", async () => ![id, ""].includes(await second?.succeed(["ps", "-q"])));
   },
 
   "network create --driver=overlay: a task reaches one on another host by its name": async (swarm) => {
@@ -90,7 +90,7 @@ const rows: Rows<Swarm> = {
 
     const client = swarm.nodes[2];
     const id = String(await client?.succeed(["ps", "-q"]));
-    await until("it is served", async () => (await client?.succeed(["logs", id])) === "served", 20_000);
+    await until("it is served", async () => (await client?.succeed(["logs", id])) === "served");
     await swarm.reset();
     await until(
       "it is gone",

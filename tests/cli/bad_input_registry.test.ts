@@ -8,7 +8,15 @@ import {
   hostPlatform,
 } from "../helpers/image_builder.ts";
 import { PULL_NEEDS, PullPlace, type Refusal, refusalOf } from "../helpers/pull_place.ts";
-import { BLOBS, corrupt, type Fault, MANIFESTS, mapBody, status } from "../helpers/registry_faults.ts";
+import {
+  BLOBS,
+  corrupt,
+  type Fault,
+  MANIFESTS,
+  mapBody,
+  replace,
+  status,
+} from "../helpers/registry_faults.ts";
 import { noise } from "../helpers/registry_fixture.ts";
 import { kernelTest, type Sandbox } from "../helpers/sandbox.ts";
 
@@ -122,7 +130,7 @@ describe("bunker pull from a registry that refuses", () => {
 
       expect(refusal.message).toMatch(message);
       expect(refusal.hints).not.toEqual([]);
-      expect(performance.now() - started).toBeLessThan(8000);
+      expect(performance.now() - started).toBeLessThan(30_000);
     });
   }
 
@@ -141,7 +149,9 @@ describe("bunker pull from a registry that refuses", () => {
   for (const [what, retryAfter, atLeastMs] of waits) {
     kernelTest(`with 429 waits as Retry-After asks, ${what}, and goes on`, PULL_NEEDS, async (sandbox) => {
       await using place = new PullPlace(sandbox, images);
-      place.registry.break(status(429, { times: 1, headers: { "Retry-After": retryAfter() } }));
+      const refuse = (): Response =>
+        new Response(null, { status: 429, headers: { "Retry-After": retryAfter() } });
+      place.registry.break(replace({ times: 1 }, refuse));
 
       const { exitCode, durationMs } = await place.bunker(["pull", "-q", place.name()]);
 

@@ -7,9 +7,9 @@ import { type Need, whyMissing } from "../helpers/requires.ts";
 import { kernelTest } from "../helpers/sandbox.ts";
 
 const NEEDS: readonly Need[] = [...PULL_NEEDS, "docker engine"];
-const START_MS_MAX = 30_000;
+const START_MS_MAX = 120_000;
 /** Many commands, on a disk that others use too. */
-const TEST_MS_MAX = 60_000;
+const TEST_MS_MAX = 120_000;
 
 const imageOf = (name: string, created: string, labels: Readonly<Record<string, string>>) =>
   buildImage({

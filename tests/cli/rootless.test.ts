@@ -200,9 +200,12 @@ describe("bunker run as an ordinary user", () => {
       stdout: "pipe",
       stderr: "inherit",
     });
-    await child.stdout.getReader().read();
+    const output = child.stdout.getReader();
+    await output.read();
     child.kill("SIGKILL");
     await child.exited;
+    // The end of the output is the end of the command.
+    while (!(await output.read()).done);
     expect(readdirSync(`${user.root}/c`)).toHaveLength(1);
 
     const { exitCode } = await user.run([], "true");

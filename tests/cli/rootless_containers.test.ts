@@ -7,7 +7,7 @@ import { testIf } from "../helpers/requires.ts";
 import { ROOTLESS_NEEDS, sharedPlace, type User } from "../helpers/rootless_place.ts";
 import { listTar } from "../helpers/tar_listing.ts";
 
-const TEST_MS_MAX = 30_000;
+const TEST_MS_MAX = 90_000;
 
 const place = sharedPlace();
 

@@ -112,10 +112,10 @@ describe("spec", () => {
   });
 
   testIf(["the executable"], "names a bundle that does not exist", async () => {
-    const { exitCode, stderr } = await spec("/nonexistent");
+    const { exitCode, stderr } = await spec("/proc/nonexistent");
 
     expect(exitCode).toBe(1);
-    expect(stderr).toContain('Cannot write \\"config.json\\" into \\"/nonexistent\\"');
+    expect(stderr).toContain('Cannot write \\"config.json\\" into \\"/proc/nonexistent\\"');
   });
 
   const spec = (bundle: string): Promise<PipedResult> =>

@@ -102,8 +102,8 @@ describe("create", () => {
   });
 
   runtimeTest("names the bundle or file that is missing", async (runtime) => {
-    expect(await complaint(runtime, "create", "--bundle", "/nonexistent", "x")).toContain(
-      "/nonexistent/config.json",
+    expect(await complaint(runtime, "create", "--bundle", "/proc/nonexistent", "x")).toContain(
+      "/proc/nonexistent/config.json",
     );
   });
 
@@ -169,7 +169,7 @@ describe("run in the foreground", () => {
 
   runtimeTest("leaves nothing of a command that cannot be executed, detached or not", async (runtime) => {
     const bundle = await runtime.bundle({ process: { args: ["/bin/script"] } });
-    writeFileSync(`${bundle.root}/bin/script`, "#!/nonexistent\n", { mode: 0o755 });
+    writeFileSync(`${bundle.root}/bin/script`, "#!/proc/nonexistent\n", { mode: 0o755 });
 
     for (const flags of [[], ["--detach"]]) {
       const { exitCode } = await runtime.run(bundle, ...flags);
@@ -284,9 +284,18 @@ describe("what is printed", () => {
   );
 
   runtimeTest("is events until the container ends", async (runtime) => {
-    const { id } = await runtime.start({ sh: "sleep 1" });
+    const { id, bundle } = await runtime.start({ sh: "until [ -e /srv/end ]; do sleep 0.1; done" });
 
-    const { stdout, exitCode } = await runtime.command("events", "--interval", "100ms", id);
+    const child = Bun.spawn(runtime.words("events", "--interval", "100ms", id), {
+      stdin: "ignore",
+      stdout: "pipe",
+    });
+    let stdout = "";
+    for await (const part of child.stdout) {
+      stdout += new TextDecoder().decode(part);
+      if (stdout.split("\n").length > 2) writeFileSync(`${bundle.root}/srv/end`, "");
+    }
+    const exitCode = await child.exited;
 
     const events = stdout
       .trim()
@@ -368,7 +377,7 @@ async function complaint(runtime: Runtime, ...words: readonly string[]): Promise
 async function runningInForeground(runtime: Runtime, { id, directory }: Bundle): Promise<Bun.Subprocess> {
   const child = Bun.spawn(runtime.words("run", "--bundle", directory, id), {
     stdio: ["ignore", "ignore", "ignore"],
-    timeout: 20_000,
+    timeout: 60_000,
   });
   while ((await runtime.findState(id))?.status !== "running" && child.exitCode === null) await Bun.sleep(20);
   return child;

@@ -15,7 +15,7 @@ import { knownFailure, TESTED_VERSIONS, whyNotRun } from "./known_failures.ts";
 /** What all of these tests need. */
 const NEEDS: readonly Need[] = ["root", "program busybox"];
 
-const TIMEOUT_MS = 30_000;
+const TIMEOUT_MS = 90_000;
 
 /** The runtimes, or the one that the environment names. */
 const wanted = process.env["RUNTIME"];

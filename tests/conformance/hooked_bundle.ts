@@ -21,6 +21,9 @@ export const OF_HOST = KINDS.filter((kind) => kind !== "startContainer");
 /** Those that run in the runtime's namespaces. */
 export const IN_RUNTIME = ["prestart", "createRuntime", "poststart", "poststop"] as const;
 
+/** How long a hook that nobody waits for may take. */
+const WRITTEN_MS_MAX = 10_000;
+
 export const sleeper: ConfigPatch = { process: { args: ["/bin/sleep", "60"] } };
 
 /** A bundle with hooks of a shell's script each; `$OUT` is a file whose text {@link written} returns. */
@@ -52,7 +55,8 @@ export function written(runtime: Runtime, bundle?: Bundle): string {
 
 /** The same of a runtime that does not wait for its hooks. */
 export async function eventuallyWritten(runtime: Runtime, bundle: Bundle): Promise<string> {
-  for (let rest = 100; written(runtime, bundle) === "" && rest > 0; rest--) await Bun.sleep(10);
+  const end = Date.now() + WRITTEN_MS_MAX;
+  while (written(runtime, bundle) === "" && Date.now() < end) await Bun.sleep(10);
   return written(runtime, bundle);
 }
 

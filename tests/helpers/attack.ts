@@ -15,7 +15,7 @@ import { kernelTest, type Sandbox } from "./sandbox.ts";
 import { snapshotTree } from "./tree_snapshot.ts";
 
 const NEEDS: readonly Need[] = ["root", "the executable", "program busybox"];
-const TEST_MS_MAX = 60_000;
+const TEST_MS_MAX = 120_000;
 
 /** What a test of an attack works with. */
 export interface Attack {

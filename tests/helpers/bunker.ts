@@ -23,7 +23,7 @@ export interface BunkerOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly stdin?: string;
-  /** [10 s] */
+  /** [30 s] */
   readonly timeoutMs?: number;
 }
 

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 
 const RECEIVER = new URL("descriptor_receiver.py", import.meta.url).pathname;
 const PAUSE_MS = 2;
-const LISTEN_MS_MAX = 5000;
+const LISTEN_MS_MAX = 30_000;
 
 /** What listens at a socket until its terminal is closed. */
 export interface ConsoleReceiver extends AsyncDisposable {

@@ -11,8 +11,8 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSyn
 import { tmpdir } from "node:os";
 import { type PipedOptions, type PipedResult, runPiped } from "./pipes.ts";
 
-const START_MS_MAX = 20_000;
-const STOP_MS_MAX = 15_000;
+const START_MS_MAX = 60_000;
+const STOP_MS_MAX = 30_000;
 const POLL_MS = 50;
 /** `docker build` and `docker import` of a few hundred megabytes. */
 const BUILD_MS_MAX = 120_000;

@@ -45,7 +45,7 @@ export const hasDockerRegistry = ["docker-registry", "skopeo", "openssl"].every(
   (name) => Bun.which(name) !== null,
 );
 
-const START_MS_MAX = 10_000;
+const START_MS_MAX = 30_000;
 const DEFAULT_USER = { name: "pusher", password: "secret" };
 
 /** Starts a registry and waits until it answers. */

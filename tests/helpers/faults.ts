@@ -17,7 +17,7 @@ export type Fault = `signal=${string}` | `error=${string}`;
 export const QUIET =
   /^(futex|madvise|mmap|munmap|mprotect|brk|rt_sig|getpid|gettid|sched_|access|prlimit|getrandom|sysinfo|exit|epoll|rseq|set_|getuid|geteuid|getcwd|uname|clock_|sigaltstack)/;
 
-const TIMEOUT_MS = 20_000;
+const TIMEOUT_MS = 40_000;
 
 /** Runs the command with strace, whose options come first. @returns its exit code, null after a signal */
 async function strace(options: readonly string[], words: readonly string[]): Promise<number | null> {

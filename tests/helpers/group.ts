@@ -35,7 +35,7 @@ export function testPlace(cgroupsPath?: string): CgroupPlace {
 }
 
 /** How long something that the kernel does soon may take. */
-const WAIT_MS_MAX = 10_000;
+const WAIT_MS_MAX = 30_000;
 
 /** Waits until `look` is true. @throws {Error} when it does not become so. */
 export async function until(what: string, look: () => boolean): Promise<void> {

@@ -41,7 +41,7 @@ export interface LayerRow {
   readonly ways?: readonly Way[];
 }
 
-const TEST_MS_MAX = 60_000;
+const TEST_MS_MAX = 120_000;
 const REMOVAL_STEPS_MAX = 500;
 const REMOVAL_STEP_MS = 10;
 const good = buildImage({ layers: [{ entries: [{ name: "good" }] }] });

@@ -56,8 +56,8 @@ const PROGRAMS: Readonly<Record<RuntimeName, readonly string[]>> = {
 
 const WNOHANG = 1;
 const PAUSE_MS = 2;
-const EXIT_MS_MAX = 10_000;
-const COMMAND_MS_MAX = 20_000;
+const EXIT_MS_MAX = 30_000;
+const COMMAND_MS_MAX = 40_000;
 
 let count = 0;
 

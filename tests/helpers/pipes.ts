@@ -12,7 +12,7 @@ export interface PipedOptions {
   readonly cwd?: string;
   /** Bytes for stdin before it is closed [none]; at most what a pipe holds, 64 KiB. */
   readonly stdin?: string;
-  /** Until both outputs are at their end [10 s]; then the command alone gets SIGKILL, and the call throws. */
+  /** Until both outputs are at their end [30 s]; then the command alone gets SIGKILL, and the call throws. */
   readonly timeoutMs?: number;
 }
 
@@ -28,7 +28,7 @@ export interface PipedResult {
 
 /** Largest output that is kept, as in the challenge. */
 const OUTPUT_SIZE_MAX = 1 << 20;
-const TIMEOUT_MS = 10_000;
+const TIMEOUT_MS = 30_000;
 
 /** @throws {Error} when an output is not at its end in time, with what there was. */
 export async function runPiped(command: readonly string[], options: PipedOptions = {}): Promise<PipedResult> {

@@ -3,6 +3,7 @@
  * stays for good.
  */
 import type { RecordedRequest } from "./fake_registry.ts";
+import { untilTaken } from "./socket_queues.ts";
 
 /** Something that goes wrong. */
 export interface Fault {
@@ -65,17 +66,20 @@ export function corrupt(match: FaultMatch & { at?: number } = { on: BLOBS }): Fa
   );
 }
 
-/** Enough for a client on a machine with much to do. */
-const CUT_PAUSE_MS = 150;
+/** For a client to hand on what it has taken, and the longest until it takes it. */
+const CUT_PAUSE_MS = 100;
+const CUT_MS_MAX = 5000;
 
 /** Breaks the connection after `byteCount` bytes of the body. */
 export function cut(byteCount: number, match: FaultMatch = { on: BLOBS }): Fault {
-  return replace(match, async (right) => {
+  return replace(match, async (right, request) => {
     const bytes = await right.bytes();
     const body = new ReadableStream({
       async pull(controller) {
         controller.enqueue(bytes.subarray(0, byteCount));
-        // Lets the piece arrive first: bytes that nobody has read when the connection breaks are lost with it.
+        // Lets the piece leave, and arrive: bytes that nobody has read when the connection breaks are lost with it.
+        await Bun.sleep(0);
+        await untilTaken(Number(new URL(request.url).port), CUT_MS_MAX);
         await Bun.sleep(CUT_PAUSE_MS);
         controller.error(new Error("cut"));
       },
@@ -127,6 +131,22 @@ export function stall(byteCount: number, match: FaultMatch = { on: BLOBS }): Fau
     const body = new ReadableStream({
       start: (controller) => controller.enqueue(bytes.subarray(0, byteCount)),
       pull: () => Promise.withResolvers<void>().promise,
+    });
+    return new Response(body, { status: right.status, headers: withoutLength(right) });
+  });
+}
+
+/** Sends `byteCount` bytes of the body, and the rest when `release` says so. */
+export function hold(byteCount: number, release: Promise<void>, match: FaultMatch = { on: BLOBS }): Fault {
+  return replace(match, async (right) => {
+    const bytes = await right.bytes();
+    const body = new ReadableStream({
+      start: (controller) => controller.enqueue(bytes.subarray(0, byteCount)),
+      async pull(controller) {
+        await release;
+        controller.enqueue(bytes.subarray(byteCount));
+        controller.close();
+      },
     });
     return new Response(body, { status: right.status, headers: withoutLength(right) });
   });

@@ -22,12 +22,15 @@ export function noisyImage(layerBytes = 100_000): BuiltImage {
   });
 }
 
-/** A client that waits milliseconds where the default waits seconds. */
+/**
+ * A client that waits milliseconds where the default waits seconds; longer where one silence is the end, since a machine may
+ * be slow.
+ */
 export function impatientClient(options: RegistryClientOptions = {}): RegistryClient {
   return new RegistryClient({
     ...options,
     retry: { firstDelayMs: 5, totalDelayMsMax: 1000, ...options.retry },
-    timeouts: { connectMs: 400, responseMs: 400, stallMs: 300, ...options.timeouts },
+    timeouts: { connectMs: 3000, responseMs: 3000, stallMs: 300, ...options.timeouts },
   });
 }
 

@@ -6,6 +6,7 @@
  */
 import { test } from "bun:test";
 import { accessSync, constants, existsSync, readdirSync, readFileSync } from "node:fs";
+import { TEST_MS_MAX } from "../../scripts/test_limits.ts";
 
 /** One thing that a machine may lack; `program NAME` is a command that is looked up in PATH. */
 export type Need =
@@ -42,7 +43,7 @@ export function testIf(
   needs: readonly Need[],
   name: string,
   body: () => void | Promise<void>,
-  timeoutMs?: number,
+  timeoutMs = TEST_MS_MAX,
 ): void {
   const reason = whyMissing(needs);
   test.skipIf(reason !== undefined)(titleOf(name, reason), body, timeoutMs);

@@ -20,7 +20,7 @@ export const ROOTLESS_NEEDS: readonly Need[] = [
   "program useradd",
   "program setpriv",
 ];
-const BUILD_MS_MAX = 60_000;
+const BUILD_MS_MAX = 120_000;
 
 /** Makes one place for all tests of the file that calls it, where they can run. @returns the place, from the first test on */
 export function sharedPlace(): () => Place {

@@ -16,7 +16,7 @@ import type { PipedResult } from "./pipes.ts";
 import { type Need, testIf } from "./requires.ts";
 
 /** How long what ends by itself may take: a dying process, the cgroup it was in. */
-const SETTLE_MS_MAX = 2000;
+const SETTLE_MS_MAX = 15_000;
 const SETTLE_STEP_MS = 20;
 
 /** Directories of the data that are empty when nothing runs: containers, and what is being written. */

@@ -8,7 +8,7 @@ export interface ScreenOptions {
 }
 
 /** How long a screen may take to show something, in milliseconds. */
-const SHOW_MS_MAX = 8000;
+const SHOW_MS_MAX = 30_000;
 const LOOK_MS = 20;
 
 /** A terminal of a fixed size. */

@@ -27,7 +27,7 @@ const images = {
 };
 const plain = buildImage({ layers: [{ entries: [{ name: "a", data: "a" }], compression: "none" }] });
 const NEEDS = [...PULL_NEEDS, "program skopeo", "program umoci"] as const;
-const TEST_MS_MAX = 60_000;
+const TEST_MS_MAX = 120_000;
 
 describe("what bunker writes keeps the rules of the image specification", () => {
   kernelTest(

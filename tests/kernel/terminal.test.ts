@@ -1,6 +1,6 @@
 /** `-t` in a real terminal, driven through tmux: what a person sees and types. */
 import { afterAll, beforeAll, describe, expect } from "bun:test";
-import { rmSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { programs } from "../helpers/bunker.ts";
 import type { Need } from "../helpers/requires.ts";
 import { kernelTest, type Sandbox } from "../helpers/sandbox.ts";
@@ -9,15 +9,22 @@ import { App, RUN_NEEDS } from "./run/app.ts";
 const NEEDS: readonly Need[] = [...RUN_NEEDS, "program tmux"];
 const SOCKET = `bunker-test-${process.pid}`;
 const LOOK_MS = 25;
-const WAIT_MS_MAX = 4000;
+const WAIT_MS_MAX = 30_000;
+/** What a job runs: its own number of seconds, by which it is found among all processes. */
+const SLEEP = `sleep ${1_000_000 + process.pid}`;
+/** More than the sum of what a test waits for, unless all of it fails. */
+const TEST_MS_MAX = 120_000;
 /** The shell's own prompt, which shows that the terminal is the user's again. */
 const PROMPT = "host$ ";
+
+const terminalTest = (name: string, body: (sandbox: Sandbox) => Promise<void>): void =>
+  kernelTest(name, NEEDS, body, TEST_MS_MAX);
 
 beforeAll(() => void tmux(["kill-server"]));
 afterAll(() => void tmux(["kill-server"]));
 
 describe("bunker run -it", () => {
-  kernelTest("gives the command a terminal of its own, of the caller's size", NEEDS, async (sandbox) => {
+  terminalTest("gives the command a terminal of its own, of the caller's size", async (sandbox) => {
     await using screen = await Screen.open(sandbox);
 
     screen.run(["-it"], "tty; stty size; ls -l /dev/console | cut -c1");
@@ -25,7 +32,7 @@ describe("bunker run -it", () => {
     await screen.shows("/dev/pts/0\n24 80\nc\n");
   });
 
-  kernelTest("passes on every key as it is, Ctrl-C as a byte", NEEDS, async (sandbox) => {
+  terminalTest("passes on every key as it is, Ctrl-C as a byte", async (sandbox) => {
     await using screen = await Screen.open(sandbox);
     screen.run(["-it"], "stty raw -echo; echo ready; head -c 4 | od -An -tx1; stty sane");
     await screen.shows("ready");
@@ -35,17 +42,17 @@ describe("bunker run -it", () => {
     await screen.shows("03 1a 04 61");
   });
 
-  kernelTest("interrupts the command by Ctrl-C, and bunker goes on", NEEDS, async (sandbox) => {
+  terminalTest("interrupts the command by Ctrl-C, and bunker goes on", async (sandbox) => {
     await using screen = await Screen.open(sandbox);
-    screen.run(["-it"], "trap 'echo interrupted' INT; echo ready; sleep 100; echo after");
-    await screen.shows("ready");
+    screen.run(["-it"], `trap 'echo interrupted' INT; ${SLEEP}; echo after`);
+    await inForeground(SLEEP);
 
     screen.keys("C-c");
 
     await screen.shows("interrupted\nafter");
   });
 
-  kernelTest("echoes what is typed once", NEEDS, async (sandbox) => {
+  terminalTest("echoes what is typed once", async (sandbox) => {
     await using screen = await Screen.open(sandbox);
     screen.run(["-it"], "echo ready; read line; echo got $line");
     await screen.shows("ready");
@@ -55,7 +62,7 @@ describe("bunker run -it", () => {
     await screen.shows("ready\nhello\ngot hello\n");
   });
 
-  kernelTest("follows the size of the window", NEEDS, async (sandbox) => {
+  terminalTest("follows the size of the window", async (sandbox) => {
     await using screen = await Screen.open(sandbox);
     screen.run(["-it"], "trap 'stty size' WINCH; echo ready; while :; do sleep 0.05; done");
     await screen.shows("ready");
@@ -65,18 +72,20 @@ describe("bunker run -it", () => {
     await screen.shows("30 100");
   });
 
-  kernelTest("has job control: Ctrl-Z stops a job, fg brings it back", NEEDS, async (sandbox) => {
+  terminalTest("has job control: Ctrl-Z stops a job, fg brings it back", async (sandbox) => {
     await using screen = await Screen.open(sandbox);
     screen.run(["-it", "-e", "PS1=box# "], undefined);
     await screen.shows("box#");
 
-    screen.keys("sleep 100", "Enter");
-    await Bun.sleep(200);
+    screen.keys(SLEEP, "Enter");
+    await inForeground(SLEEP);
     screen.keys("C-z");
     await screen.shows("Stopped");
     screen.keys("fg", "Enter");
-    await screen.shows("fg\nsleep 100");
+    await screen.shows(`fg\n${SLEEP}`);
+    await inForeground(SLEEP);
     screen.keys("C-c");
+    await screen.prompts("box#");
     screen.keys("echo alive; exit 7", "Enter");
 
     await screen.shows("alive\n");
@@ -85,7 +94,7 @@ describe("bunker run -it", () => {
     await screen.shows("code 7");
   });
 
-  kernelTest("ends with its terminal, a shell that is PID 1 too", NEEDS, async (sandbox) => {
+  terminalTest("ends with its terminal, a shell that is PID 1 too", async (sandbox) => {
     const screen = await Screen.open(sandbox);
     screen.run(["-it"], "echo ready; exec sh");
     await screen.shows("ready");
@@ -96,17 +105,17 @@ describe("bunker run -it", () => {
     expect(await sandbox.leftBehind(WAIT_MS_MAX)).toEqual([]);
   });
 
-  kernelTest("has job control under --init too", NEEDS, async (sandbox) => {
+  terminalTest("has job control under --init too", async (sandbox) => {
     await using screen = await Screen.open(sandbox);
     screen.run(["-it", "--init", "-e", "PS1=box# "], undefined);
     await screen.shows("box#");
 
-    screen.keys("sleep 100", "Enter");
-    await Bun.sleep(200);
+    screen.keys(SLEEP, "Enter");
+    await inForeground(SLEEP);
     screen.keys("C-z");
 
     await screen.shows("Stopped");
-    expect(await screen.text()).not.toContain("job control turned off");
+    expect(screen.text()).not.toContain("job control turned off");
     screen.keys("exit", "Enter");
   });
 
@@ -115,7 +124,7 @@ describe("bunker run -it", () => {
     ["SIGTERM of the command", "TERM"],
     ["kill -9 of bunker", "KILL"],
   ] as const) {
-    kernelTest(`leaves the terminal as it was after ${how}`, NEEDS, async (sandbox) => {
+    terminalTest(`leaves the terminal as it was after ${how}`, async (sandbox) => {
       await using screen = await Screen.open(sandbox);
       const before = await screen.settings();
       screen.run(
@@ -138,7 +147,7 @@ describe("bunker run -it", () => {
 });
 
 describe("bunker run -t", () => {
-  kernelTest("without -i reads nothing of what is typed", NEEDS, async (sandbox) => {
+  terminalTest("without -i reads nothing of what is typed", async (sandbox) => {
     await using screen = await Screen.open(sandbox);
     screen.run(["-t"], "tty; echo ready; timeout 1 cat; echo after");
     await screen.shows("ready");
@@ -146,10 +155,10 @@ describe("bunker run -t", () => {
     screen.keys("typed", "Enter");
 
     await screen.shows("after");
-    expect(await screen.text()).toContain("/dev/pts/0");
+    expect(screen.text()).toContain("/dev/pts/0");
   });
 
-  kernelTest("without a terminal of the caller's still has one", NEEDS, async (sandbox) => {
+  terminalTest("without a terminal of the caller's still has one", async (sandbox) => {
     const app = await App.install(sandbox);
 
     const { stdout, exitCode } = await app.run(["-t"], ["/bin/sh", "-c", "tty; exit 3"]);
@@ -157,7 +166,7 @@ describe("bunker run -t", () => {
     expect({ stdout, exitCode }).toEqual({ stdout: "/dev/pts/0\r\n", exitCode: 3 });
   });
 
-  kernelTest("with -i and without a terminal is refused", NEEDS, async (sandbox) => {
+  terminalTest("with -i and without a terminal is refused", async (sandbox) => {
     const app = await App.install(sandbox);
 
     const { exitCode, stderr } = await app.run(["-it"], ["/bin/true"]);
@@ -166,7 +175,7 @@ describe("bunker run -t", () => {
     expect(stderr).toContain("not a TTY");
   });
 
-  kernelTest("loses nothing of a long output", NEEDS, async (sandbox) => {
+  terminalTest("loses nothing of a long output", async (sandbox) => {
     const app = await App.install(sandbox);
 
     const { stdout } = await app.run(
@@ -232,25 +241,33 @@ class Screen implements AsyncDisposable {
   }
 
   /** What is on the screen, without blanks at the ends of lines. */
-  async text(): Promise<string> {
+  text(): string {
     return this.tmux(["capture-pane", "-p"]).replace(/ +$/gm, "");
   }
 
   /** Waits until the screen has `text`. */
   async shows(text: string): Promise<void> {
-    await this.#until((screen) => screen.includes(text), JSON.stringify(text));
+    await until(
+      JSON.stringify(text),
+      () => this.text().includes(text),
+      () => this.text(),
+    );
   }
 
-  /** Waits until the shell asks for a command. */
-  async prompts(): Promise<void> {
-    await this.#until((screen) => screen.trimEnd().endsWith(PROMPT.trimEnd()), "prompt");
+  /** Waits until a shell asks for a command, the user's unless its prompt is given. */
+  async prompts(prompt = PROMPT.trimEnd()): Promise<void> {
+    await until(
+      prompt,
+      () => this.text().trimEnd().endsWith(prompt),
+      () => this.text(),
+    );
   }
 
   /** What stty says of the terminal. */
   async settings(): Promise<string> {
     this.keys("clear; stty -a; echo do''ne", "Enter");
     await this.shows("done\n");
-    const text = await this.text();
+    const text = this.text();
     return text.slice(text.indexOf("speed"), text.indexOf("done\n"));
   }
 
@@ -260,27 +277,45 @@ class Screen implements AsyncDisposable {
     return tmux([command as string, ...target, ...rest]);
   }
 
-  async #until(holds: (screen: string) => boolean, what: string): Promise<void> {
-    const end = Date.now() + WAIT_MS_MAX;
-    for (;;) {
-      const screen = await this.text();
-      if (holds(screen)) return;
-      if (Date.now() > end) throw new Error(`no ${what} on the screen:\n${screen.trim()}`);
-      await Bun.sleep(LOOK_MS);
-    }
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
-    if (!(await this.text()).trimEnd().endsWith(PROMPT.trimEnd())) {
-      // A shell that is process 1 does not die of SIGHUP: three interrupts end any container.
-      for (const _ of [1, 2, 3]) {
-        this.signal("INT");
-        await Bun.sleep(LOOK_MS);
-      }
-      await this.prompts();
-    }
+    // A shell that is process 1 does not die of SIGHUP: three interrupts end any container, those that come at once are one.
+    const ends = (): boolean => {
+      const ended = this.text().trimEnd().endsWith(PROMPT.trimEnd());
+      if (!ended) this.signal("INT");
+      return ended;
+    };
+    await until("the user's prompt", ends, () => this.text());
     this.tmux(["kill-session"]);
     rmSync(`${this.#sandbox.directory}/command`, { force: true });
+  }
+}
+
+/** Waits until `holds`. @throws {Error} with the screen when it does not come to hold */
+async function until(what: string, holds: () => boolean, screen = (): string => ""): Promise<void> {
+  for (const end = Date.now() + WAIT_MS_MAX; !holds(); await Bun.sleep(LOOK_MS)) {
+    if (Date.now() > end) throw new Error(`Waited in vain for ${what}:\n${screen().trim()}`);
+  }
+}
+
+/** Waits until a command has the terminal to itself: what is typed is the shell's until then. */
+function inForeground(command: string): Promise<void> {
+  return until(command, () => findPids(command).some(hasTerminal));
+}
+
+function findPids(command: string): readonly number[] {
+  const pids = Bun.spawnSync(["pgrep", "-f", "-x", command]).stdout.toString();
+  return pids.split("\n").filter(Boolean).map(Number);
+}
+
+/** Whether the process goes on, in the group that its terminal sends keys to: state, pgrp and tpgid of proc_pid_stat(5). */
+function hasTerminal(pid: number): boolean {
+  try {
+    const [state, , group, , , foreground] =
+      readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
+    return state === "S" && group === foreground;
+  } catch {
+    // It has ended meanwhile.
+    return false;
   }
 }
 

@@ -108,7 +108,7 @@ describe.skipIf(!hasDockerRegistry)(
 );
 
 /** Longest that a mirror takes to write down what it has handed on: it fetches it once more for that. */
-const WRITTEN_MS_MAX = 20_000;
+const WRITTEN_MS_MAX = 40_000;
 
 async function untilWritten(registry: DockerRegistry, digests: readonly string[]): Promise<void> {
   const end = Date.now() + WRITTEN_MS_MAX;

@@ -8,6 +8,11 @@ import { appOf, impatientClient, noisyImage, registryErrorOf } from "../helpers/
 
 const image = noisyImage();
 
+/** What a patient client would wait before it tries again; what fails at once takes a part of it. */
+const WAIT_MS = 60_000;
+const patientClient = () =>
+  impatientClient({ retry: { firstDelayMs: WAIT_MS, totalDelayMsMax: 10 * WAIT_MS } });
+
 describe("replies that may pass", () => {
   test.each([408, 429, 500, 502, 503, 504])("a status of %i is tried again", async (code) => {
     await using registry = serveRegistry({ images: { app: image } });
@@ -46,16 +51,17 @@ describe("replies that may pass", () => {
     registry.break(status(429, { headers: { "Retry-After": header() }, body: RATE_LIMIT_BODY }));
     const start = performance.now();
 
-    const error = await registryErrorOf(impatientClient().resolve(appOf(registry)));
+    const error = await registryErrorOf(patientClient().resolve(appOf(registry)));
 
     expect([error.code, error.serverCode, error.retryable]).toEqual([
       "REGISTRY_RATE_LIMITED",
       "TOOMANYREQUESTS",
       true,
     ]);
-    expect(error.message).toMatch(/it asks to wait (?:3600|3599) s/);
-    expect(error.hint).toMatch(/^Try again in (?:3600|3599) s/);
-    expect(performance.now() - start).toBeLessThan(500);
+    // Of a date the time until then is told, which may have become less.
+    expect(error.message).toMatch(/it asks to wait (?:3600|35\d\d) s/);
+    expect(error.hint).toMatch(/^Try again in (?:3600|35\d\d) s/);
+    expect(performance.now() - start).toBeLessThan(WAIT_MS / 2);
     expect(registry.requests).toHaveLength(1);
   });
 
@@ -101,11 +107,11 @@ describe("registries that cannot be reached", () => {
     await registry.stop();
     const start = performance.now();
 
-    const error = await registryErrorOf(impatientClient().resolve(appOf(registry)));
+    const error = await registryErrorOf(patientClient().resolve(appOf(registry)));
 
     expect(error.code).toBe("REGISTRY_UNREACHABLE");
     expect(error.message).toBe(`Cannot reach "${registry.host}": nothing listens there`);
-    expect(performance.now() - start).toBeLessThan(300);
+    expect(performance.now() - start).toBeLessThan(WAIT_MS / 2);
   });
 
   test("a name that does not resolve fails", async () => {
@@ -121,8 +127,9 @@ describe("registries that cannot be reached", () => {
   test("a server that accepts and never replies is given up after the limit", async () => {
     await using registry = serveRegistry({ images: { app: image } });
     registry.break(hang());
+    const client = impatientClient({ timeouts: { responseMs: 400 } });
 
-    const error = await registryErrorOf(impatientClient().resolve(appOf(registry)));
+    const error = await registryErrorOf(client.resolve(appOf(registry)));
 
     expect(error.message).toBe(`Cannot reach "${registry.host}": no reply within 0.4 s`);
   });
@@ -131,20 +138,20 @@ describe("registries that cannot be reached", () => {
     "a host that drops connections is given up before the limit for a reply (skipped: without python3)",
     async () => {
       await using hole = await blackHole();
-      const client = impatientClient({ timeouts: { connectMs: 300, responseMs: 20_000 } });
+      const client = impatientClient({ timeouts: { connectMs: 300, responseMs: 40_000 } });
       const start = performance.now();
 
       const error = await registryErrorOf(client.resolve(parseReference(`127.0.0.1:${hole.port}/app`)));
 
       expect(error.message).toBe(`Cannot reach "127.0.0.1:${hole.port}": no connection within 0.3 s`);
-      expect(performance.now() - start).toBeLessThan(2000);
+      expect(performance.now() - start).toBeLessThan(20_000);
     },
   );
 
   test("a slow reply of a host that accepts connections is waited for", async () => {
     await using registry = serveRegistry({ images: { app: image } });
-    registry.break({ takes: () => true, reply: async (_, next) => Bun.sleep(400).then(next) });
-    const client = impatientClient({ timeouts: { connectMs: 200, responseMs: 5000 } });
+    registry.break({ takes: () => true, reply: async (_, next) => Bun.sleep(1500).then(next) });
+    const client = impatientClient({ timeouts: { connectMs: 1000, responseMs: 30_000 } });
 
     const resolved = await client.resolve(appOf(registry));
 

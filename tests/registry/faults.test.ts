@@ -62,7 +62,13 @@ describe.skipIf(reason !== undefined)(`a registry that replies (${reason ?? "as 
     const times: number[] = [];
     testFault(`429 with Retry-After: ${what}`, {
       faults: () => [
-        noting(times, status(429, { on: GET_MANIFEST, times: 1, headers: { "Retry-After": header() } })),
+        noting(
+          times,
+          replace(
+            { on: GET_MANIFEST, times: 1 },
+            () => new Response(null, { status: 429, headers: { "Retry-After": header() } }),
+          ),
+        ),
         noting(
           times,
           replace({ on: GET_MANIFEST }, (right) => right),

@@ -11,7 +11,7 @@ import { impatientClient, noisyImage } from "../helpers/registry_fixture.ts";
 const image = noisyImage(200_000);
 const [layer] = image.layers;
 const blob = Buffer.from(layer?.blob ?? []);
-const BOUND_MS = 20_000;
+const BOUND_MS = 60_000;
 
 type Wire = (socket: Socket, request: RawRequest) => void;
 

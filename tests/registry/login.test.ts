@@ -254,7 +254,7 @@ describe("podman's auth.json", () => {
 });
 
 /** More than the sum of what a test with a screen waits for at most: else its terminal would outlive it. */
-const TERMINAL_MS_MAX = 30_000;
+const TERMINAL_MS_MAX = 150_000;
 
 describe("bunker login on a terminal", () => {
   kernelTest(

@@ -139,7 +139,7 @@ describe.skipIf(!hasOpenssl)("certs.d (skipped: without openssl)", () => {
     Bun.spawnSync(["ln", "-s", "a.example", `${place}/b.example`]);
     await Bun.write(`${place}/README`, "text");
 
-    const hosts = await readHosts([place, "/nonexistent"]);
+    const hosts = await readHosts([place, "/proc/nonexistent"]);
 
     expect(Object.keys(hosts).sort()).toEqual(["a.example", "b.example"]);
   });
@@ -178,7 +178,7 @@ describe.skipIf(!hasOpenssl)("authorities of the system (skipped: without openss
     const found = await inEnvironment(
       {
         SSL_CERT_FILE: `${other.directory}/bundle.pem`,
-        SSL_CERT_DIR: `${other.directory}/more:/nonexistent`,
+        SSL_CERT_DIR: `${other.directory}/more:/proc/nonexistent`,
       },
       systemAuthorities,
     );

@@ -12,7 +12,7 @@ import { App, RUN_NEEDS } from "../kernel/run/app.ts";
 
 const ROUNDS = 4;
 const MARKER = "a file of the host";
-const TEST_MS_MAX = 60_000;
+const TEST_MS_MAX = 120_000;
 
 /** Each pair of names is exchanged for as long as files are read; `@` is a directory of the host. */
 const pairs: readonly (readonly [what: string, script: string])[] = [

@@ -4,11 +4,12 @@
  */
 import { describe, expect } from "bun:test";
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { raceFor } from "../helpers/race.ts";
 import { kernelTest } from "../helpers/sandbox.ts";
 import { App, RUN_NEEDS } from "../kernel/run/app.ts";
 
 const RACE_MS = 5000;
-const TEST_MS_MAX = 60_000;
+const TEST_MS_MAX = 120_000;
 
 describe("a mount into a volume that another container changes", () => {
   for (const missing of [false, true]) {
@@ -31,18 +32,18 @@ describe("a mount into a volume that another container changes", () => {
         await using attacker = await flip(shared, "place", "link");
 
         let [runs, built] = [0, 0];
-        for (const end = Date.now() + RACE_MS; Date.now() < end; runs++) {
+        const run = async (): Promise<void> => {
           const { exitCode } = await app.run(
             ["-v", `${shared}:/shared`, "-v", `${other}:/shared/place/x`],
             ["/bin/sh", "-c", "exit 0"],
           );
           if (exitCode === 0) built++;
+          runs++;
           expect(snapshot(outside)).toEqual(before);
-        }
+        };
+        await raceFor(RACE_MS, run, () => runs > 10 && built > 0);
 
         expect(attacker.exitCode).toBeNull();
-        expect(runs).toBeGreaterThan(10);
-        expect(built).toBeGreaterThan(0);
         expect(readFileSync("/proc/self/mountinfo", "utf8")).toBe(mountsBefore);
       },
       TEST_MS_MAX,

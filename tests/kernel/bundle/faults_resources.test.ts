@@ -6,7 +6,7 @@ import type { Need } from "../../helpers/requires.ts";
 import { kernelTest } from "../../helpers/sandbox.ts";
 
 const NEEDS: readonly Need[] = ["root", "the executable", "program busybox", "program prlimit"];
-const TEST_MS_MAX = 60_000;
+const TEST_MS_MAX = 180_000;
 
 /** From a state on a file system with the options to nothing; each line is a command's exit code. */
 const LIFE = `

@@ -88,7 +88,7 @@ describe("ps", () => {
 
     const state = JSON.parse((await runtime.command("state", idOf(container))).stdout) as { pid: number };
     let found = await pids();
-    for (let look = 0; found.length < 2 && look < 100; look++) found = await pids();
+    while (found.length < 2) found = await pids();
 
     expect(found).toHaveLength(2);
     expect(found[0]).toBe(state.pid);
@@ -105,8 +105,9 @@ describe("events", () => {
     expect(event.data.memory.usage.usage).toBeGreaterThan(0);
   });
 
+  const wait = (name: string): string => `until [ -e /tmp/${name} ]; do sleep 0.01; done`;
   const hungry = {
-    sh: "while [ ! -e /tmp/go ]; do sleep 0.01; done; dd if=/dev/zero of=/dev/null bs=64M count=1; sleep 0.5",
+    sh: `${wait("go")}; dd if=/dev/zero of=/dev/null bs=64M count=1; ${wait("end")}`,
     linux: { resources: { memory: { limit: 16 * MB, swap: 16 * MB } } },
   };
 
@@ -124,6 +125,7 @@ describe("events", () => {
       let rest = "";
       for (let part = await reader.read(); !part.done; part = await reader.read()) {
         rest += new TextDecoder().decode(part.value);
+        if (rest.includes('"oom"')) await Bun.write(`${container.bundle.root}/tmp/end`, "");
       }
 
       expect(JSON.parse(first.split("\n")[0] as string).type).toBe("stats");

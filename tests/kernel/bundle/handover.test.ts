@@ -71,9 +71,13 @@ describe("--pidfd-socket", () => {
   bundleTest("is refused when nobody listens there, and leaves no container", async (runtime) => {
     const bundle = await runtime.bundle(SLEEP);
 
-    const { exitCode, messages } = await runtime.tryCreate(bundle, "--pidfd-socket", "/nonexistent/socket");
+    const { exitCode, messages } = await runtime.tryCreate(
+      bundle,
+      "--pidfd-socket",
+      "/proc/nonexistent/socket",
+    );
 
     expect([exitCode, await runtime.findState(bundle.id)]).toEqual([1, undefined]);
-    expect(messages).toContain('cannot send the pidfd to "/nonexistent/socket"');
+    expect(messages).toContain('cannot send the pidfd to "/proc/nonexistent/socket"');
   });
 });

@@ -74,7 +74,7 @@ describe("runHooks()", () => {
   });
 
   kernelTest("says why a hook cannot be executed", [], () => {
-    const failure = failureOf(() => runHooks("prestart", [{ path: "/nonexistent" }], context));
+    const failure = failureOf(() => runHooks("prestart", [{ path: "/proc/nonexistent" }], context));
 
     expect(failure).toBe("error running prestart hook #0: cannot be executed: ENOENT");
   });
@@ -123,7 +123,7 @@ describe("runHooks()", () => {
   });
 
   kernelTest("waits for the hook, not for a daemon that keeps its output", [], ({ directory }) => {
-    runHooks("prestart", [shell(`sleep 3 & echo $! >${directory}/pid`)], context);
+    runHooks("prestart", [shell(`sleep 1000 & echo $! >${directory}/pid`)], context);
 
     const pid = Number(readFileSync(`${directory}/pid`, "utf8"));
     process.kill(pid, "SIGKILL");

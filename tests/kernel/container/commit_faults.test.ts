@@ -16,9 +16,9 @@ function isFrozen(id: string): boolean {
   return file !== undefined && /^(?:FROZEN|1)$/.test(readFileSync(file, "utf8").trim());
 }
 
-/** Looks until it holds. @throws {Error} when it does not within ten seconds */
+/** Looks until it holds. @throws {Error} when it does not within half a minute */
 async function until(what: string, holds: () => boolean): Promise<void> {
-  const end = Date.now() + 10_000;
+  const end = Date.now() + 30_000;
   while (!holds()) {
     if (Date.now() > end) throw new Error(`not in time: ${what}`);
     await Bun.sleep(1);

@@ -14,7 +14,7 @@ import { App, RUN_NEEDS } from "../run/app.ts";
 const IS_FULL = process.env["BUNKER_SWEEP"] === "full";
 const POINTS_MAX = IS_FULL ? Number.POSITIVE_INFINITY : 10;
 const TEST_MS_MAX = IS_FULL ? 3_600_000 : 120_000;
-const THAW_MS_MAX = 5000;
+const THAW_MS_MAX = 30_000;
 
 const CHANGES =
   /^(mkdir|mkdirat|rename|renameat|renameat2|link|linkat|unlink|unlinkat|write|pwrite64|syncfs|flock|close)$/;

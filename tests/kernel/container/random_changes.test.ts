@@ -35,7 +35,7 @@ const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_TRUNC, O_WRONLY } = constan
 const SEED = Number(process.env["BUNKER_TEST_SEED"] ?? 20_261_126);
 const ROUNDS = 3;
 const CHANGES = 120;
-const TEST_MS_MAX = 60_000;
+const TEST_MS_MAX = 180_000;
 
 /** Numbers that the seed decides: a linear congruential generator. */
 class Chance {

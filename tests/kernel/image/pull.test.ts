@@ -20,7 +20,7 @@ import { listTree, snapshotTree } from "../../helpers/tree_snapshot.ts";
 const title = (text: string): string => (isRoot ? text : `skipped: needs root: ${text}`);
 const rootTest = test.skipIf(!isRoot);
 /** For ten pulls, each of which is killed and done again, on a machine with much to do. */
-const KILLS_MS_MAX = 60_000;
+const KILLS_MS_MAX = 180_000;
 
 /** Small enough to be unpacked in the calling thread. */
 const small: LayerSpec = { entries: [{ name: "etc/" }, { name: "etc/small", data: "s" }] };

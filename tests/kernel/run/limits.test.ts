@@ -39,12 +39,11 @@ describe("limits of a container", () => {
 
   kernelTest("stop a container that starts too many processes", NEEDS, async (sandbox) => {
     const app = await App.install(sandbox);
-    const script = "for i in 1 2 3 4 5 6 7 8 9; do sleep 5 & done; wait";
+    const script = "for i in 1 2 3 4 5 6 7 8 9; do sleep 1000 & done; wait";
 
-    const { stderr, durationMs } = await app.run(["--pids-limit", "5"], ["/bin/sh", "-c", script]);
+    const { stderr } = await app.run(["--pids-limit", "5"], ["/bin/sh", "-c", script]);
 
     expect(stderr).toContain("can't fork");
-    expect(durationMs).toBeLessThan(5000);
   });
 
   kernelTest("kill a container that takes too much memory", NEEDS, async (sandbox) => {

@@ -10,7 +10,7 @@ import { listTar } from "../../helpers/tar_listing.ts";
 import { App, RUN_NEEDS } from "../../kernel/run/app.ts";
 
 const ROUNDS = 12;
-const TEST_MS_MAX = 90_000;
+const TEST_MS_MAX = 180_000;
 const SOURCES = { program: "bun run src/main.ts", timeoutMs: 60_000 } as const;
 const SECRET = "untouched\n";
 

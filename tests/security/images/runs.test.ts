@@ -18,7 +18,7 @@ const hole = (name: string, realSize: number): TarEntry => ({
   sparse: { form: "pax-1.0", realSize, segments: [] },
 });
 
-const TEST_MS_MAX = 30_000;
+const TEST_MS_MAX = 60_000;
 const runTest = (name: string, body: (sandbox: Sandbox) => Promise<void>): void =>
   kernelTest(name, RUN_NEEDS, body, TEST_MS_MAX);
 
@@ -138,7 +138,7 @@ describe("an image", () => {
       const { exitCode } = await app.run(["-u", "user"], ["/bin/true"]);
 
       expect([0, 125]).toContain(exitCode ?? -1);
-      expect(performance.now() - started).toBeLessThan(8000);
+      expect(performance.now() - started).toBeLessThan(30_000);
     },
   );
 

@@ -95,7 +95,7 @@ describe("bunker", () => {
   });
 
   test("does not show the stack of an error unless -D asks for it", () => {
-    const words = ["run", "--env-file", "/nonexistent", "alpine"];
+    const words = ["run", "--env-file", "/proc/nonexistent", "alpine"];
 
     expect(bunker(words).stderr).not.toContain("    at ");
     expect(bunker(["-D", ...words]).stderr).toContain("    at ");

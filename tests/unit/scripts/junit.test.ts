@@ -54,6 +54,12 @@ describe("judgeSuite()", () => {
   test.each([
     ["crashes after tests that passed", { exitCode: 139 }, passed, "unit: exit code 139"],
     ["does not end in time", { exitCode: 137, timedOut: true }, passed, "unit: did not end in time"],
+    [
+      "hangs in a test",
+      { exitCode: 137, timedOut: true, lastTest: "a.test.ts: one" },
+      passed,
+      "unit: did not end in time; the last test that ended: a.test.ts: one",
+    ],
     ["runs no test", {}, { passed: 0, failed: [], skipped: [] }, "unit: ran no test"],
     ["is a command that fails", { exitCode: 2 }, undefined, "unit: exit code 2"],
   ])("counts one more failure when a suite %s", (_, ending, report, failure) => {

@@ -64,7 +64,7 @@ describe("openLog()", () => {
     [["--log", "journald:x"], 'invalid value "journald:x" for --log: journald is not supported'],
     [["--log", "syslog:x"], 'invalid value "syslog:x" for --log: syslog is not supported'],
     [["--log-level", "all"], 'unknown log level "all": expected debug, info, warning or error'],
-    [["--log", "/nonexistent/log"], 'Cannot open the log "/nonexistent/log": ENOENT'],
+    [["--log", "/proc/nonexistent/log"], 'Cannot open the log "/proc/nonexistent/log": ENOENT'],
   ])("refuses %p", (words, message) => {
     expect(() => openLog(globals(...words))).toThrow(message);
   });

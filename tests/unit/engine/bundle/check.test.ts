@@ -41,11 +41,11 @@ describe("checkBundle()", () => {
     using bundle = new Bundle({
       ...starter,
       root: { path: "elsewhere" },
-      mounts: [...starter.mounts, { destination: "/x", type: "bind", source: "/nonexistent/source" }],
-      hooks: { prestart: [{ path: "/nonexistent/hook" }], startContainer: [{ path: "/in/container" }] },
+      mounts: [...starter.mounts, { destination: "/x", type: "bind", source: "/proc/nonexistent/source" }],
+      hooks: { prestart: [{ path: "/proc/nonexistent/hook" }], startContainer: [{ path: "/in/container" }] },
       linux: {
         ...starter.linux,
-        namespaces: [{ type: "uts", path: "/nonexistent/uts" }, { type: "mount" }],
+        namespaces: [{ type: "uts", path: "/proc/nonexistent/uts" }, { type: "mount" }],
         seccomp: { defaultAction: "SCMP_ACT_NOPE" },
       },
     });
@@ -138,7 +138,7 @@ describe("checkBundle()", () => {
   });
 
   test("says where no configuration is", async () => {
-    expect(checkBundle("/nonexistent")).rejects.toThrow('Cannot read "/nonexistent/config.json"');
+    expect(checkBundle("/proc/nonexistent")).rejects.toThrow('Cannot read "/proc/nonexistent/config.json"');
   });
 });
 

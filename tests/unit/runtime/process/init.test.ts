@@ -21,7 +21,7 @@ describe.each(architectures)("planInit() on %s", (architecture) => {
     const file = `${directory}/${architecture}.${name}`;
     await writeProgram(architecture, name, file);
 
-    const result = await runPiped([...runner, file], { timeoutMs: 3000 });
+    const result = await runPiped([...runner, file], { timeoutMs: 30_000 });
 
     expect(result).toMatchObject({ stdout: "", stderr: "", exitCode });
   });
