@@ -20,6 +20,7 @@ import {
   CLONE_NEWUSER,
   CLONE_NEWUTS,
   CLONE_PARENT,
+  CLONE_PARENT_SETTID,
   SIGCHLD,
 } from "../linux/abi/sched.ts";
 import type { Program } from "../linux/program.ts";
@@ -153,9 +154,9 @@ export function planNamespaceRoot(program: Program): void {
 export function planSecondProcess(program: Program): void {
   const second = program.label();
   program.section("start the container's process");
-  // Not stored at once: the page is shared, and the second process's result is 0.
-  const pid = program.clone(CLONE_PARENT | SIGCHLD).onZero(second).result;
-  program.add(pid, 0).storeAt(reportAddress + report.second);
+  // The kernel leaves the id there: by a step of its own a first process that is killed, or frozen, after the call would not.
+  const flags = CLONE_PARENT | CLONE_PARENT_SETTID | SIGCHLD;
+  program.clone(flags, 0, reportAddress + report.second).onZero(second);
   program.exit_group(0);
   program.place(second);
 }

@@ -30,11 +30,12 @@ export function relayTerminal(master: number, { pidfd, input }: RelayOptions): T
   const settings = input ? terminalSettings(0) : undefined;
   const terminal = [0, 1, 2].find((fd) => terminalSettings(fd) !== undefined);
   if (terminal !== undefined) followWindowSize(terminal, master);
-  const output = startPump({ from: master, to: 1 });
   const enginePidfd = call("pidfd_open", process.pid, 0);
   const guard = settings === undefined ? {} : { guard: { enginePidfd, settings } };
   const keyboard = input ? startPump({ from: 0, to: master, ...guard }) : undefined;
   if (settings !== undefined) call("ioctl", 0, TCSETS, rawSettings(settings));
+  // The last: who reads what the command says may type at once, and the terminal would echo it, and end this process at Ctrl-C.
+  const output = startPump({ from: master, to: 1 });
   const pumps = keyboard === undefined ? [output] : [output, keyboard];
   hangUpWith(
     pidfd,

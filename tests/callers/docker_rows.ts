@@ -7,7 +7,7 @@ import { execRows } from "./exec_rows.ts";
 import { until } from "./host.ts";
 import { isolationRows } from "./isolation_rows.ts";
 import { lifeRows } from "./life_rows.ts";
-import { limitRows, OOM, PIDS } from "./limit_rows.ts";
+import { limitRows, OOM, PIDS, Words, waits } from "./limit_rows.ts";
 import type { CallerTests, Rows } from "./row.ts";
 
 const ownRows: Rows<Engine> = {
@@ -35,8 +35,11 @@ const ownRows: Rows<Engine> = {
 
   "events: oom, when the command takes more memory than it may": async (engine) => {
     const since = Math.floor(Date.now() / 1000);
-    // It goes on: containerd may miss what happens in a container that ends at once.
-    await engine.background(["--memory=16m"], ["sh", "-c", "tail /dev/zero; sleep 1000"]);
+    // containerd tells it when the container has been started, and has not yet ended.
+    using words = new Words(engine);
+    const command = ["sh", "-c", `${waits("go")}; tail /dev/zero; sleep 1000`];
+    await engine.background(["--memory=16m", ...words.mount], command);
+    words.tell("go");
 
     const filters = [...OOM, "--filter", `container=${await engine.inspect("{{.Id}}")}`];
     expect(await engine.events(since, filters, (text) => text !== "")).toContain("container oom");

@@ -199,7 +199,7 @@ export const lifeRows: Rows<Engine> = {
     await screen.until(/^tick\ntick$/m);
     await engine.exec(["touch", "/tmp/end"]);
 
-    await screen.until(/^tick\ncode 0$/m);
+    await screen.until(/^tick\s+code 0$/m);
   },
 
   "events: start, and the end with its exit code": async (engine) => {

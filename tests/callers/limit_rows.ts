@@ -1,5 +1,6 @@
 /** Rows of podman and docker: limits, which have to limit the command and not only to be written. */
 import { expect } from "bun:test";
+import { rmSync, writeFileSync } from "node:fs";
 import { type Engine, IMAGE, NAME } from "./engine.ts";
 import { until } from "./host.ts";
 import { says } from "./life_rows.ts";
@@ -24,18 +25,45 @@ const MIB = 1 << 20;
 /** Filters of docker's events: that memory ran out. */
 export const OOM = ["--filter", "event=oom"];
 
+/** A command that waits until it is told a word. */
+export const waits = (word: string): string => `until [ -e /words/${word} ]; do sleep 0.1; done`;
+
+/** What a container is told: files of a directory that it has at "/words". */
+export class Words implements Disposable {
+  readonly #directory: string;
+
+  constructor({ host }: Engine) {
+    this.#directory = host.makeDirectory("words");
+  }
+
+  /** Options of `run`. */
+  get mount(): readonly string[] {
+    return ["-v", `${this.#directory}:/words`];
+  }
+
+  tell(word: string): void {
+    writeFileSync(`${this.#directory}/${word}`, "");
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.#directory, { recursive: true });
+  }
+}
+
 export const limitRows: Rows<Engine> = {
   "run --memory: the command that takes more is killed, and inspect says why": async (engine) => {
     const since = Math.floor(Date.now() / 1000);
-    const command = "tail /dev/zero; code=$?; until [ -e /tmp/end ]; do sleep 0.1; done; exit $code";
+    const command = `${waits("go")}; tail /dev/zero; code=$?; ${waits("end")}; exit $code`;
 
-    const running = engine.run(["run", "--name", NAME, "--memory=16m", IMAGE, "sh", "-c", command]);
-    // containerd may miss it when the container ends at once.
+    using words = new Words(engine);
+    const options = ["--name", NAME, "--memory=16m", ...words.mount];
+    const running = engine.run(["run", ...options, IMAGE, "sh", "-c", command]);
+    // containerd tells it when the container has been started, and has not yet ended.
+    const show = ["inspect", "--format", "{{.State.Status}}", NAME];
+    await until("it runs", async () => (await engine.run(show)).stdout === "running\n");
+    words.tell("go");
     if (engine.kind === "docker") await engine.events(since, OOM, (text) => text.includes("container oom"));
-    await until(
-      "it is told to end",
-      async () => (await engine.run(["exec", NAME, "touch", "/tmp/end"])).exitCode === 0,
-    );
+    words.tell("end");
 
     expect((await running).exitCode).toBe(137);
     // conmon 2.1 looks for the count of such kills where version 1 does not have it.

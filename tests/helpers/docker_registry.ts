@@ -46,6 +46,7 @@ export const hasDockerRegistry = ["docker-registry", "skopeo", "openssl"].every(
 );
 
 const START_MS_MAX = 30_000;
+const PORTS_MAX = 3;
 const DEFAULT_USER = { name: "pusher", password: "secret" };
 
 /** Starts a registry and waits until it answers. */
@@ -54,29 +55,17 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
   await using stack = new AsyncDisposableStack();
   const directory = mkdtempSync(`${tmpdir()}/bunker-registry-`);
   stack.defer(() => rmSync(directory, { recursive: true, force: true }));
-  const port = await freePort();
   const tokenServer =
     auth === "token"
       ? stack.use(await startJwtServer({ directory, user, private: options.private ?? [] }))
       : undefined;
   const environment = await authEnvironment(auth, { directory, user, tokenServer });
-  writeFileSync(`${directory}/config.yml`, configText(directory, port, options.tls));
-  const registry = Bun.spawn(["docker-registry", "serve", `${directory}/config.yml`], {
-    env: {
-      ...process.env,
-      ...environment,
-      ...(options.cacheOf === undefined ? {} : { REGISTRY_PROXY_REMOTEURL: options.cacheOf }),
-      OTEL_TRACES_EXPORTER: "none",
-    },
-    stdout: "ignore",
-    stderr: "ignore",
-  });
+  const cache = options.cacheOf === undefined ? {} : { REGISTRY_PROXY_REMOTEURL: options.cacheOf };
+  const { registry, port, url } = await serve(directory, options, { ...environment, ...cache });
   stack.defer(async () => {
     registry.kill();
     await registry.exited;
   });
-  const url = `${options.tls === undefined ? "http" : "https"}://127.0.0.1:${port}`;
-  await untilAnswers(url);
   const owned = stack.move();
   const credentials = auth === "none" ? [] : ["--dest-creds", `${user.name}:${user.password}`];
   const verification =
@@ -93,6 +82,28 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
       push(`127.0.0.1:${port}/${name}`, { document, options: [...verification, ...credentials, ...more] }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** Starts it on a free port: on another one, when somebody has taken that meanwhile. */
+async function serve(
+  directory: string,
+  { tls }: DockerRegistryOptions,
+  environment: Readonly<Record<string, string>>,
+) {
+  for (let attempt = 1; attempt <= PORTS_MAX; attempt++) {
+    const port = await freePort();
+    writeFileSync(`${directory}/config.yml`, configText(directory, port, tls));
+    const registry = Bun.spawn(["docker-registry", "serve", `${directory}/config.yml`], {
+      env: { ...process.env, ...environment, OTEL_TRACES_EXPORTER: "none" },
+      stdout: "ignore",
+      stderr: "ignore",
+    });
+    const url = `${tls === undefined ? "http" : "https"}://127.0.0.1:${port}`;
+    if (await answers(url, registry)) return { registry, port, url };
+    registry.kill();
+    await registry.exited;
+  }
+  throw new Error("docker-registry did not start");
 }
 
 function configText(directory: string, port: number, tls: DockerRegistryTls | undefined): string {
@@ -163,18 +174,19 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-async function untilAnswers(url: string): Promise<void> {
+/** Waits until the registry answers. @returns false when it ends, or does not answer in time */
+async function answers(url: string, registry: Bun.Subprocess): Promise<boolean> {
   const end = Date.now() + START_MS_MAX;
-  while (Date.now() < end) {
+  while (registry.exitCode === null && Date.now() < end) {
     try {
       // Each attempt waits for the one before.
       await fetch(`${url}/v2/`, { proxy: false } as unknown as RequestInit);
-      return;
+      return registry.exitCode === null;
     } catch (error) {
       // A certificate that is refused is an answer, too.
-      if ((error as { code?: string }).code !== "ECONNREFUSED") return;
+      if ((error as { code?: string }).code !== "ECONNREFUSED") return true;
       await Bun.sleep(20);
     }
   }
-  throw new Error("docker-registry did not start");
+  return false;
 }

@@ -3,7 +3,7 @@
  * command is over when both outputs are at their end, whoever holds them. Bun's own "pipe" is a socket, which /dev/stdout
  * of a container cannot open.
  */
-import { closeSync, createReadStream } from "node:fs";
+import { closeSync } from "node:fs";
 import { O_CLOEXEC } from "../../src/linux/abi/fcntl.ts";
 import { call } from "../../src/linux/call.ts";
 
@@ -76,20 +76,22 @@ interface Output {
   stop(): void;
 }
 
+/** By polling, not by createReadStream(): that blocks a thread for each pipe, and who has few of them reads no other. */
 function collect(fd: number): Output {
   const chunks: Buffer[] = [];
-  let size = 0;
-  const stream = createReadStream("", { fd });
-  stream.on("data", (chunk) => {
-    if (size < OUTPUT_SIZE_MAX) chunks.push(chunk as Buffer);
-    size += chunk.length;
-  });
-  const { promise, resolve } = Promise.withResolvers<void>();
-  stream.once("close", resolve);
+  const reader = Bun.file(fd).stream().getReader();
+  const read = async (): Promise<void> => {
+    let size = 0;
+    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      if (size < OUTPUT_SIZE_MAX) chunks.push(Buffer.from(part.value));
+      size += part.value.length;
+    }
+    closeSync(fd);
+  };
   return {
-    ended: promise,
+    ended: read(),
     text: () => Buffer.concat(chunks).subarray(0, OUTPUT_SIZE_MAX).toString(),
-    stop: () => void stream.destroy(),
+    stop: () => void reader.cancel(),
   };
 }
 

@@ -1,6 +1,6 @@
 /** The sandbox sees what a test leaves behind: each kind is left on purpose here, and cleaned up afterwards. */
 import { describe, expect, test } from "bun:test";
-import { closeSync, mkdirSync, mkdtempSync, openSync, rmdirSync, rmSync } from "node:fs";
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { runPiped } from "./pipes.ts";
 import { testIf } from "./requires.ts";
@@ -100,10 +100,24 @@ describe("runPiped()", () => {
   });
 
   test("throws, with the output so far, when the time is over", async () => {
-    const late = runPiped(["sh", "-c", "echo early; exec sleep 5"], { timeoutMs: 200 });
+    const late = runPiped(["sh", "-c", "echo early; exec sleep 60"], { timeoutMs: 2000 });
 
-    expect(late).rejects.toThrow('after 200 ms: "early\\n", ""');
+    expect(late).rejects.toThrow('after 2000 ms: "early\\n", ""');
     await late.catch(() => undefined);
+  });
+
+  test("reads one command while many others go on", async () => {
+    using stack = new DisposableStack();
+    const directory = mkdtempSync(`${tmpdir()}/bunker-piped-`);
+    stack.defer(() => rmSync(directory, { recursive: true }));
+    const wait = ["sh", "-c", `until [ -e ${directory}/end ]; do sleep 0.05; done; echo ended`];
+
+    const waiting = Array.from({ length: 20 }, () => runPiped(wait));
+    const { stdout } = await runPiped(["echo", "now"]);
+    writeFileSync(`${directory}/end`, "");
+
+    expect(stdout).toBe("now\n");
+    expect((await Promise.all(waiting)).map((each) => each.stdout)).toEqual(Array(20).fill("ended\n"));
   });
 
   test("names the signal that ended the command", async () => {

@@ -62,6 +62,22 @@ describe("bunker run -it", () => {
     await screen.shows("ready\nhello\ngot hello\n");
   });
 
+  kernelTest(
+    "shows nothing before the terminal is the command's own, however long that takes",
+    [...NEEDS, "program strace"],
+    async (sandbox) => {
+      await using screen = await Screen.open(sandbox);
+      const slow = ["-qq", "-o", "/dev/null", "-e", "trace=ioctl", "-e", "inject=ioctl:delay_enter=300000"];
+      screen.run(["-it"], "echo ready; read line; echo got $line", ["strace", ...slow]);
+      await screen.shows("ready");
+
+      screen.keys("hello", "Enter");
+
+      await screen.shows("ready\nhello\ngot hello\n");
+    },
+    TEST_MS_MAX,
+  );
+
   terminalTest("follows the size of the window", async (sandbox) => {
     await using screen = await Screen.open(sandbox);
     screen.run(["-it"], "trap 'stty size' WINCH; echo ready; while :; do sleep 0.05; done");
@@ -217,10 +233,10 @@ class Screen implements AsyncDisposable {
     return screen;
   }
 
-  /** Runs a script, or the image's shell, in the image. */
-  run(flags: readonly string[], script: string | undefined): void {
+  /** Runs a script, or the image's shell, in the image; bunker is run by `wrapper`. */
+  run(flags: readonly string[], script: string | undefined, wrapper: readonly string[] = []): void {
     const command = script === undefined ? [] : ["/bin/sh", "-c", script];
-    const words = [...programs["bun run src/main.ts"], ...this.#app.words(flags, command)];
+    const words = [...wrapper, ...programs["bun run src/main.ts"], ...this.#app.words(flags, command)];
     const file = `${this.#sandbox.directory}/command`;
     writeFileSync(
       file,

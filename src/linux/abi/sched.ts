@@ -6,6 +6,7 @@ export const CLONE_PIDFD = 0x1000;
 export const CLONE_NEWTIME = 0x80;
 export const CLONE_VFORK = 0x4000;
 export const CLONE_PARENT = 0x8000;
+export const CLONE_PARENT_SETTID = 0x100000;
 export const CLONE_FS = 0x200;
 export const CLONE_NEWNS = 0x20000;
 export const CLONE_NEWCGROUP = 0x2000000;

@@ -9,6 +9,8 @@ const NEEDS: readonly Need[] = ["root", "the executable", "program busybox"];
 /** As many as take a few seconds on two processors; bench/ has 200. */
 const CONTAINERS = 50;
 const ROUNDS = 8;
+/** Longer than it takes to kill what runs, and less than `delete` waits for its end. */
+const HOLD_MS = 3000;
 const TEST_MS_MAX = 180_000;
 
 const sleeper = { process: { args: ["/bin/sleep", "1000"] } };
@@ -99,11 +101,43 @@ describe("one container", () => {
       const deletion = await container.delete("--force");
       const results = await Promise.all(execs);
 
-      expect(deletion.exitCode).toBe(0);
+      expect([deletion.exitCode, deletion.stderr]).toEqual([0, ""]);
       for (const { exitCode } of results) expect(exitCode).not.toBe(0);
       expect(await runtime.findState(container.id)).toBeUndefined();
     }
   });
+
+  kernelTest(
+    "leaves no process of exec behind when it is deleted while that one is started",
+    [...NEEDS, "program strace"],
+    async (sandbox) => {
+      await using runtime = new Runtime("bunker", sandbox);
+      const container = await runtime.start(sleeper);
+      const pids = async (): Promise<readonly number[]> =>
+        JSON.parse((await runtime.command("ps", "--format", "json", container.id)).stdout);
+      // The process that joins is held after it has started the one that is to run the command.
+      const hold = ["-e", "trace=clone", "-e", `inject=clone:delay_exit=${HOLD_MS * 1000}`];
+      const exec = Bun.spawn(
+        [
+          "strace",
+          "-f",
+          "-qq",
+          "-o",
+          "/dev/null",
+          ...hold,
+          ...runtime.words("exec", container.id, "/bin/sleep", "30"),
+        ],
+        { stdio: ["ignore", "ignore", "ignore"] },
+      );
+      while ((await pids()).length < 3 && exec.exitCode === null);
+
+      const deletion = await container.delete("--force");
+
+      expect([deletion.exitCode, deletion.stderr]).toEqual([0, ""]);
+      expect(await exec.exited).not.toBe(0);
+    },
+    TEST_MS_MAX,
+  );
 
   concurrencyTest("cannot be started once it was killed", async (runtime) => {
     for (let round = 0; round < ROUNDS; round++) {
