@@ -10,7 +10,7 @@ import type { PullPlace } from "./pull_place.ts";
 import { layoutOf, type StoreVerb, two } from "./store_verbs.ts";
 import { snapshotTree, type TreeSnapshot } from "./tree_snapshot.ts";
 
-const SETTLE_MS_MAX = 3000;
+const SETTLE_MS_MAX = 15_000;
 const SETTLE_STEP_MS = 10;
 
 /** Directories of the store that hold images, or work on them. */
