@@ -45,9 +45,9 @@ export class Peers implements AsyncDisposable {
     writeFileSync(`${this.directory}/policy.json`, '{"default":[{"type":"insecureAcceptAnything"}]}');
   }
 
-  /** Starts what runs all the time: the registry, and the Docker Engine where there is one. */
-  static async start(): Promise<Peers> {
-    const hasDocker = whyMissing(["docker engine"]) === undefined;
+  /** Starts what runs all the time: the registry, and the Docker Engine where there is one and it is wanted. */
+  static async start({ docker = true }: { readonly docker?: boolean } = {}): Promise<Peers> {
+    const hasDocker = docker && whyMissing(["docker engine"]) === undefined;
     // Before a test looks at what there is: the first container would make them, and they stay until all have run.
     for (const name of [PODMAN_CGROUP, ...(hasDocker ? [DOCKER_CGROUP] : [])]) makeCgroups(name);
     return new Peers(await startDockerRegistry(), hasDocker ? await startDockerEngine() : undefined);

@@ -1,6 +1,6 @@
 /** `bunker commit` and `diff`: what a container has changed, told and kept. */
 import { describe, expect } from "bun:test";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { Box, bunkerFrom, rootTree } from "../../helpers/box.ts";
 import { refusalOf } from "../../helpers/pull_place.ts";
@@ -323,6 +323,32 @@ describe("bunker commit", () => {
 
     const paths = (await topLayer(sandbox, "new")).map(({ path }) => path);
     expect(paths).toEqual(["data/", "tmp/", "tmp/y"]);
+  });
+
+  kernelTest("keeps holes, and names a file that has too many of them", RUN_NEEDS, async (sandbox) => {
+    const app = await App.install(sandbox);
+    const make = (path: string, megabytes: number): string =>
+      `dd if=/dev/null of=${path} bs=1048576 count=0 seek=${megabytes} 2> /dev/null`;
+    const box = await Box.start(
+      app,
+      `mkdir /var/log; ${make("/var/log/sparse", 100)}; ${make("/log", 2 ** 20)}`,
+    );
+    const target = `${sandbox.directory}/all.tar`;
+
+    const commit = refusalOf(await bunkerFrom(sandbox, ["commit", "box", "new"]));
+    const exported = refusalOf(await bunkerFrom(sandbox, ["export", "-o", target, "box"]));
+    await box.do("rm /log", "removed");
+    await committed(sandbox, ["box", "new"]);
+    await box.end();
+    const shown = await app.as("new").sh("stat -c '%s %b' /var/log/sparse");
+
+    const reason = 'Cannot archive "/log": with it, 1024 GiB of holes would become zeros';
+    expect([commit.message, exported.message]).toEqual([reason, reason]);
+    expect(commit.hints).toEqual(["Remove it, or shorten it with truncate; an archive takes 64 GiB of them"]);
+    expect(existsSync(target)).toBeFalse();
+    const [size, blocks] = shown.trim().split(" ").map(Number);
+    expect(size).toBe(100 * 2 ** 20);
+    expect(blocks).toBeLessThan(1000);
   });
 
   kernelTest("refuses what it cannot do, before it changes anything", RUN_NEEDS, async (sandbox) => {
