@@ -41,7 +41,8 @@ const HUB_HOSTS: readonly string[] = ["index.docker.io", "registry-1.docker.io",
 export function parseClientConfig(value: unknown): ClientConfig {
   const config = objectAt(value, "config.json");
   const auths = byKey(optionalObject(config, "auths", "config.json") ?? {}, (entry) =>
-    parseAuth(objectAt(entry, "auths")),
+    // Programs that write them leave such for what they keep elsewhere.
+    entry === null ? undefined : parseAuth(objectAt(entry, "auths")),
   );
   const credHelpers = byKey(optionalObject(config, "credHelpers", "config.json") ?? {}, (name) =>
     name === null ? undefined : stringAt(name, "credHelpers"),

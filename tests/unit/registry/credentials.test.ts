@@ -18,6 +18,7 @@ describe("parseClientConfig()", () => {
         "https://lan.example/v2/": { username: "a", password: "b" },
         "token.example": { identitytoken: "idt" },
         "helper.example": {},
+        "null.example": null,
       },
     };
 
