@@ -17,13 +17,16 @@ export type TaskMessage =
   | { readonly kind: "answer"; readonly values: readonly unknown[] }
   | { readonly kind: "failed"; readonly error: ErrorData; readonly exitCode: number | undefined };
 
-/** A second process ended without having said why. */
+/** A second process ended without having said why, or could not be heard. */
 export class TaskError extends BunkerError {
   readonly code = "TASK_FAILED";
-  readonly exitCode: number;
+  readonly exitCode: number | undefined;
 
-  constructor(exitCode: number) {
-    super(`Cannot finish the work: the process that does it in a user namespace ended with code ${exitCode}`);
+  /** @param end its exit code, or what was in the way of hearing it */
+  constructor(end: { readonly exitCode: number } | { readonly cause: unknown }) {
+    const { exitCode, cause } = { exitCode: undefined, cause: undefined, ...end };
+    const state = exitCode === undefined ? "cannot be heard" : `ended with code ${exitCode}`;
+    super(`Cannot finish the work: the process that does it in a user namespace ${state}`, { cause });
     this.exitCode = exitCode;
   }
 }
@@ -51,13 +54,14 @@ export function sendFailure(error: unknown): void {
  * Reads the messages until the last writer is gone.
  * @param read end of the pipe; stays open
  * @returns the error that the second bunker had, to be thrown
+ * @throws {TaskError} when the pipe cannot be read: EMFILE, EIO
  */
 export async function readMessages(
   read: number,
   onMessage: (message: Exclude<TaskMessage, { kind: "failed" }>) => void,
 ): Promise<Error | undefined> {
   let failure: Error | undefined;
-  for await (const line of linesOf(Bun.file(read).stream())) {
+  for await (const line of linesOf(read)) {
     const message = JSON.parse(line) as TaskMessage;
     if (message.kind === "failed") failure = new TaskFailure(message);
     else onMessage(message);
@@ -75,12 +79,20 @@ class TaskFailure extends RelayedError {
   }
 }
 
-async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+async function* linesOf(fd: number): AsyncGenerator<string> {
   const decoder = new TextDecoder();
   let rest = "";
-  for await (const chunk of stream) {
+  for await (const chunk of chunksOf(fd)) {
     const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
     rest = lines.pop() ?? "";
     yield* lines;
+  }
+}
+
+async function* chunksOf(fd: number): AsyncGenerator<Uint8Array> {
+  try {
+    yield* Bun.file(fd).stream();
+  } catch (cause) {
+    throw new TaskError({ cause });
   }
 }

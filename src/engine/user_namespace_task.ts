@@ -121,6 +121,9 @@ export async function runTask(task: Task, idMaps: IdMaps, options: TaskOptions =
   const { read, write } = pipe2();
   using _ = new Fd(read);
   const messages = readMessages(read, onMessage);
+  // Nobody would read on: the task ends, in place of waiting for room in the pipe.
+  const deaf = new AbortController();
+  messages.catch((error) => deaf.abort(error));
   const exit = await runInUserNamespace(
     maps,
     {
@@ -130,13 +133,13 @@ export async function runTask(task: Task, idMaps: IdMaps, options: TaskOptions =
       inherit: [memory.number, write, ...inherit],
       programFile: `${stateRoot({ debug: false })}/task-${process.pid}`,
     },
-    signal,
+    signal === undefined ? deaf.signal : AbortSignal.any([signal, deaf.signal]),
   ).finally(() => call("close", write));
   const failure = await messages;
   signal?.throwIfAborted();
   if (failure !== undefined) throw failure;
   const exitCode = "code" in exit ? exit.code : 128 + exit.signal;
-  if (exitCode !== 0) throw new TaskError(exitCode);
+  if (exitCode !== 0) throw new TaskError({ exitCode });
 }
 
 /** Runs a task that answers. @returns its answers, whose shape the task knows @throws as {@link runTask} */

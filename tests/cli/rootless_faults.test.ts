@@ -3,6 +3,7 @@
  * them in a user namespace, and either may be killed, or have a call fail.
  */
 import { describe, expect } from "bun:test";
+import { refusalOf } from "../helpers/pull_place.ts";
 import { ROOTLESS_NEEDS, sharedPlace } from "../helpers/rootless_place.ts";
 import { kernelTest } from "../helpers/sandbox.ts";
 import { CHANGES, FAULTS, SWEEP, SWEEP_MS_MAX, sweepVerb } from "../helpers/store_sweep.ts";
@@ -23,6 +24,9 @@ const KINDS = SWEEP === "" ? ["with id ranges"] : ["with id ranges", "with one i
 
 /** Where the kernel tells the process id of a child that waits for its ids: a file whose number no test can know. */
 const CHILD_FILES = Array.from({ length: 60 }, (_, fd) => ["-P", `/proc/self/fdinfo/${fd}`]).flat();
+
+/** Those of the first process of a pull. */
+const FCNTL_CALLS = 4;
 
 const place = sharedPlace();
 
@@ -45,6 +49,28 @@ describe("a process that waits for the ids of its user namespace", () => {
       },
     );
   }
+});
+
+describe("a process in a user namespace that cannot be heard", () => {
+  kernelTest("is ended, and that is told", [...ROOTLESS_NEEDS, "program strace"], async (sandbox) => {
+    const { executable, ranged } = place();
+    await using users = new UserPlace(sandbox, verbImages, { uid: ranged.uid, executable });
+    const pull = ["pull", "-q", users.name("one")];
+
+    const refusals: (string | undefined)[] = [];
+    // One of these makes the descriptor from which Bun reads what is told.
+    for (let when = 1; when <= FCNTL_CALLS; when += 1) {
+      const inject = ["-e", "trace=fcntl", "-e", `inject=fcntl:error=EMFILE:when=${when}`];
+      const result = await users.bunker(pull, { wrapper: ["strace", "-qq", "-o", "/dev/null", ...inject] });
+      if (result.exitCode === 0) continue;
+      const { message, because } = refusalOf(result);
+      refusals.push([message, ...because].find((line) => line.includes("EMFILE")));
+    }
+
+    expect(refusals.length).toBeGreaterThan(0);
+    expect(refusals).not.toContain(undefined);
+    expect(await users.bunker(pull)).toMatchObject({ exitCode: 0 });
+  });
 });
 
 describe("as an ordinary user", () => {
