@@ -26,9 +26,16 @@ export class SyscallError extends BunkerError {
 }
 
 /** Makes the call once more when a signal interrupted it; the result, or the negated error number. */
-export function callRaw(name: SyscallName, ...args: readonly Argument[]): number {
+export function callRaw(
+  name: SyscallName,
+  a: Argument = 0,
+  b: Argument = 0,
+  c: Argument = 0,
+  d: Argument = 0,
+  e: Argument = 0,
+  f: Argument = 0,
+): number {
   const nr = numbers[name][architecture] as number;
-  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = args;
   for (;;) {
     const result = syscall6(nr, a, b, c, d, e, f);
     // close(2) is not retried: on Linux the descriptor is gone even when EINTR is answered.
@@ -37,9 +44,18 @@ export function callRaw(name: SyscallName, ...args: readonly Argument[]): number
 }
 
 /** Makes the call. @throws {SyscallError} with the call's name, arguments and error. */
-export function call(name: SyscallName, ...args: readonly Argument[]): number {
-  const result = callRaw(name, ...args);
+export function call(
+  name: SyscallName,
+  a?: Argument,
+  b?: Argument,
+  c?: Argument,
+  d?: Argument,
+  e?: Argument,
+  f?: Argument,
+): number {
+  const result = callRaw(name, a, b, c, d, e, f);
   if (result >= 0 || result < -4095) return result;
+  const args = [a, b, c, d, e, f].filter((argument) => argument !== undefined);
   throw new SyscallError({ name, text: formatCall(name, args), errno: -result });
 }
 
