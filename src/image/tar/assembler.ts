@@ -78,6 +78,7 @@ export class EntryAssembler {
 
   /** @returns undefined when the entry is not a sparse file in a PAX format */
   paxSparse(): PaxSparse | undefined {
+    if (this.#pax === emptyPax) return undefined;
     const { sparseMap } = this.#pax;
     const map = this.#value("GNU.sparse.map");
     const major = this.#value("GNU.sparse.major");
@@ -138,6 +139,7 @@ export class EntryAssembler {
   }
 
   #value(key: string): ByteString | undefined {
+    if (this.#pax === emptyPax) return undefined;
     const value = this.#pax.values.get(key);
     return value === "" ? undefined : value;
   }

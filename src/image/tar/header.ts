@@ -78,6 +78,7 @@ export function parseHeader(block: Buffer): Header {
 
 /** Bytes up to the first NUL of a field. */
 export function text(block: Buffer, offset: number, length: number): ByteString {
+  if (block[offset] === NUL) return "";
   let end = offset;
   while (end < offset + length && block[end] !== NUL) end += 1;
   return block.toString("latin1", offset, end);
@@ -115,31 +116,54 @@ function base256(block: Buffer, offset: number, length: number): number {
   return value;
 }
 
+/** By bytes, not texts: this is done for every entry. */
 function formatOf(block: Buffer): HeaderFormat {
-  const magic = block.toString("latin1", 257, 265);
-  if (magic === "ustar  \0") return "gnu";
-  if (!magic.startsWith("ustar\0")) return "v7";
-  return block.toString("latin1", 508, 512) === "tar\0" ? "star" : "ustar";
+  if (hasText(block, 257, "ustar  \0")) return "gnu";
+  if (!hasText(block, 257, "ustar\0")) return "v7";
+  return hasText(block, 508, "tar\0") ? "star" : "ustar";
+}
+
+function hasText(block: Buffer, offset: number, wanted: string): boolean {
+  for (let index = 0; index < wanted.length; index += 1)
+    if (block[offset + index] !== wanted.charCodeAt(index)) return false;
+  return true;
 }
 
 function joinPrefix(block: Buffer, format: HeaderFormat): ByteString {
   const name = text(block, 0, 100);
-  if (format === "v7" || format === "gnu") return name;
-  const prefix = text(block, 345, format === "star" ? 131 : 155);
-  return prefix === "" ? name : `${prefix}/${name}`;
+  if (format === "v7" || format === "gnu" || block[345] === NUL) return name;
+  return `${text(block, 345, format === "star" ? 131 : 155)}/${name}`;
 }
+
+/** A header as words, which sum up four bytes at a time. */
+const words = new Int32Array(BLOCK_SIZE / 4);
+const bytesOfWords = new Uint8Array(words.buffer);
+/** Every other byte of a word: two sums in one number, which do not meet, as 256 bytes add up to less than 2^16. */
+const EVEN_BYTES = 0x00ff00ff;
 
 /** Historic writers summed signed characters: both sums are accepted, as everywhere. */
 function verifyChecksum(block: Buffer): void {
-  let unsigned = 0;
-  let negatives = 0;
-  for (let index = 0; index < BLOCK_SIZE; index += 1) {
-    const byte = index >= CHECKSUM_OFFSET && index < CHECKSUM_END ? SPACE : (block[index] ?? 0);
-    unsigned += byte;
-    if (byte > 127) negatives += 1;
-  }
+  const sum = sumOf(block);
   const stored = octal(block, CHECKSUM_OFFSET, CHECKSUM_END - CHECKSUM_OFFSET);
-  if (stored !== unsigned && stored !== unsigned - 256 * negatives) {
-    throw new TarError("Cannot read archive: the checksum of a header is wrong");
+  if (stored === sum || stored === sum - 256 * countNegatives(block)) return;
+  throw new TarError("Cannot read archive: the checksum of a header is wrong");
+}
+
+/** Sum of all bytes, with spaces in place of the checksum. */
+function sumOf(block: Buffer): number {
+  bytesOfWords.set(block);
+  bytesOfWords.fill(SPACE, CHECKSUM_OFFSET, CHECKSUM_END);
+  let sums = 0;
+  for (let index = 0; index < BLOCK_SIZE / 4; index += 1) {
+    const word = words[index] ?? 0;
+    sums = (sums + (word & EVEN_BYTES) + ((word >>> 8) & EVEN_BYTES)) | 0;
   }
+  return (sums & 0xffff) + (sums >>> 16);
+}
+
+function countNegatives(block: Buffer): number {
+  let negatives = 0;
+  for (let index = 0; index < BLOCK_SIZE; index += 1)
+    if ((index < CHECKSUM_OFFSET || index >= CHECKSUM_END) && (block[index] ?? 0) > 127) negatives += 1;
+  return negatives;
 }

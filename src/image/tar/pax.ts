@@ -90,6 +90,7 @@ const noXattrs: ReadonlyMap<ByteString, ByteString> = new Map();
  * @throws {TarError} when a value is longer than the kernel takes
  */
 export function paxXattrs({ values }: PaxRecords): ReadonlyMap<ByteString, ByteString> {
+  if (values.size === 0) return noXattrs;
   let xattrs: Map<ByteString, ByteString> | undefined;
   for (const [key, value] of values) {
     const xattr = decodeXattr(key, value);

@@ -151,9 +151,12 @@ export class TarReader {
     if (this.#sawZeroBlock) throw this.#error("a header follows a block of zeros");
     this.#name = undefined;
     const header = this.#parse(block);
-    if (!META_TYPES.includes(header.typeflag)) this.#name = this.#assembler.nameOf(header);
-    if (META_TYPES.includes(header.typeflag)) this.#beginMeta(header);
-    else if (header.typeflag === "S") this.#beginOldSparse(header, block);
+    if (META_TYPES.includes(header.typeflag)) {
+      this.#beginMeta(header);
+      return;
+    }
+    this.#name = this.#assembler.nameOf(header);
+    if (header.typeflag === "S") this.#beginOldSparse(header, block);
     else this.#begin(header);
   }
 

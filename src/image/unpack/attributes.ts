@@ -59,20 +59,22 @@ export class Attributes {
 
   /** Everything but times of an open file or directory that was just created. */
   setOnFile(fd: number, entry: TarEntry): void {
-    const chowned = this.#chown(entry, (owner) => tryFchown(fd, owner));
-    this.#removeInherited(() => fd);
-    if (chowned || this.#differsFromCreated(entry.mode)) fchmod(fd, entry.mode);
+    const isOthers = this.#mustChown(entry);
+    if (isOthers) checkedChown(entry, tryFchown(fd, entry));
+    if (this.#listIsInherited) removeAccessLists(fd);
+    if (isOthers || this.#differsFromCreated(entry.mode)) fchmod(fd, entry.mode);
     this.#noteInherited(entry);
-    this.#setXattrs(fd, entry);
+    if (entry.xattrs.size > 0) this.#setXattrs(fd, entry);
   }
 
   /** The same for what is not opened: directories, devices, FIFOs; for symlinks, owner and attributes. */
   setOnName({ dirfd, name }: Target, entry: TarEntry): void {
     const path = cBytes(name);
-    const chowned = this.#chown(entry, (owner) => tryFchownat(dirfd, path, owner));
+    const isOthers = this.#mustChown(entry);
+    if (isOthers) checkedChown(entry, tryFchownat(dirfd, path, entry));
     if (entry.type !== "symlink") {
-      this.#removeInherited(() => pathByDescriptor(dirfd, name));
-      if (chowned || this.#differsFromCreated(entry.mode)) fchmodat(dirfd, path, entry.mode);
+      if (this.#listIsInherited) removeAccessLists(pathByDescriptor(dirfd, name));
+      if (isOthers || this.#differsFromCreated(entry.mode)) fchmodat(dirfd, path, entry.mode);
     }
     this.#noteInherited(entry);
     if (entry.xattrs.size > 0) this.#setXattrs(pathByDescriptor(dirfd, name), entry);
@@ -81,8 +83,8 @@ export class Attributes {
   /** Makes a directory that no entry describes root's, whatever the one above hands on. */
   setImplied({ dirfd, name }: Target, mode: number): void {
     const path = cBytes(name);
-    this.#chown(ROOT, (owner) => tryFchownat(dirfd, path, owner));
-    this.#removeInherited(() => pathByDescriptor(dirfd, name));
+    if (this.#mustChown(ROOT)) checkedChown(ROOT, tryFchownat(dirfd, path, ROOT));
+    if (this.#listIsInherited) removeAccessLists(pathByDescriptor(dirfd, name));
     fchmodat(dirfd, path, mode);
   }
 
@@ -108,17 +110,14 @@ export class Attributes {
       throw new SyscallError({ name: "setxattr", text: `setxattr("${name}", "y")`, errno: -result });
   }
 
-  /** @returns true when the owner was changed */
-  #chown(owner: Owner, change: (owner: Owner) => number): boolean {
+  /** Whether what was just created has another owner; one that cannot be given is counted instead. */
+  #mustChown({ uid, gid }: Owner): boolean {
     const { creator, owners } = this.#options;
-    const same = owner.uid === creator.uid && owner.gid === creator.gid;
+    const same = uid === creator.uid && gid === creator.gid;
     if (same && !this.#groupIsInherited) return false;
-    if (owners === "single") {
-      if (!same) this.skipped.owners += 1;
-      return false;
-    }
-    checkedChown(owner, change(owner));
-    return true;
+    if (owners === "exact") return true;
+    if (!same) this.skipped.owners += 1;
+    return false;
   }
 
   /** Notes what a directory will hand on to all that is created in it. */
@@ -126,10 +125,6 @@ export class Attributes {
     if (type !== "directory") return;
     if ((mode & S_ISGID) !== 0) this.#groupIsInherited = true;
     if (xattrs.has(DEFAULT_LIST)) this.#listIsInherited = true;
-  }
-
-  #removeInherited(target: () => XattrTarget): void {
-    if (this.#listIsInherited) removeAccessLists(target());
   }
 
   #differsFromCreated(mode: number): boolean {
