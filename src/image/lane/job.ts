@@ -25,17 +25,17 @@ export interface LayerJob {
 /** Where a layer's files go. */
 export type UnpackPlace = Pick<LayerJob, "directory" | "options">;
 
-/** Message to a Worker: decode the blob that comes through `blob` into `archive`, for another Worker. */
+/** Message to a Worker: decode the blob that comes through `blob` into `archive`, for another Worker, and check that. */
 export interface DecodeMessage {
   readonly kind: "decode";
+  readonly expected: ExpectedLayer;
   readonly blob: SharedArrayBuffer;
   readonly archive: SharedArrayBuffer;
 }
 
-/** Message to a Worker: check and unpack the archive that comes through `archive`. */
+/** Message to a Worker: unpack the archive that comes through `archive`. */
 export interface UnpackMessage {
   readonly kind: "unpack";
-  readonly expected: ExpectedLayer;
   readonly place: UnpackPlace;
   readonly archive: SharedArrayBuffer;
 }

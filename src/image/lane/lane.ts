@@ -2,7 +2,7 @@
  * A lane unpacks one layer after the other, while the main thread fetches, checks and keeps their blobs:
  *
  *   whole:  main ─ blob ▷ Worker (decode, hash, unpack)
- *   split:  main ─ blob ▷ Worker (decode) ─ archive ▷ Worker (hash, unpack)
+ *   split:  main ─ blob ▷ Worker (decode, hash) ─ archive ▷ Worker (unpack)
  *
  * ▷ is a ring of shared memory. Whole lanes are for several layers at once, a split one for a layer that would otherwise keep
  * one processor busy alone.
@@ -73,8 +73,8 @@ export class Lane implements Disposable {
     if (this.#second === undefined) return [[this.#first, { kind: "whole", expected, blob, place }]];
     const { archive, worker } = this.#second;
     return [
-      [this.#first, { kind: "decode", blob, archive }],
-      [worker, { kind: "unpack", expected, place, archive }],
+      [this.#first, { kind: "decode", expected, blob, archive }],
+      [worker, { kind: "unpack", place, archive }],
     ];
   }
 

@@ -5,7 +5,7 @@
 import { compileEarly, onPiece } from "./compile_policy.ts";
 import { toErrorData } from "./error_data.ts";
 import type { DecodeMessage, LaneAnswer, LaneMessage, UnpackMessage, WholeMessage } from "./job.ts";
-import { abortRing, RingAborted, RingReader, RingWriter } from "./ring.ts";
+import { abortRing, leaveRing, RingAborted, RingReader, RingWriter } from "./ring.ts";
 
 declare const self: Worker;
 
@@ -30,11 +30,17 @@ async function answer(message: LaneMessage): Promise<LaneAnswer> {
   }
 }
 
-async function decode({ blob, archive }: DecodeMessage): Promise<LaneAnswer> {
-  const { decodeRing } = await import("./decode_ring.ts");
+async function decode({ expected, blob, archive }: DecodeMessage): Promise<LaneAnswer> {
+  const [{ decodeRing }, { ArchiveCheck, CheckedSink }] = await Promise.all([
+    import("./decode_ring.ts"),
+    import("./archive_check.ts"),
+  ]);
   const writer = new RingWriter(archive);
+  const check = new ArchiveCheck(expected);
   try {
-    await decodeRing(blob, writer);
+    await decodeRing(blob, new CheckedSink(writer, check));
+    // Whoever unpacks it does not come to its end before.
+    check.verify();
     writer.end();
     return { kind: "done", result: undefined };
   } finally {
@@ -43,17 +49,24 @@ async function decode({ blob, archive }: DecodeMessage): Promise<LaneAnswer> {
   }
 }
 
-async function unpack({ place, expected, archive }: UnpackMessage): Promise<LaneAnswer> {
-  const { CheckedUnpacker } = await import("./checked_unpacker.ts");
+async function unpack({ place, archive }: UnpackMessage): Promise<LaneAnswer> {
+  const [{ LayerUnpacker }, { isLayerFault }] = await Promise.all([
+    import("../unpack/layer_unpacker.ts"),
+    import("../unpack/layer_error.ts"),
+  ]);
   try {
-    using unpacker = new CheckedUnpacker(place, expected);
+    using unpacker = new LayerUnpacker(place.directory, place.options);
     const reader = new RingReader(archive);
     for (let bytes = reader.next(); bytes !== undefined; bytes = reader.next()) {
-      unpacker.take(bytes);
+      unpacker.push(bytes);
       reader.release();
       onPiece();
     }
     return { kind: "done", result: unpacker.finish() };
+  } catch (error) {
+    // Told once it is certain that the archive is what the config says.
+    if (isLayerFault(error)) leaveRing(archive);
+    throw error;
   } finally {
     // Harmless after the end.
     abortRing(archive);

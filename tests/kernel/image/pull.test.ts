@@ -24,8 +24,8 @@ const KILLS_MS_MAX = 180_000;
 
 /** Small enough to be unpacked in the calling thread. */
 const small: LayerSpec = { entries: [{ name: "etc/" }, { name: "etc/small", data: "s" }] };
-/** Large enough for a lane of two Workers. */
-const large: LayerSpec = { entries: [{ name: "usr/" }, { name: "usr/large", data: noise(3_000_000) }] };
+/** Large enough for a lane of two Workers, where the machine has two processors. */
+const large: LayerSpec = { entries: [{ name: "usr/" }, { name: "usr/large", data: noise(7_000_000) }] };
 const sizes: ReadonlyArray<readonly [string, LayerSpec]> = [
   ["a small layer", small],
   ["a large layer", large],

@@ -210,6 +210,24 @@ describe("TarReader", () => {
     expect(entry?.mtime).toEqual({ seconds: -2, nanoseconds: 750_000_000 });
   });
 
+  test.each([
+    ["unsigned", Uint8Array],
+    ["signed", Int8Array],
+  ])("accepts a checksum of %s characters", (_, Characters) => {
+    const archive = buildTar([{ name: "s", type: "symlink", link: "t" }]);
+    archive.fill(0xff, 0, 100).fill(0xff, 157, 257).fill(0xff, 265, 329).fill(0x20, 148, 156);
+    const header = archive.subarray(0, 512);
+    const characters: number[] = [...Characters.from(header)];
+    writeChecksum(
+      header,
+      characters.reduce((sum, character) => sum + character),
+    );
+
+    const [entry] = listTar(archive);
+
+    expect(entry?.path).toBe("\xff".repeat(100));
+  });
+
   const pax = (...records: PaxRecord[]): TarEntry => ({ name: "f", data: "x", pax: records });
   const damaged: ReadonlyArray<readonly [string, Uint8Array, RegExp]> = [
     ["a wrong checksum", buildTar([{ name: "f", checksum: 1 }]), /checksum/],
