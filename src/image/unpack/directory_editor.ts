@@ -46,8 +46,11 @@ export class DirectoryEditor implements LayerEditor {
 
   kindOf(path: ByteString): LayerNodeKind | undefined {
     using parent = this.#tryOpen(parentOf(path));
-    const stat = parent === undefined ? undefined : statBelow(parent, nameOf(path));
-    return stat && kindOfStat(stat);
+    if (parent === undefined) return undefined;
+    const stat = statBelow(parent, nameOf(path));
+    if (stat !== undefined) return kindOfStat(stat);
+    const isHidden = !this.#hasMarks && statBelow(parent, WHITEOUT_FILE + nameOf(path)) !== undefined;
+    return isHidden ? "whiteout" : undefined;
   }
 
   isMark(path: ByteString): boolean {

@@ -124,6 +124,8 @@ export class LayerCompletion {
     const place = this.#moved(link.path);
     if (source === undefined || (names.has(source) && source !== place)) return false;
     try {
+      // By another way, through a symlink, something has taken the place of its directory.
+      if (this.#layer.kindOf(parentOf(place)) !== "directory") return true;
       if (!this.#bringUp(source)) return false;
       this.#layer.link(source, place);
     } catch (error) {
@@ -175,6 +177,8 @@ export class LayerCompletion {
       this.#layer.removeDirectory(from);
     } else {
       if (moving === "directory" && present === "whiteout") this.#layer.markOpaque(from);
+      // What it would replace is the directory that it lies in.
+      if (from.startsWith(`${to}/`)) throw new LayerError(from, "its path goes through itself by a symlink");
       this.#layer.move(from, to);
     }
   }

@@ -149,6 +149,30 @@ describe.each([...layerForms])("LowerLayers, with layers of form %s", (form, mis
     expect(tree["etc"]).toMatchObject({ mode: "700" });
   });
 
+  rootTest(title("refuses what would replace the directory that it lies in"), () => {
+    using sandbox = new LayerSandbox(form);
+    const below: readonly TarEntry[] = [{ name: "b/c", type: "symlink", link: "/b" }];
+
+    expect(() => sandbox.unpackAll([below, [{ name: "b/c/c", data: "x" }]])).toThrow(
+      expect.objectContaining({ code: "LAYER_INVALID", message: expect.stringContaining("through itself") }),
+    );
+  });
+
+  rootTest(title("leaves out a hard link whose directory something else has replaced"), () => {
+    using sandbox = new LayerSandbox(form);
+    const below: readonly TarEntry[] = [...lower, { name: "b/s", type: "symlink", link: "/b" }];
+
+    const [, path = ""] = sandbox.unpackAll([
+      below,
+      [
+        { name: "b/s/d", data: "by the symlink" },
+        { name: "b/d/link", type: "hardlink", link: "etc/target" },
+      ],
+    ]);
+
+    expect(snapshotTree(path)["b/d"]).toMatchObject({ type: "file" });
+  });
+
   rootTest(title("makes a hard link into a lower layer in a directory that holds nothing else"), () => {
     using sandbox = new LayerSandbox(form);
     const links = ["fresh/copy", "fresh/deep/er", "marked/copy"];
@@ -318,6 +342,16 @@ describe("LowerLayers, with whiteouts that are files", () => {
     const options = { whiteouts: "files" } as const;
 
     const [, path = ""] = sandbox.unpackAll([lower, [{ name: ".wh.lib" }, { name: "lib/new" }]], options);
+
+    expect(listTree(path)).toContain("lib/new");
+    expect(listTree(path)).not.toContain("usr/lib/new");
+  });
+
+  rootTest(titleOf("leads no path through what the layer itself hides", missing), () => {
+    using sandbox = new LayerSandbox();
+    const entries: readonly TarEntry[] = [{ name: ".wh.usr" }, { name: "lib/new" }];
+
+    const [, path = ""] = sandbox.unpackAll([lower, entries], { whiteouts: "files" });
 
     expect(listTree(path)).toContain("lib/new");
     expect(listTree(path)).not.toContain("usr/lib/new");
