@@ -1,5 +1,6 @@
 /** A pair of connected sockets between the engine and a program: socketpair(2), and a descriptor sent over it. */
-import { call } from "./call.ts";
+import { ECONNRESET } from "./abi/errno.ts";
+import { call, callRaw, SyscallError } from "./call.ts";
 import { writeAll } from "./memfd.ts";
 import { addressOf } from "./memory.ts";
 
@@ -34,9 +35,11 @@ export function receiveMessage(socket: number): Message | undefined {
   const control = new Uint8Array(new ArrayBuffer(CMSG_SPACE));
   const iov = pointers(addressOf(data), 1);
   const message = pointers(0, 0, addressOf(iov), 1, addressOf(control), CMSG_SPACE, 0);
-  const count = call("recvmsg", socket, message, MSG_CMSG_CLOEXEC);
+  const count = callRaw("recvmsg", socket, message, MSG_CMSG_CLOEXEC);
+  // A program that is killed before it has read its answer resets the connection (unix(7)).
+  if (count === 0 || count === -ECONNRESET) return undefined;
+  if (count < 0) throw new SyscallError({ name: "recvmsg", text: `recvmsg(${socket})`, errno: -count });
   const view = new DataView(control.buffer);
-  if (count === 0) return undefined;
   const fd = view.getUint32(0, true) === 0 ? undefined : view.getInt32(CMSG_DATA, true);
   return { letter: data[0] as number, fd };
 }

@@ -166,6 +166,7 @@ export const ENOEXEC = 8;
 export const E2BIG = 7;
 export const ENOMEM = 12;
 export const EMFILE = 24;
+export const ECONNRESET = 104;
 export const ETIMEDOUT = 110;
 export const ECANCELED = 125;
 export const ECONNREFUSED = 111;
