@@ -1,8 +1,8 @@
 /**
  * Builds the executable, runs tests in a virtual machine, and shows its console: control groups of version 2 and AppArmor, in `systemd` with that as
- * first process. `npm test -- vm` runs the usual ones in both.
+ * first process, in `later` on a later kernel. `npm test -- vm` runs the usual ones in each.
  *
- *     Usage: bun run scripts/vm.ts plain|systemd TEST…        e.g. plain "tests/conformance/features.test.ts RUNTIME=crun"
+ *     Usage: bun run scripts/vm.ts plain|systemd|later TEST…        e.g. plain "tests/conformance/features.test.ts RUNTIME=crun"
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -14,7 +14,7 @@ import { runMachine } from "../tests/vm/virtual_machine.ts";
 async function main([name, ...suites]: readonly string[]): Promise<number> {
   const machine = machines.find((candidate) => candidate.name === name);
   if (machine === undefined || suites.length === 0) {
-    console.error("Usage: bun run scripts/vm.ts plain|systemd TEST…");
+    console.error("Usage: bun run scripts/vm.ts plain|systemd|later TEST…");
     return 2;
   }
   const { exitCode } = Bun.spawnSync([process.execPath, `${import.meta.dir}/build.ts`], {

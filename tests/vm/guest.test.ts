@@ -8,10 +8,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { titleOf, whyMissing } from "../helpers/requires.ts";
 import { type GuestFiles, PackagesMissing, prepareGuestFiles } from "./guest_files.ts";
+import { LATER_KERNEL_PACKAGE } from "./packages.ts";
 import { consoleOfTest, isBroken, lastLines, type MachineReport, readReports } from "./report.ts";
 import { makeRepositoryDisk } from "./repository_disk.ts";
 import { type Machine, machines } from "./suites.ts";
 import { type MachineOutput, QEMU, runMachine } from "./virtual_machine.ts";
+
+const NO_LATER_KERNEL = `needs Debian's package ${LATER_KERNEL_PACKAGE}`;
 
 const prepared = prepare();
 
@@ -19,8 +22,11 @@ if ("missing" in prepared) {
   for (const { name } of machines)
     test.skip(titleOf(`the machine "${name}" runs its suites`, prepared.missing), () => undefined);
 } else {
-  const outputs = await runMachines(prepared);
-  for (const [index, output] of outputs.entries()) declareTests(machines[index] as Machine, output);
+  const wanted = machines.filter(({ isLater }) => !isLater || prepared.laterKernel !== undefined);
+  const outputs = await runMachines(prepared, wanted);
+  for (const [index, output] of outputs.entries()) declareTests(wanted[index] as Machine, output);
+  for (const { name } of machines.filter((machine) => !wanted.includes(machine)))
+    test.skip(titleOf(`the machine "${name}" runs its suites`, NO_LATER_KERNEL), () => undefined);
 }
 
 /** What machines are started with, or why there cannot be any here. */
@@ -41,7 +47,10 @@ function prepare(): GuestFiles | { readonly missing: string } {
   }
 }
 
-async function runMachines(files: GuestFiles): Promise<readonly MachineOutput[]> {
+async function runMachines(
+  files: GuestFiles,
+  machines: readonly Machine[],
+): Promise<readonly MachineOutput[]> {
   const directory = mkdtempSync(`${tmpdir()}/bunker-vm-`);
   try {
     const repository = makeRepositoryDisk(directory, machines);

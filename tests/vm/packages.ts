@@ -3,6 +3,11 @@
 /** Names the kernel's package of the day by its dependency. Made for virtual machines: disk and serial line are built in. */
 export const KERNEL_PACKAGE = "linux-image-cloud-amd64";
 
+/** The same of a later kernel, which mounts EROFS from files; where there is none, the usual one may be as late. */
+export const LATER_KERNEL_PACKAGE = "linux-image-6.12-cloud-amd64";
+/** Linux that mounts EROFS from files. */
+export const LATER_KERNEL_VERSION = [6, 12] as const;
+
 /** Packages of the guest's root; what they depend on comes with them. */
 export const guestPackages = [
   // A shell and its tools.

@@ -1,16 +1,21 @@
 /** What is run in a virtual machine: for each machine, tests of this repository that its kernel shows more of. */
 import type { Need } from "../helpers/requires.ts";
 
-/** A machine by the first process of its guest. */
+/** A machine by the first process of its guest, or by its kernel. */
 export interface Machine {
-  readonly name: "plain" | "systemd";
+  readonly name: "plain" | "systemd" | "later";
+  /** Whether it runs the later one of the kernels. */
+  readonly isLater: boolean;
   /** Command line of the kernel. */
   readonly kernel: readonly string[];
   /** What it is for: a test that is skipped in it because it lacks one of these has failed. */
-  readonly has: readonly Need[];
+  readonly has: ReadonlyArray<Need | typeof IMAGE_MOUNTS>;
   /** Test files or folders, from the repository's root, and variables of their environment: `tests/a A=b`. */
   readonly suites: readonly string[];
 }
+
+/** As titles of tests say it (tests/helpers/layer_sandbox.ts). */
+const IMAGE_MOUNTS = "a kernel that mounts EROFS from files";
 
 const HAS: readonly Need[] = [
   "root",
@@ -34,14 +39,18 @@ const BUNDLE_TESTS = [
   "states",
 ];
 
+const INIT = "init=/usr/local/lib/bunker-tests/init";
+const AS_IMAGES = "BUNKER_TEST_LAYERS=erofs";
+
 /**
  * `plain` has nothing but the tests: every controller of the one hierarchy of control groups is theirs. In `systemd` the
- * tests are a service.
+ * tests are a service. `later` is `plain` with the first kernel that mounts layers which are files.
  */
 export const machines: readonly Machine[] = [
   {
     name: "plain",
-    kernel: ["init=/usr/local/lib/bunker-tests/init"],
+    isLater: false,
+    kernel: [INIT],
     has: HAS,
     suites: [
       "tests/kernel/run/limits.test.ts",
@@ -57,6 +66,7 @@ export const machines: readonly Machine[] = [
   },
   {
     name: "systemd",
+    isLater: false,
     kernel: [
       "init=/usr/lib/systemd/systemd",
       "systemd.unit=bunker-tests.service",
@@ -65,5 +75,19 @@ export const machines: readonly Machine[] = [
     ],
     has: [...HAS, "systemd", "user systemd"],
     suites: ["tests/kernel/run/limits.test.ts", "tests/kernel/cgroup"],
+  },
+  {
+    name: "later",
+    isLater: true,
+    kernel: [INIT],
+    has: [...HAS, IMAGE_MOUNTS],
+    suites: [
+      "tests/kernel/image/erofs.test.ts",
+      "tests/kernel/image/erofs_layers.test.ts",
+      "tests/kernel/image/applier.test.ts",
+      "tests/kernel/image/lower_layers.test.ts",
+      `tests/cli/pull.test.ts ${AS_IMAGES}`,
+      `tests/cli/image_mount.test.ts ${AS_IMAGES}`,
+    ],
   },
 ];

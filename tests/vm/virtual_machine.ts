@@ -76,19 +76,17 @@ function hardware({ root, repository }: MachineFiles): readonly string[] {
     // Tests in the guest are root there and attack what they can.
     ...["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
     ...["-accel", "tcg,thread=multi", "-cpu", "max", "-smp", String(PROCESSORS), "-m", String(MEMORY_MIB)],
-    // One controller: of two the kernel would number the disks in the order in which they answer.
-    ...["-device", "nvme,id=nvme,serial=nvme", ...disk(root, 1), ...disk(repository, 2)],
+    // Of different kinds: two of one kind the kernel numbers in the order in which they answer.
+    ...[...disk(root, "root"), "-device", "nvme,drive=root,serial=root"],
+    ...[...disk(repository, "repository"), "-device", "virtio-blk-pci,drive=repository"],
   ];
 }
 
-function disk(file: string, number: number): readonly string[] {
-  return [
-    ...["-drive", `file=${file},if=none,id=disk${number},format=raw,snapshot=on,cache=unsafe`],
-    ...["-device", `nvme-ns,drive=disk${number},bus=nvme,nsid=${number}`],
-  ];
+function disk(file: string, id: string): readonly string[] {
+  return ["-drive", `file=${file},if=none,id=${id},format=raw,snapshot=on,cache=unsafe`];
 }
 
-function boot({ name, kernel }: Machine, files: MachineFiles): readonly string[] {
+function boot({ name, kernel, isLater }: Machine, files: MachineFiles): readonly string[] {
   const words = [
     ...["console=ttyS0", "quiet", "panic=-1", "root=/dev/nvme0n1", "rw", ...kernel],
     ...[
@@ -97,7 +95,9 @@ function boot({ name, kernel }: Machine, files: MachineFiles): readonly string[]
       `bunker.suite_seconds=${SUITE_SECONDS_MAX}`,
     ],
   ];
-  return ["-kernel", files.kernel, "-append", words.join(" ")];
+  const image = isLater ? files.laterKernel : files.kernel;
+  if (image === undefined) throw new Error(`Cannot start "${name}": there is no later kernel`);
+  return ["-kernel", image, "-append", words.join(" ")];
 }
 
 /** A serial line ends its lines as a typewriter does. */

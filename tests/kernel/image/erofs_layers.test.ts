@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { whyNoImages } from "../../../src/image/erofs/layer_form.ts";
 import { programs } from "../../helpers/bunker.ts";
-import { CONFINED_NEEDS, refusing } from "../../helpers/confined.ts";
+import { CONFINED_NEEDS, onOverlay, refusing } from "../../helpers/confined.ts";
 import { layerForms } from "../../helpers/layer_sandbox.ts";
 import { runPiped } from "../../helpers/pipes.ts";
 import { titleOf } from "../../helpers/requires.ts";
@@ -85,15 +85,22 @@ describe("layers that are EROFS images", () => {
     },
   );
 
-  const lesser = [
-    ["without pivot_root", refusing({ pivot_root: EPERM })],
-    ["without mount", refusing({ pivot_root: EPERM, mount: EACCES, move_mount: EACCES })],
-  ] as const;
+  const noMount = refusing({ pivot_root: EPERM, mount: EACCES, move_mount: EACCES });
+  const lesser: ReadonlyArray<readonly [string, (sandbox: Sandbox) => readonly string[]]> = [
+    ["without pivot_root", () => refusing({ pivot_root: EPERM })],
+    ["without mount", () => noMount],
+    // Of a file on overlayfs the kernel mounts nothing.
+    ["with data on overlayfs", ({ root, directory }) => onOverlay(root, directory, 1)],
+  ];
   for (const [what, prefix] of lesser) {
     erofsTest(`are run ${what} too`, async (sandbox) => {
       const app = await App.install(sandbox, { entries, layers: "erofs" });
 
-      const { exitCode, stdout, stderr } = await confined(app, prefix, "cat /srv/hard; ls -A /home; id -u");
+      const { exitCode, stdout, stderr } = await confined(
+        app,
+        prefix(sandbox),
+        "cat /srv/hard; ls -A /home; id -u",
+      );
 
       expect({ exitCode, stderr, stdout }).toEqual({ exitCode: 0, stderr: "", stdout: "from the image0\n" });
     });
