@@ -3,7 +3,6 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, realpathSync } from "node:fs";
 import { BunkerError, UsageError } from "../errors.ts";
 import { mountOverlay } from "../fs/overlay_mount.ts";
-import { mountImage as mountLayer } from "../image/erofs/mount_image.ts";
 import { call, cstr, SyscallError } from "../linux/call.ts";
 import { familiarReference, parseReference } from "../oci/reference.ts";
 import { isImagePath, type StoredImage } from "../store/find_image.ts";
@@ -29,6 +28,8 @@ const KEY_BYTES = 6;
 const UMOUNT_NOFOLLOW = 8;
 /** The lowest layer, since overlayfs wants two: nothing shows of it. */
 const EMPTY = "mounts/empty";
+/** For what is gone when a command ends. */
+const WORK = "tmp";
 
 /** An image cannot be mounted or unmounted. */
 export class ImageMountError extends BunkerError {
@@ -73,7 +74,7 @@ export async function mountImage(
   );
   if (directory === undefined && known !== undefined) return describe(known);
   refuseForm(word, image);
-  return describe(mount(root, image, directory));
+  return describe(await mount(root, image, directory));
 }
 
 /**
@@ -114,7 +115,7 @@ function refuseForm(word: string, { overlayXattrs }: StoredImage): void {
   );
 }
 
-function mount(root: string, image: StoredImage, directory: string | undefined): ImageMount {
+async function mount(root: string, image: StoredImage, directory: string | undefined): Promise<ImageMount> {
   const key = randomBytes(KEY_BYTES).toString("hex");
   const target = directory === undefined ? ownTarget(root, key) : realDirectory(directory);
   const { imageId, manifestDigest, reference, layers } = image;
@@ -123,20 +124,16 @@ function mount(root: string, image: StoredImage, directory: string | undefined):
   try {
     if (directory === undefined) mkdirSync(target, { mode: 0o755 });
     mkdirSync(`${root}/${EMPTY}`, { recursive: true, mode: 0o755 });
-    // Images are mounted where nobody sees it, and stay as long as the overlay does.
-    using images = new DisposableStack();
-    const pathOf = (layer: string): string =>
-      isImagePath(layer)
-        ? `/proc/self/fd/${images.use(mountLayer(`${root}/${layer}`)).number}`
-        : `${root}/${layer}`;
-    mountOverlay(
-      {
-        layers: [...layers.toReversed(), EMPTY].map(pathOf),
-        userxattr: image.overlayXattrs === "user",
-        source: sourceOf(key),
-      },
-      target,
-    );
+    const stack = [...layers.toReversed(), EMPTY];
+    if (stack.some(isImagePath)) {
+      const { mountImageOverlay } = await import("../image/erofs/image_overlay.ts");
+      const programFile = `${root}/${WORK}/program-${key}`;
+      await mountImageOverlay({ root, layers: stack, source: sourceOf(key), programFile }, target);
+    } else {
+      const paths = stack.map((layer) => `${root}/${layer}`);
+      const userxattr = image.overlayXattrs === "user";
+      mountOverlay({ layers: paths, userxattr, source: sourceOf(key) }, target);
+    }
     return record;
   } catch (cause) {
     removeMountRecord(root, key);

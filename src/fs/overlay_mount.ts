@@ -38,14 +38,19 @@ export interface ReadOnlyOverlay {
  * @throws {SyscallError} EPERM, ENODEV; EINVAL for a layer on a file system that overlayfs cannot take
  */
 export function mountOverlay(overlay: ReadOnlyOverlay, target: string): void {
-  using place = new Fd(openat(AT_FDCWD, target, { flags: O_PATH | O_DIRECTORY }));
-  const fs = openOverlay(overlay);
+  using fs = openOverlay(overlay);
   if (fs === undefined) {
+    using place = new Fd(openat(AT_FDCWD, target, { flags: O_PATH | O_DIRECTORY }));
     mountByString(overlay, place.number);
     return;
   }
-  using _ = fs;
   call("fsconfig", fs.number, FSCONFIG_CMD_CREATE, null, null, 0);
+  attachReadOnly(fs, target);
+}
+
+/** Mounts a file system that was created, read-only, without set-user-id programs and devices. @throws {SyscallError} */
+export function attachReadOnly(fs: Fd, target: string): void {
+  using place = new Fd(openat(AT_FDCWD, target, { flags: O_PATH | O_DIRECTORY }));
   using mount = new Fd(call("fsmount", fs.number, FSMOUNT_CLOEXEC, ATTRIBUTES));
   const flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
   call("move_mount", mount.number, cstr(""), place.number, cstr(""), flags);

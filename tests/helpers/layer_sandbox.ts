@@ -5,12 +5,12 @@
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { removeTree } from "../../src/fs/remove_tree.ts";
-import { mountImage } from "../../src/image/erofs/mount_image.ts";
 import type { LayerResult } from "../../src/image/unpack/applier.ts";
 import { LayerUnpacker } from "../../src/image/unpack/layer_unpacker.ts";
 import { LowerLayers } from "../../src/image/unpack/lower_layers.ts";
 import type { UnpackOptions } from "../../src/image/unpack/options.ts";
 import { AT_FDCWD } from "../../src/linux/abi/fcntl.ts";
+import { mountImage } from "./mount_image.ts";
 import { buildTar, type TarEntry } from "./tar_builder.ts";
 
 /** How a layer is kept. */

@@ -4,11 +4,11 @@
  */
 import { lstatSync, mkdirSync, readdirSync, symlinkSync } from "node:fs";
 import { removeTree } from "../../src/fs/remove_tree.ts";
-import { mountImage } from "../../src/image/erofs/mount_image.ts";
 import { AT_FDCWD } from "../../src/linux/abi/fcntl.ts";
 import { parseReference } from "../../src/oci/reference.ts";
 import { isImagePath } from "../../src/store/find_image.ts";
 import type { BuiltDocument } from "../helpers/image_builder.ts";
+import { mountImage } from "../helpers/mount_image.ts";
 import { writeOciLayout } from "../helpers/oci_layout.ts";
 import { PullSandbox } from "../helpers/pull_sandbox.ts";
 import type { Need } from "../helpers/requires.ts";

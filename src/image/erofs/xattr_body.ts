@@ -5,6 +5,7 @@
  */
 import type { ByteString } from "../../fs/byte_string.ts";
 import { SyscallError } from "../../linux/call.ts";
+import { ACCESS_LIST, DEFAULT_LIST, parseAccessList } from "./access_list.ts";
 import { alignUp } from "./format.ts";
 
 const ENOSPC = 28;
@@ -20,8 +21,8 @@ export const XATTR_BYTES_MAX = XATTR_HEADER_SIZE + (0xffff - 1) * 4;
 /** Prefixes by their numbers; those that end in a dot have something behind them. */
 export const XATTR_PREFIXES: ReadonlyArray<readonly [number: number, prefix: string]> = [
   [1, "user."],
-  [2, "system.posix_acl_access"],
-  [3, "system.posix_acl_default"],
+  [2, ACCESS_LIST],
+  [3, DEFAULT_LIST],
   [4, "trusted."],
   [6, "security."],
 ];
@@ -35,6 +36,10 @@ export interface XattrBody {
   readonly skipped: number;
 }
 
+/** A list without entries. */
+const EMPTY_LIST = "\x02\0\0\0";
+/** An attribute that is taken, and of which nothing stays. */
+const NOTHING_KEPT = Symbol("nothing kept");
 const NOTHING: XattrBody = { bytes: new Uint8Array(0), skipped: 0 };
 
 /** @throws {SyscallError} for a name that is too long, or more than fits */
@@ -47,7 +52,7 @@ export function encodeXattrs(
   for (const [name, value] of xattrs) {
     const part = encodeEntry(name, value, owner);
     if (part === undefined) skipped += 1;
-    else parts.push(part);
+    else if (part.length > 0) parts.push(part);
   }
   if (parts.length === 0) return skipped === 0 ? NOTHING : { ...NOTHING, skipped };
   const bytes = Buffer.concat([Buffer.alloc(XATTR_HEADER_SIZE), ...parts]);
@@ -55,41 +60,60 @@ export function encodeXattrs(
   return { bytes, skipped };
 }
 
+/** @returns undefined for what is refused */
 function encodeEntry(name: ByteString, value: ByteString, owner: XattrOwner): Buffer | undefined {
   const found = XATTR_PREFIXES.find(([, prefix]) => name.startsWith(prefix));
-  if (found === undefined || !isTaken(name, value, owner)) return undefined;
+  if (found === undefined) return undefined;
   const [number, prefix] = found;
-  if (name.length > NAME_MAX) throw refusal(ERANGE);
-  if (value.length > VALUE_MAX) throw refusal(ENOSPC);
   const rest = name.slice(prefix.length);
-  const entry = Buffer.alloc(alignUp(XATTR_ENTRY_SIZE + rest.length + value.length, 4));
+  // Prefixes of a whole name have nothing behind them.
+  if ((rest === "") === prefix.endsWith(".")) return undefined;
+  const kept = keptOf(name, value, owner);
+  if (kept === undefined) return undefined;
+  if (kept === NOTHING_KEPT) return Buffer.alloc(0);
+  if (name.length > NAME_MAX) throw refusal(ERANGE);
+  if (kept.length > VALUE_MAX) throw refusal(ENOSPC);
+  const entry = Buffer.alloc(alignUp(XATTR_ENTRY_SIZE + rest.length + kept.length, 4));
   entry.writeUInt8(rest.length, 0);
   entry.writeUInt8(number, 1);
-  entry.writeUInt16LE(value.length, 2);
+  entry.writeUInt16LE(kept.length, 2);
   entry.write(rest, XATTR_ENTRY_SIZE, "latin1");
-  entry.write(value, XATTR_ENTRY_SIZE + rest.length, "latin1");
+  entry.write(kept, XATTR_ENTRY_SIZE + rest.length, "latin1");
   return entry;
 }
 
-/** What setxattr(2) would say: EPERM, ENOTSUP and EINVAL are no attribute. */
-function isTaken(name: ByteString, value: ByteString, owner: XattrOwner): boolean {
-  if (name.endsWith(".")) return false;
-  if (name.startsWith("user.")) return owner === "file" || owner === "directory";
-  if (name === "security.capability") return isCapability(Buffer.from(value, "latin1"));
-  if (name.startsWith("security.") || name.startsWith("trusted.")) return true;
-  if (name === "system.posix_acl_access") return owner !== "symlink" && isAcl(value);
-  return name === "system.posix_acl_default" && owner === "directory" && isAcl(value);
+/** What setxattr(2) would keep; undefined where it says EPERM, ENOTSUP or EINVAL. */
+function keptOf(
+  name: ByteString,
+  value: ByteString,
+  owner: XattrOwner,
+): ByteString | typeof NOTHING_KEPT | undefined {
+  if (name === ACCESS_LIST || name === DEFAULT_LIST) return keptList(name, value, owner);
+  if (name.startsWith("user.")) return owner === "file" || owner === "directory" ? value : undefined;
+  if (name === "security.capability") return isCapability(Buffer.from(value, "latin1")) ? value : undefined;
+  return value;
 }
 
-/** struct vfs_cap_data of revision 2, or vfs_ns_cap_data of 3 (linux/capability.h). */
+function keptList(
+  name: ByteString,
+  value: ByteString,
+  owner: XattrOwner,
+): ByteString | typeof NOTHING_KEPT | undefined {
+  const isOwners = name === ACCESS_LIST ? owner !== "symlink" : owner === "directory";
+  if (!isOwners) return undefined;
+  // No entries: the list that there is, none, is removed.
+  if (value === EMPTY_LIST) return NOTHING_KEPT;
+  const list = parseAccessList(value);
+  return name === ACCESS_LIST && list?.isMinimal ? NOTHING_KEPT : list?.stored;
+}
+
+/** struct vfs_cap_data of revision 2, or vfs_ns_cap_data of 3 with the root's id (linux/capability.h). */
 function isCapability(value: Buffer): boolean {
   if (value.length !== 20 && value.length !== 24) return false;
-  return value.readUInt32LE(0) >>> 24 === (value.length === 20 ? 2 : 3);
-}
-
-/** Version 2, then entries of 8 bytes, at least one (linux/posix_acl_xattr.h). */
-function isAcl(value: ByteString): boolean {
-  return value.startsWith("\x02\0\0\0") && value.length > 4 && value.length % 8 === 4;
+  // The revision, and a bit that makes all of them effective.
+  const revision = value.readUInt32LE(0) & ~1;
+  if (value.length === 20) return revision === 0x0200_0000;
+  return revision === 0x0300_0000 && value.readUInt32LE(20) !== 0xffff_ffff;
 }
 
 function refusal(errno: number): SyscallError {

@@ -22,8 +22,8 @@ import { planSentMaster } from "../process/terminal.ts";
 import { optionString } from "./overlay_slots.ts";
 import { type Overlay, type RootSource, SECTION_OVERLAY, SECTION_PROPAGATION } from "./root_source.ts";
 
-/** Directory of the data root that images are mounted over, in the container's namespace only. */
-const IMAGE_PLACE = "tmp";
+/** Directory of the data root that images are mounted over, in the process's namespace only. */
+export const IMAGE_PLACE = "tmp";
 
 /** The program's end of the socket to its parent. */
 const SOCKET = inheritedFd(0);
@@ -94,6 +94,7 @@ function planOverlayByLayer(program: Program, overlay: Overlay, { root, refused 
   const set = (key: string, value: string | Slot) => program.fsconfig(fs, FSCONFIG_SET_STRING, key, value);
   set("source", "overlay");
   for (const { path, isImage } of overlay.lower) {
+    // All are gone with the old root.
     if (isImage) planImage(program, path);
     set("lowerdir+", isImage ? IMAGE_PLACE : path);
   }
@@ -112,9 +113,9 @@ function planOverlayByLayer(program: Program, overlay: Overlay, { root, refused 
 
 /**
  * Mounts a layer's file where the next step looks for it, on top of the one before. By a path since overlayfs takes a
- * detached mount in the place of one from Linux 6.15 on only. All are gone with the old root.
+ * detached mount in the place of one from Linux 6.15 on only.
  */
-function planImage(program: Program, path: string): void {
+export function planImage(program: Program, path: string): void {
   const fs = program.fsopen("erofs", 0).result;
   program.fsconfig(fs, FSCONFIG_SET_STRING, "source", path);
   program.fsconfig(fs, FSCONFIG_CMD_CREATE);

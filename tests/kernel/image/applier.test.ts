@@ -17,6 +17,49 @@ const ACCESS_LIST = Buffer.from(
   "hex",
 );
 
+/** A list of `[tag, permissions, id]`; acl(5), version 2. */
+function listOf(...entries: ReadonlyArray<readonly [tag: number, permissions: number, id?: number]>): Buffer {
+  const list = Buffer.alloc(4 + 8 * entries.length);
+  list.writeUInt32LE(2, 0);
+  for (const [index, [tag, permissions, id = 0xffff_ffff]] of entries.entries()) {
+    list.writeUInt16LE(tag, 4 + index * 8);
+    list.writeUInt16LE(permissions, 6 + index * 8);
+    list.writeUInt32LE(id, 8 + index * 8);
+  }
+  return list;
+}
+
+const LIST = "system.posix_acl_access";
+const CAPABILITY = "security.capability";
+const [OWNER, USER, GROUP, MASK, OTHER] = [1, 2, 4, 0x10, 0x20] as const;
+const whole = listOf([OWNER, 7], [USER, 7, 5], [GROUP, 5], [MASK, 6], [OTHER, 4]);
+/** What is set on a file of mode 600, and what there is then; "" for nothing. */
+const attributes: ReadonlyArray<readonly [what: string, name: string, value: Buffer, kept: string]> = [
+  ["a name with a dot at its end", "user.a.", Buffer.from("x"), "600 user.a.=78"],
+  ["a prefix without a name", "user.", Buffer.from("x"), ""],
+  ["an access list", LIST, whole, `764 ${LIST}=${whole.toString("hex")}`],
+  [
+    "no ids of those whom an access list does not name",
+    LIST,
+    listOf([OWNER, 7, 1], [USER, 7, 5], [GROUP, 5, 2], [MASK, 6, 3], [OTHER, 4, 4]),
+    `764 ${LIST}=${whole.toString("hex")}`,
+  ],
+  ["the mode alone of a list that says no more", LIST, listOf([OWNER, 7], [GROUP, 5], [OTHER, 4]), "754 "],
+  ["an access list in another order", LIST, listOf([GROUP, 7], [OWNER, 5], [OTHER, 4]), ""],
+  ["an access list without a mask", LIST, listOf([OWNER, 7], [USER, 7, 5], [GROUP, 5], [OTHER, 4]), ""],
+  ["an access list of other permissions", LIST, listOf([OWNER, 15], [GROUP, 5], [OTHER, 4]), ""],
+  ["an access list of other tags", LIST, listOf([OWNER, 7], [3, 7], [GROUP, 5], [OTHER, 4]), ""],
+  [
+    "an access list that names nobody",
+    LIST,
+    listOf([OWNER, 7], [USER, 7], [GROUP, 5], [MASK, 7], [OTHER, 4]),
+    "",
+  ],
+  ["an access list of no entries", LIST, listOf(), ""],
+  ["a capability set of other bits", CAPABILITY, Buffer.from(`02000002${"00".repeat(16)}`, "hex"), ""],
+  ["a capability set of no root", CAPABILITY, Buffer.from(`01000003${"00".repeat(16)}ffffffff`, "hex"), ""],
+];
+
 describe.each([...layerForms])("layers of form %s", (form, missing) => {
   const title = (text: string): string => titleOf(text, missing);
   const rootTest = test.skipIf(missing !== undefined);
@@ -99,6 +142,17 @@ describe.each([...layerForms])("layers of form %s", (form, missing) => {
       const tree = snapshotTree(path);
       expect(["file", "d", "pipe"].map((name) => tree[name]?.mode)).toEqual(["4770", "1770", "770"]);
     });
+
+    for (const [what, name, value, kept] of attributes) {
+      rootTest(title(`${kept === "" ? "leaves out" : "keeps"} ${what}`), () => {
+        using sandbox = new LayerSandbox(form);
+
+        const { path } = sandbox.unpack([{ name: "file", mode: 0o600, xattrs: { [name]: value } }]);
+
+        const { mode, xattrs } = snapshotTree(path)["file"] ?? {};
+        expect(`${mode} ${xattrs}`).toBe(kept === "" ? "600 " : kept);
+      });
+    }
 
     rootTest(title("makes hard links whose target comes later, also in long chains"), () => {
       using sandbox = new LayerSandbox(form);

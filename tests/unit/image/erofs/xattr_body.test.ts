@@ -3,6 +3,12 @@ import { encodeXattrs, XATTR_BYTES_MAX, type XattrOwner } from "../../../../src/
 
 const CAPABILITY = Buffer.from("0100000200040000000000000000000000000000", "hex").toString("latin1");
 
+/** user::rwx group::r-x mask::rwx other::r-- */
+const LIST = Buffer.from(
+  "0200000001000700ffffffff04000500ffffffff10000700ffffffff20000400ffffffff",
+  "hex",
+).toString("latin1");
+
 describe("encodeXattrs()", () => {
   test("writes a prefix as its number, and pads each attribute", () => {
     const { bytes, skipped } = encodeXattrs([["user.ab", "xyz"]], "file");
@@ -18,9 +24,13 @@ describe("encodeXattrs()", () => {
     ["user.a", "other", "x"],
     ["user.", "file", "x"],
     ["unknown.a", "file", "x"],
+    ["security.", "file", "x"],
     ["security.capability", "file", "none"],
-    ["system.posix_acl_default", "file", "\x02\0\0\0".padEnd(12, "\0")],
-    ["system.posix_acl_access", "file", "\x02\0\0\0"],
+    ["security.capability", "file", `\x02${CAPABILITY.slice(1)}`],
+    ["security.capability", "file", `${CAPABILITY.replace("\x02", "\x03")}\xff\xff\xff\xff`],
+    ["system.posix_acl_accessory", "file", "x"],
+    ["system.posix_acl_default", "file", LIST],
+    ["system.posix_acl_access", "symlink", LIST],
   ];
   test.each(left)("leaves out %s of kind %s, as setxattr(2) would", (name, owner, value) => {
     expect(encodeXattrs([[name, value]], owner)).toEqual({ bytes: new Uint8Array(0), skipped: 1 });

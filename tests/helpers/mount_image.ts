@@ -5,9 +5,9 @@ import {
   FSMOUNT_CLOEXEC,
   FSOPEN_CLOEXEC,
   MOUNT_ATTR_RDONLY,
-} from "../../linux/abi/mount.ts";
-import { call, cstr } from "../../linux/call.ts";
-import { Fd } from "../../linux/file.ts";
+} from "../../src/linux/abi/mount.ts";
+import { call, cstr } from "../../src/linux/call.ts";
+import { Fd } from "../../src/linux/file.ts";
 
 /**
  * Mounts the image at `path`, absolute, from the file itself (Linux 6.12).
