@@ -8,6 +8,8 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { Glob } from "bun";
+import { imageSuites } from "../tests/helpers/layer_preference.ts";
+import { layerForms } from "../tests/helpers/layer_sandbox.ts";
 import { FollowedLog, findLastTest } from "./followed_log.ts";
 import { installTestPackages } from "./install_test_packages.ts";
 import { judgeSuite, readJunit, type SuiteEnding, type TestReport } from "./junit.ts";
@@ -28,6 +30,8 @@ const LOOK_MS = 1000;
 
 /** Cheap and telling first, virtual machines at the very end; folders that are not named here come before those. */
 const ORDER = ["tidy", "unit", "helpers", "registry", "cli", "kernel", "interop", "conformance", "security"];
+/** Beside the folders: tests of several, on layers that are EROFS images. */
+const IMAGES = "erofs";
 const LAST = ["vm"];
 
 interface Suite {
@@ -37,6 +41,10 @@ interface Suite {
   readonly report?: string;
   /** Where its stderr goes. */
   readonly log: string;
+  /** Variables beside those of this process. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Why it is skipped. */
+  readonly missing?: string | undefined;
 }
 
 async function main(names: readonly string[]): Promise<number> {
@@ -58,8 +66,7 @@ function suitesOf(directory: string, names: readonly string[]): readonly Suite[]
     { name: "format and lint", log, command: [`${bin}/biome`, "check", "--error-on-warnings", "."] },
     { name: "types", log, command: [`${bin}/tsc`, "--noEmit", "-p", "."] },
   ];
-  if (names.length > 0) return [...checks.slice(0, 1), ...testSuites(directory, names)];
-  return [...checks, ...testSuites(directory, names)];
+  return [...(names.length > 0 ? checks.slice(0, 1) : checks), ...testSuites(directory, names)];
 }
 
 /** One for each folder of `tests` and each test file beside them. */
@@ -68,17 +75,25 @@ function testSuites(directory: string, wanted: readonly string[]): readonly Suit
   const names = [...new Set(files.map((file) => file.split("/")[0] as string))];
   const place = (name: string): number =>
     LAST.includes(name) ? ORDER.length + 2 : ORDER.indexOf(name) + 1 || ORDER.length + 1;
-  return names
-    .map((name) => ({ path: `./tests/${name}`, name: basename(name, ".test.ts") }))
+  const folders = names.map((name): Suite => {
+    const path = `./tests/${name}`;
+    return testSuite(directory, basename(name, ".test.ts"), [path.endsWith(".ts") ? path : `${path}/`]);
+  });
+  const images: Suite = {
+    ...testSuite(directory, IMAGES, imageSuites),
+    env: { BUNKER_TEST_LAYERS: "erofs" },
+    missing: layerForms.find(([form]) => form === "erofs")?.[1],
+  };
+  return [...folders, images]
     .filter(({ name }) => wanted.length === 0 || wanted.includes(name))
-    .sort((a, b) => place(a.name) - place(b.name) || a.name.localeCompare(b.name))
-    .map(({ path, name }) => {
-      const report = `${directory}/${name}.xml`;
-      const reporter = ["--reporter=junit", `--reporter-outfile=${report}`];
-      const filter = path.endsWith(".ts") ? path : `${path}/`;
-      const command = [process.execPath, "test", `--timeout=${TEST_MS_MAX}`, ...reporter, filter];
-      return { name, report, log: `${directory}/${name}.log`, command };
-    });
+    .sort((a, b) => place(a.name) - place(b.name) || a.name.localeCompare(b.name));
+}
+
+function testSuite(directory: string, name: string, paths: readonly string[]): Suite {
+  const report = `${directory}/${name}.xml`;
+  const reporter = ["--reporter=junit", `--reporter-outfile=${report}`];
+  const command = [process.execPath, "test", `--timeout=${TEST_MS_MAX}`, ...reporter, ...paths];
+  return { name, report, log: `${directory}/${name}.log`, command };
 }
 
 async function runSuites(suites: readonly Suite[]): Promise<readonly TestReport[]> {
@@ -89,8 +104,9 @@ async function runSuites(suites: readonly Suite[]): Promise<readonly TestReport[
 }
 
 async function runSuite(suite: Suite): Promise<TestReport> {
-  const { name, report } = suite;
+  const { name, report, missing } = suite;
   console.log(`\n=== ${name}`);
+  if (missing !== undefined) return { passed: 0, failed: [], skipped: [`${name}: ${missing}`] };
   const started = performance.now();
   const ending = await runGroup(suite);
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
@@ -102,12 +118,13 @@ async function runSuite(suite: Suite): Promise<TestReport> {
 }
 
 /** Runs a command in a group of its own: what hangs is killed with everything that it has started. */
-async function runGroup({ name, command, log }: Suite): Promise<Omit<SuiteEnding, "name">> {
+async function runGroup({ name, command, log, env = {} }: Suite): Promise<Omit<SuiteEnding, "name">> {
   const followed = new FollowedLog(log, (text) => void process.stderr.write(text));
   const child = Bun.spawn([...command], {
     cwd: REPOSITORY,
     env: {
       ...process.env,
+      ...env,
       CI: "true",
       FORCE_COLOR: "0",
       PATH: `${dirname(process.execPath)}:${process.env["PATH"]}`,

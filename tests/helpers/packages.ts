@@ -42,6 +42,8 @@ export const testPackages = [
   // Virtual machines, and their disks.
   ...(process.arch === "x64" ? (["qemu-system-x86"] as const) : []),
   "e2fsprogs",
+  // Checks images of layers that tests write.
+  "erofs-utils",
 ] as const;
 
 /** Since Debian 13 the client is a package of its own; before, there is none of that name. */

@@ -58,6 +58,7 @@ export const machines: readonly Machine[] = [
       "tests/kernel/run/filesystem.test.ts",
       "tests/kernel/cgroup",
       "tests/kernel/image/quota.test.ts",
+      "tests/kernel/image/foreign_store.test.ts",
       ...BUNDLE_TESTS.map((name) => `tests/kernel/bundle/${name}.test.ts`),
       "tests/conformance/config_apparmor.test.ts",
       "tests/conformance/linux_cgroups.test.ts RUNTIME=bunker",
@@ -84,9 +85,7 @@ export const machines: readonly Machine[] = [
     suites: [
       "tests/kernel/image/erofs.test.ts",
       "tests/kernel/image/erofs_layers.test.ts",
-      "tests/kernel/image/applier.test.ts",
-      "tests/kernel/image/lower_layers.test.ts",
-      `tests/cli/pull.test.ts ${AS_IMAGES}`,
+      "tests/kernel/image/foreign_store.test.ts",
       `tests/cli/image_mount.test.ts ${AS_IMAGES}`,
     ],
   },

@@ -13,6 +13,8 @@ compileEarly();
 
 self.onmessage = async ({ data }: MessageEvent<LaneMessage>) => {
   self.postMessage(await answer(data));
+  // The names of an image of a layer are garbage at once: 8 of 95 MB at the peak of five layers, for 3 ms of each.
+  if (data.kind !== "decode" && data.place.options.form === "erofs") Bun.gc(true);
 };
 
 async function answer(message: LaneMessage): Promise<LaneAnswer> {
