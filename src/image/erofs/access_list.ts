@@ -7,7 +7,9 @@
  */
 import type { ByteString } from "../../fs/byte_string.ts";
 
+/** The attribute of a file's own list. */
 export const ACCESS_LIST = "system.posix_acl_access";
+/** The attribute of the list that a directory hands on. */
 export const DEFAULT_LIST = "system.posix_acl_default";
 
 const VERSION = 2;

@@ -25,7 +25,7 @@ import { buildTar } from "../../helpers/tar_builder.ts";
 const NOBODY = 65534;
 /** The process of system calls that tries whether layers can be files: a program of bunker's own, in memory. */
 const isTrial = (line: string): boolean =>
-  layerPreference === "erofs" && /\bexecveat\(\d+<\/memfd:bunker /.test(line);
+  layerPreference === "erofs" && /\bexecveat\(\d+<\/memfd:bunker\b/.test(line);
 /** What a program that changed its root would load from there. */
 const lures = [
   "lib/x86_64-linux-gnu/libnss_files.so.2",
