@@ -68,8 +68,10 @@ export function sweepVerb(place: PullPlace, verb: StoreVerb, sweep: StoreSweep):
     hit: async (point) => {
       const env = verb.env?.(place) ?? {};
       const result = await runAtPoint(place, verb.words(place), { point, fault, env });
+      // The same call of another process of the command may be the one that writes the message.
+      const isMute = point.name === "write" && result.exitCode === 125 && result.stderr === "";
       return {
-        wrong: fault.startsWith("signal=") ? [] : wrongIn(result),
+        wrong: fault.startsWith("signal=") || isMute ? [] : wrongIn(result),
         hasFailed: result.exitCode !== 0,
       };
     },
