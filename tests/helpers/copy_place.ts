@@ -46,7 +46,7 @@ export class CopyPlace implements AsyncDisposable {
     const signal = wish.signal ?? new AbortController().signal;
     const client = {
       retry: { firstDelayMs: 5, totalDelayMsMax: 500 },
-      timeouts: { connectMs: 10_000, responseMs: 10_000, stallMs: 10_000 },
+      timeouts: { connectMs: 10_000, responseMs: 10_000, stallMs: 1000 },
       ...wish.client,
       signal,
     };
