@@ -102,7 +102,7 @@ describe("bunker diff, export, commit and import as an ordinary user", () => {
       const script = [
         `chown ${user.uid}:${user.uid} ${user.root}`,
         `bunker() { ${user.prefix.join(" ")} "$@"; }`,
-        `mkfifo ${scratch}/in; exec 3<>${scratch}/in`,
+        `mkfifo ${scratch}/in; exec 3<>${scratch}/in; : > ${scratch}/out`,
         `bunker run -q -i --name=box ${reference} sh -c "${CHANGES.join("; ")}; echo ready; read end" ` +
           `< ${scratch}/in > ${scratch}/out &`,
         `until grep -q ready ${scratch}/out; do sleep 0.05; done`,

@@ -85,7 +85,7 @@ async function besideBox(
   const run = `${bunker} run ${flags} --name=box ${app.reference} /bin/sh -c "trap exit TERM; ${changes}; echo ready; read end"`;
   const whole = [
     `bunker() { ${bunker} "$@"; }`,
-    `mkfifo ${directory}/in; exec 3<>${directory}/in`,
+    `mkfifo ${directory}/in; exec 3<>${directory}/in; : > ${directory}/out`,
     `${run} < ${directory}/in > ${directory}/out & engine=$!`,
     `until grep -q ready ${directory}/out; do sleep 0.05; done`,
     script,
