@@ -22,6 +22,8 @@ const [base, large] = app.layers.map(({ descriptor }) => descriptor.digest) as [
 const LARGE = new RegExp(`^GET .*${large}`);
 /** More than the sum of what a test with a screen waits for at most: else its terminal would outlive it. */
 const TERMINAL_MS_MAX = 120_000;
+/** What is typed before the shell asks for it shows twice. */
+const PROMPT = /^#\s*$/m;
 const shortOf = (digest: string): string => digest.slice("sha256:".length).slice(0, 12);
 
 describe("the outputs of bunker pull", () => {
@@ -119,6 +121,7 @@ describe("bunker pull in a terminal", () => {
       place.registry.break(hold(1_500_000, seen.promise, { on: LARGE }));
       const env = environmentOf(place);
       await using screen = new Screen(`${sandbox.directory}/tmux`, { env, columns: 100, rows: 20 });
+      await screen.until(PROMPT);
 
       screen.type(`$BUNKER pull ${place.name()}; stty -a | grep -c ' echo '; echo "ended $?"`);
       const during = await screen.until(/Downloading \[=+> *\]/);
@@ -153,6 +156,7 @@ describe("bunker pull in a terminal", () => {
         columns: 100,
         rows: 20,
       });
+      await screen.until(PROMPT);
       screen.type(`stty -g > $HOME/before; $BUNKER pull ${place.name()}`);
       await screen.until(/Downloading \[=+> *\]/);
 
