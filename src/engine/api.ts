@@ -154,8 +154,8 @@ export function push(
  */
 export function saveImages(
   names: readonly string[],
-  context: LibraryContext = {},
   options: SaveRequest = {},
+  context: LibraryContext = {},
 ): ReadableStream<Uint8Array> {
   let chunks: Iterator<Uint8Array> | undefined;
   return new ReadableStream({

@@ -12,11 +12,11 @@ import { COMPILED_PROGRAMS, dataRoot } from "./directories.ts";
 import { type ImageUser, lookAtUsers } from "./image_users.ts";
 import { hasStore } from "./store_presence.ts";
 
-/** One kind of thing. */
+/** One kind of thing; blobs are compressed layers, manifests and configurations. */
 export interface DiskUsage {
-  readonly type: "Images" | "Compressed Layers" | "Containers" | "Compiled Programs";
+  readonly type: "Images" | "Blobs" | "Containers" | "Compiled Programs";
   readonly total: number;
-  /** How many are needed: by a running container or a mount, or for compressed layers by an image. */
+  /** How many are needed: by a running container or a mount, or for blobs by an image. */
   readonly active: number;
   readonly sizeBytes: number;
   /** Bytes of what is not needed: `system prune -a` gives them back. */
@@ -58,7 +58,7 @@ function usageOfBlobs(root: string): DiskUsage {
   const sum = (sizes: readonly { readonly size: number }[]) =>
     sizes.reduce((total, { size }) => total + size, 0);
   return {
-    type: "Compressed Layers",
+    type: "Blobs",
     total: blobs.length,
     active: marked.length,
     sizeBytes: sum(blobs),

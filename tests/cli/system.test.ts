@@ -46,9 +46,9 @@ describe("bunker system df", () => {
       expect(table.stdout).toMatch(
         /^TYPE +TOTAL +ACTIVE +SIZE +RECLAIMABLE\nImages +2 +0 +8B +8B \(100%\)\n/,
       );
-      const blobs = json.find(({ type }) => type === "Compressed Layers");
+      const blobs = json.find(({ type }) => type === "Blobs");
       expect(blobs).toMatchObject({ total: 7, active: 6, reclaimableBytes: stray.length });
-      expect(types.stdout).toBe("Images\nCompressed Layers\nContainers\nCompiled Programs\n");
+      expect(types.stdout).toBe("Images\nBlobs\nContainers\nCompiled Programs\n");
     },
   );
 

@@ -1,5 +1,6 @@
 /** The library's functions that bring images and take them away, in this program and in one of an ordinary user. */
 import { describe, expect } from "bun:test";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import {
   copyImage,
@@ -83,7 +84,7 @@ describe("push(), saveImages() and loadImages()", () => {
     const pushing = push(place.name(), {}, context);
     const states = new Set<string>();
     for await (const { state } of pushing) states.add(state);
-    await Bun.write(archive, new Response(saveImages([place.name()], context)));
+    await Bun.write(archive, new Response(saveImages([place.name()], {}, context)));
     await removeImage(place.name(), {}, context);
     const loaded = await loadImages(archive, {}, context);
 
@@ -105,6 +106,18 @@ describe("copyImage()", () => {
     expect(await copying).toMatchObject({ status: "copied", digest: app.digest });
     expect([...layers].sort()).toEqual([...digests].sort());
     expect(await images(contextOf(place))).toEqual([]);
+  });
+
+  kernelTest("that was ended before it began makes nothing", NEEDS, async (sandbox) => {
+    await using place = new PullPlace(sandbox, { app });
+    const request = { from: place.name(), to: `oci:${sandbox.directory}/layout:app` };
+    const signal = AbortSignal.abort(new Error("enough"));
+
+    const copying = copyImage({ ...request, signal }, contextOf(place));
+
+    expect(copying).rejects.toThrow("enough");
+    await copying.catch(() => undefined);
+    expect(existsSync(`${sandbox.directory}/layout`)).toBeFalse();
   });
 });
 
