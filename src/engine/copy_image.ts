@@ -58,6 +58,8 @@ export async function copyImage(
   let result: CopyResult | undefined;
   const work = async (signal: AbortSignal = new AbortController().signal): Promise<CopyResult> => {
     try {
+      // Opening a target makes directories.
+      signal.throwIfAborted();
       await using source = await sourceOf(fromName, reading.options, signal);
       await using target = await targetOf(toName, writing.options, signal);
       request.observer?.begin(source.name, target.name);

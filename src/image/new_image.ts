@@ -12,6 +12,7 @@ import { DOCKER_CONFIG, DOCKER_MANIFEST, OCI_CONFIG, OCI_MANIFEST } from "../oci
 import type { Platform } from "../oci/platform.ts";
 import type { Reference } from "../oci/reference.ts";
 import type { ResolvedImage } from "../registry/client.ts";
+import { StoreError } from "../store/open_store.ts";
 import type { NewLayer } from "./compressed_layer.ts";
 import { type PullResult, type StoreOptions, storeImage } from "./store_image.ts";
 
@@ -83,7 +84,8 @@ export const UNNAMED = { registry: "localhost", repository: "unnamed" };
 
 /**
  * Stores an image.
- * @throws {LayerError} {TarError} for a hostile layer; {RangeError} when it has too many
+ * @throws {LayerError} {TarError} for a hostile layer; {RangeError} when it has too many; {StoreError} when a layer of the
+ * base was taken away
  */
 export async function storeNewImage(image: NewImage, options: NewImageOptions): Promise<PullResult> {
   const resolved = resolveNewImage(image);
@@ -99,7 +101,9 @@ export async function storeNewImage(image: NewImage, options: NewImageOptions): 
 }
 
 function missing(): never {
-  throw new Error("Cannot happen: a layer of the base is not unpacked");
+  throw new StoreError("Cannot find a layer of the image below", {
+    hint: "Pull that image again with bunker pull, or see bunker system check",
+  });
 }
 
 function resolveNewImage({ base, layer, config, step }: NewImage): Omit<ResolvedImage, "reference"> {

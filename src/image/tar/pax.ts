@@ -94,7 +94,8 @@ export function paxXattrs({ values }: PaxRecords): ReadonlyMap<ByteString, ByteS
   let xattrs: Map<ByteString, ByteString> | undefined;
   for (const [key, value] of values) {
     const xattr = decodeXattr(key, value);
-    if (xattr === undefined) continue;
+    // Without a name it says nothing, as a keyword that nobody knows.
+    if (xattr === undefined || xattr.name === "") continue;
     if (xattr.value.length > limits.xattrBytes) {
       throw new TarError(
         `Cannot read archive: an extended attribute has more than ${limits.xattrBytes} bytes`,

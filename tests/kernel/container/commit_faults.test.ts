@@ -1,6 +1,6 @@
 /** Commits that are in the way of something: of a container that goes on, of a full disk, of a SIGKILL. */
 import { describe, expect } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { Box, bunkerFrom, spawnBunker } from "../../helpers/box.ts";
 import { refusalOf } from "../../helpers/pull_place.ts";
 import { kernelTest, type Sandbox } from "../../helpers/sandbox.ts";
@@ -42,6 +42,26 @@ describe("bunker commit", () => {
     expect(isFrozen(id)).toBeFalse();
     expect(await box.do("true", "still here")).toContain("still here");
     await box.end();
+  });
+
+  kernelTest("says so when a layer of the image was taken from the store", RUN_NEEDS, async (sandbox) => {
+    const app = await App.install(sandbox);
+    const box = await Box.start(app, "echo 1 > /srv");
+    for (const name of readdirSync(`${sandbox.root}/layers`)) rmSync(`${sandbox.root}/layers/${name}`);
+    for (const name of readdirSync(`${sandbox.root}/blobs/sha256`)) {
+      const path = `${sandbox.root}/blobs/sha256/${name}`;
+      if (readFileSync(path)[0] !== 0x7b) rmSync(path);
+    }
+
+    const failed = refusalOf(await bunkerFrom(sandbox, ["commit", "box", "new"]));
+    await box.end();
+
+    expect(failed).toMatchObject({
+      exitCode: 125,
+      message: expect.stringContaining("Cannot commit container"),
+      because: [expect.stringContaining("Cannot find a layer of the image below")],
+      hints: [expect.stringContaining("Pull that image again")],
+    });
   });
 
   kernelTest("reads it while it runs when told to", RUN_NEEDS, async (sandbox) => {

@@ -37,6 +37,7 @@ const whole = listOf([OWNER, 7], [USER, 7, 5], [GROUP, 5], [MASK, 6], [OTHER, 4]
 const attributes: ReadonlyArray<readonly [what: string, name: string, value: Buffer, kept: string]> = [
   ["a name with a dot at its end", "user.a.", Buffer.from("x"), "600 user.a.=78"],
   ["a prefix without a name", "user.", Buffer.from("x"), ""],
+  ["nothing for a name", "", Buffer.from("x"), ""],
   ["an access list", LIST, whole, `764 ${LIST}=${whole.toString("hex")}`],
   [
     "no ids of those whom an access list does not name",
