@@ -2,7 +2,7 @@
  * Opens directories below a root without ever following a symlink: what untrusted archives and images are written
  * and read through. The kernel enforces it (openat2, Linux 5.6); where it cannot, each component is opened by itself.
  */
-import { EAGAIN } from "../linux/abi/errno.ts";
+import { EAGAIN, ENOSYS, EPERM } from "../linux/abi/errno.ts";
 import {
   O_DIRECTORY,
   O_NOFOLLOW,
@@ -14,8 +14,6 @@ import {
 import { close, openat, tryOpenat, tryOpenat2 } from "../linux/file.ts";
 import { type ByteString, cBytes } from "./byte_string.ts";
 
-const ENOSYS = 38;
-const EPERM = 1;
 /** A rename elsewhere on the machine makes openat2 answer EAGAIN: tried again so often. */
 const RETRIES_MAX = 128;
 

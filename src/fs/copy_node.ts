@@ -3,7 +3,7 @@
  * shared where the file system can (FICLONE), else copied inside the kernel.
  */
 
-import { EINVAL } from "../linux/abi/errno.ts";
+import { EINVAL, ENOSYS, ENOTSUP, EPERM, EXDEV } from "../linux/abi/errno.ts";
 import {
   O_CREAT,
   O_EXCL,
@@ -33,10 +33,6 @@ import {
 import { getxattr, listxattr, tryRemovexattr, trySetxattr } from "../linux/xattr.ts";
 import { type ByteString, cBytes } from "./byte_string.ts";
 
-const EPERM = 1;
-const EXDEV = 18;
-const ENOSYS = 38;
-const ENOTSUP = 95;
 const COPY_SIZE = 1 << 30;
 const BUFFER_SIZE = 1 << 18;
 

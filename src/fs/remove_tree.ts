@@ -2,7 +2,7 @@
  * Removes a directory tree by descriptors: quick, never through a symlink, whatever names and depth it has.
  */
 
-import { ENOENT } from "../linux/abi/errno.ts";
+import { EACCES, EISDIR, ENOENT, EPERM } from "../linux/abi/errno.ts";
 import { AT_FDCWD, AT_REMOVEDIR, O_DIRECTORY, O_NOFOLLOW, O_PATH, O_RDONLY } from "../linux/abi/fcntl.ts";
 import { DT_DIR, DT_UNKNOWN } from "../linux/abi/file.ts";
 import { call, cstr, SyscallError } from "../linux/call.ts";
@@ -21,9 +21,6 @@ import {
 } from "../linux/file.ts";
 import { cBytes } from "./byte_string.ts";
 
-const EACCES = 13;
-const EISDIR = 21;
-const EPERM = 1;
 const READ = { flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW };
 /** Directories open at once; what lies deeper is moved up first. */
 const DEPTH_MAX = 128;

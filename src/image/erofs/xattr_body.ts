@@ -4,12 +4,11 @@
  * would refuse is left out here too.
  */
 import type { ByteString } from "../../fs/byte_string.ts";
+import { ENOSPC, ERANGE } from "../../linux/abi/errno.ts";
 import { SyscallError } from "../../linux/call.ts";
 import { ACCESS_LIST, DEFAULT_LIST, parseAccessList } from "./access_list.ts";
 import { alignUp } from "./format.ts";
 
-const ENOSPC = 28;
-const ERANGE = 34;
 /** Bytes before the first attribute, and before the name of each. */
 export const XATTR_HEADER_SIZE = 12;
 export const XATTR_ENTRY_SIZE = 4;

@@ -2,7 +2,7 @@
 
 import { type ByteString, cBytes } from "../../fs/byte_string.ts";
 import { type CopyOptions, clearXattrs, type NodePlace, pathByDescriptor } from "../../fs/copy_node.ts";
-import { EINVAL } from "../../linux/abi/errno.ts";
+import { EINVAL, ENOTSUP, EPERM } from "../../linux/abi/errno.ts";
 import { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY, S_IFBLK, S_IFCHR, S_IFIFO } from "../../linux/abi/fcntl.ts";
 import { SyscallError } from "../../linux/call.ts";
 import {
@@ -20,8 +20,6 @@ import {
 import { trySetxattr } from "../../linux/xattr.ts";
 import type { LayerFiles, LayerNode } from "./layer_files.ts";
 
-const EPERM = 1;
-const ENOTSUP = 95;
 const BUFFER_SIZE = 256 * 1024;
 const NEW_FILE = { flags: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600 };
 const DEVICES = { character: S_IFCHR, block: S_IFBLK, fifo: S_IFIFO } as const;

@@ -4,18 +4,13 @@
  */
 
 import { type ByteString, cBytes } from "../../fs/byte_string.ts";
-import { EINVAL } from "../../linux/abi/errno.ts";
+import { E2BIG, EINVAL, ENOSPC, ENOTSUP, EPERM } from "../../linux/abi/errno.ts";
 import { S_ISGID } from "../../linux/abi/file.ts";
 import { SyscallError } from "../../linux/call.ts";
 import { fchmod, fchmodat, type Owner, tryFchown, tryFchownat, utimensat } from "../../linux/file.ts";
 import { listxattr, removexattr, tryRemovexattr, trySetxattr, type XattrTarget } from "../../linux/xattr.ts";
 import type { TarEntry, Timestamp } from "../tar/entry.ts";
 import type { UnpackOptions } from "./options.ts";
-
-const EPERM = 1;
-const E2BIG = 7;
-const ENOSPC = 28;
-const ENOTSUP = 95;
 
 /** Bytes of all attributes of a file that ext4 has room for, in blocks of 4 KiB. */
 const XATTR_BYTES_KEPT = 4000;

@@ -7,13 +7,10 @@
 import { tryOpenBeneath } from "../../fs/beneath.ts";
 import { type ByteString, cBytes } from "../../fs/byte_string.ts";
 import { removeTree } from "../../fs/remove_tree.ts";
-import { ENOENT } from "../../linux/abi/errno.ts";
+import { EISDIR, ENOENT, EPERM } from "../../linux/abi/errno.ts";
 import { SyscallError } from "../../linux/call.ts";
 import { close, Fd, tryUnlinkat } from "../../linux/file.ts";
 import { type DirectoryNode, pathOf } from "./layer_tree.ts";
-
-const EISDIR = 21;
-const EPERM = 1;
 
 /** Opens and removes what the tree names, below one root. */
 export class LayerDirectory implements Disposable {

@@ -160,6 +160,9 @@ export const ENOSYS = 38;
 export const ENOTEMPTY = 39;
 export const ENAMETOOLONG = 36;
 export const EOPNOTSUPP = 95;
+/** The same number on Linux: what setxattr(2) calls it. */
+export const ENOTSUP = EOPNOTSUPP;
+export const ERANGE = 34;
 export const EXDEV = 18;
 export const ENODATA = 61;
 export const ENOEXEC = 8;
