@@ -54,24 +54,15 @@ export function titleOf(name: string, reason: string | undefined): string {
   return reason === undefined ? name : `skipped: ${reason}: ${name}`;
 }
 
-const MOUNT_WITH_QUOTA = `
+/** A script that makes a small ext4, mounts it and takes it away. */
+const mountDisk = (mkfsOptions = "", mountOptions = "loop"): string => `
   set -e
   directory=$(mktemp -d)
   trap 'rm -r "$directory"' EXIT
   mkdir "$directory/root"
   truncate -s 8M "$directory/disk"
-  mkfs.ext4 -q -O quota -E quotatype=usrquota "$directory/disk"
-  mount -o loop,usrquota "$directory/disk" "$directory/root"
-  umount "$directory/root"`;
-
-const MOUNT_DISK = `
-  set -e
-  directory=$(mktemp -d)
-  trap 'rm -r "$directory"' EXIT
-  mkdir "$directory/root"
-  truncate -s 8M "$directory/disk"
-  mkfs.ext4 -q "$directory/disk"
-  mount -o loop "$directory/disk" "$directory/root"
+  mkfs.ext4 -q ${mkfsOptions} "$directory/disk"
+  mount -o ${mountOptions} "$directory/disk" "$directory/root"
   umount "$directory/root"`;
 
 const isRoot = process.geteuid?.() === 0;
@@ -106,9 +97,10 @@ const probes: Readonly<Record<Exclude<Need, `program ${string}`>, () => boolean>
   "a withheld capability": () => !/^CapBnd:\t0*1ffffffffff$/m.test(readFileSync("/proc/self/status", "utf8")),
   "memory nodes": () => existsSync("/proc/self/numa_maps"),
   keyrings: () => existsSync("/proc/keys"),
-  "loop devices": () => isRoot && succeeds(["sh", "-c", MOUNT_DISK]),
+  "loop devices": () => isRoot && succeeds(["sh", "-c", mountDisk()]),
   // Whether the kernel keeps them is seen only by mounting a file system that has some.
-  "disk quotas": () => isRoot && succeeds(["sh", "-c", MOUNT_WITH_QUOTA]),
+  "disk quotas": () =>
+    isRoot && succeeds(["sh", "-c", mountDisk("-O quota -E quotatype=usrquota", "loop,usrquota")]),
 };
 
 /** Directories of /sys/fs/cgroup that limit something, on a machine with version 1. */

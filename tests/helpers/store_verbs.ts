@@ -76,6 +76,12 @@ const one = (place: PullPlace): string => `${place.name("one")}:latest`;
 /** An image that no test may mind to lose. */
 export const two = (place: PullPlace): string => place.name("two:7");
 
+/** Both images, of which one has lost its name to the other. */
+const pullAndTakeTag = async (place: PullPlace): Promise<void> => {
+  await pull("one", "two:7")(place);
+  await run(place, "tag", one(place), two(place));
+};
+
 /** Every command that changes the store or reads all of it. */
 export const storeVerbs: readonly StoreVerb[] = [
   {
@@ -126,10 +132,7 @@ export const storeVerbs: readonly StoreVerb[] = [
   },
   {
     name: "image prune",
-    before: async (place) => {
-      await pull("one", "two:7")(place);
-      await run(place, "tag", one(place), two(place));
-    },
+    before: pullAndTakeTag,
     words: () => ["image", "prune", "-f"],
     names: (place) => [one(place), two(place)],
   },
@@ -191,10 +194,7 @@ export const storeVerbs: readonly StoreVerb[] = [
   {
     name: "system prune",
     sample: 4,
-    before: async (place) => {
-      await pull("one", "two:7")(place);
-      await run(place, "tag", one(place), two(place));
-    },
+    before: pullAndTakeTag,
     words: () => ["system", "prune", "-f"],
     names: (place) => [one(place), two(place)],
   },
