@@ -48,7 +48,7 @@ const upper: LayerSpec = {
   ],
 };
 /** Large enough for the two threads of a lane. */
-const large: LayerSpec = { entries: [{ name: "usr/" }, { name: "usr/large", data: noise(1_500_000) }] };
+const large: LayerSpec = { entries: [{ name: "usr/" }, { name: "usr/large", data: noise(7_000_000) }] };
 
 /** What the registry of these tests serves. */
 export const verbImages: Readonly<Record<string, BuiltImage>> = {
