@@ -27,6 +27,7 @@ export type Need =
   | "keyrings"
   | "disk quotas"
   | "loop devices"
+  | "real-time scheduling"
   | `program ${string}`;
 
 /** The executable that `scripts/build.ts` writes. */
@@ -97,6 +98,8 @@ const probes: Readonly<Record<Exclude<Need, `program ${string}`>, () => boolean>
   "a withheld capability": () => !/^CapBnd:\t0*1ffffffffff$/m.test(readFileSync("/proc/self/status", "utf8")),
   "memory nodes": () => existsSync("/proc/self/numa_maps"),
   keyrings: () => existsSync("/proc/keys"),
+  // Refused to a group without a share of it (sched(7)).
+  "real-time scheduling": () => isRoot && succeeds(["chrt", "--fifo", "1", "true"]),
   "loop devices": () => isRoot && succeeds(["sh", "-c", mountDisk()]),
   // Whether the kernel keeps them is seen only by mounting a file system that has some.
   "disk quotas": () =>

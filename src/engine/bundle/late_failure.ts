@@ -12,7 +12,7 @@ import { formatHookFailure, readHookFailure } from "../../runtime/process/hook_r
 import { RuntimeError } from "./context.ts";
 import { seccompReason } from "./seccomp_reason.ts";
 import { stepError } from "./start_error.ts";
-import { isAlive } from "./state.ts";
+import { isEnding } from "./state.ts";
 import { readConfigFile, type StateFile } from "./state_file.ts";
 
 /** Does nothing when all went well. @throws {RuntimeError} that names the step. */
@@ -35,9 +35,9 @@ export async function lateFailure(directory: string, file: StateFile): Promise<v
   }
 }
 
-/** A filter that kills leaves no report: the process is gone, and the filter says why. */
+/** A filter that kills leaves no report: the process goes, and the filter says why. */
 async function checkKilled(directory: string, file: StateFile): Promise<void> {
-  if (!file.filtered || isAlive(file)) return;
+  if (!file.filtered || !isEnding(file)) return;
   const reason = await seccompReason(linuxOf(directory), "killed");
   if (reason !== undefined) throw new RuntimeError(`cannot execute the command: ${reason}`);
 }

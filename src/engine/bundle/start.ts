@@ -12,7 +12,7 @@ import { readSmallFile } from "../../linux/small_file.ts";
 import { checkId } from "./container_id.ts";
 import { type RuntimeContext, RuntimeError } from "./context.ts";
 import { openProcess, signalProcess } from "./kill.ts";
-import { isAlive, type Status, statusOf } from "./state.ts";
+import { isEnding, type Status, statusOf } from "./state.ts";
 import { StateDirectory } from "./state_directory.ts";
 import { readStateFile, type StateFile } from "./state_file.ts";
 
@@ -33,7 +33,7 @@ export async function startContainer(id: string, context: RuntimeContext): Promi
 /** @throws {RuntimeError} that names the step at which the program has failed after it was let go. */
 async function checkRelease(directory: string, file: StateFile): Promise<void> {
   const page = readSmallFile(`${directory}/report`);
-  if (page?.[report.failed] === 0 && (!file.filtered || isAlive(file))) return;
+  if (page?.[report.failed] === 0 && !(file.filtered && isEnding(file))) return;
   const { lateFailure } = await import("./late_failure.ts");
   await lateFailure(directory, file);
 }

@@ -1,6 +1,6 @@
 /** What a container is doing: runtime-spec, runtime.md#state. */
 
-import { readProcessStat } from "../../linux/process_stat.ts";
+import { type ProcessStat, readProcessStat } from "../../linux/process_stat.ts";
 import { exists } from "../../linux/small_file.ts";
 import { isFrozen } from "../../runtime/cgroup/frozen.ts";
 import { checkId } from "./container_id.ts";
@@ -81,10 +81,17 @@ export function statusOf(file: StateFile, { directory, context }: StatusPlace): 
 }
 
 /** The process of the state file runs: not another one that got its id later, and no zombie. */
-export function isAlive({ pid, startTime, bootId: boot }: StateFile): boolean {
+export function isAlive(file: StateFile): boolean {
+  const stat = processOf(file);
+  return stat !== undefined && stat.state !== "Z" && stat.state !== "X";
+}
+
+/** Its process has ended, or is about to: one that is killed has closed its files before it counts as ended. */
+export const isEnding = (file: StateFile): boolean => processOf(file)?.exiting !== false;
+
+function processOf({ pid, startTime, bootId: boot }: StateFile): ProcessStat | undefined {
   const stat = pid === 0 ? undefined : readProcessStat(pid);
-  if (stat === undefined || stat.startTime !== startTime) return false;
-  return stat.state !== "Z" && stat.state !== "X" && boot === bootId();
+  return stat?.startTime === startTime && boot === bootId() ? stat : undefined;
 }
 
 function isLocked(id: string, { root }: RuntimeContext): boolean {

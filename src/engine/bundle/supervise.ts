@@ -1,7 +1,7 @@
 /** What goes on in the foreground while a command runs: signals and the terminal are passed on, then its status is read. */
 
-import { call } from "../../linux/call.ts";
 import { forwardSignals } from "../../linux/forward_signals.ts";
+import { readProcessStat } from "../../linux/process_stat.ts";
 import { receiveMessage } from "../../linux/socket_pair.ts";
 import { waitForExit } from "../../linux/wait.ts";
 import type { Linux } from "../../oci/bundle/config.ts";
@@ -62,20 +62,12 @@ export async function awaitCommand(started: StartedBundle, awaited: AwaitedComma
   throw programError(new ProgramEndedError(exit, failure, bytes), process);
 }
 
-/** A filter that kills leaves no report: the process is gone, and the filter says why. */
-async function checkKilled({ pidfd }: StartedBundle, { linux }: AwaitedCommand): Promise<void> {
-  if (linux.seccomp === undefined || !hasEnded(pidfd)) return;
+/** A filter that kills leaves no report: the process goes, and the filter says why. */
+async function checkKilled({ pid, pidfd }: StartedBundle, { linux }: AwaitedCommand): Promise<void> {
+  if (linux.seccomp === undefined || readProcessStat(pid)?.exiting === false) return;
   const { seccompReason } = await import("./seccomp_reason.ts");
   const reason = await seccompReason(linux, "killed");
   if (reason === undefined) return;
   waitForExit(pidfd);
   throw new RuntimeError(`cannot execute the command: ${reason}`);
-}
-
-const POLLIN = 1;
-
-/** A pidfd can be read from once its process has ended (pidfd_open(2)). */
-function hasEnded(pidfd: number): boolean {
-  const watched = new Uint8Array(Int32Array.of(pidfd, POLLIN).buffer);
-  return call("ppoll", watched, 1, new Uint8Array(new ArrayBuffer(16)), null, 8) > 0;
 }
