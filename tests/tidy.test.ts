@@ -6,6 +6,7 @@ import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { Glob } from "bun";
+import { errnoName } from "../src/linux/abi/errno.ts";
 
 const REPOSITORY = join(import.meta.dir, "..");
 
@@ -70,6 +71,22 @@ describe("the tree", () => {
     const barrels = sources.filter(({ path, text }) => path !== "src/engine/api.ts" && isBarrel(text));
 
     expect(pathsOf(barrels)).toEqual([]);
+  });
+});
+
+describe("constants of the kernel", () => {
+  test("have their numbers in src/linux/abi alone, once", () => {
+    const places = sources.flatMap(numbersOf);
+    const errors = new Set(Array.from({ length: 256 }, (_, number) => errnoName(number)));
+    const abi = new Map(
+      places.filter(({ path }) => path.startsWith("src/linux/abi/")).map((p) => [p.name, p]),
+    );
+
+    const twice = places.filter((place) => (abi.get(place.name) ?? place) !== place);
+    const strays = places.filter(({ name, path }) => errors.has(name) && !path.endsWith("/errno.ts"));
+
+    expect(abi.size).toBeGreaterThan(200);
+    expect([...twice, ...strays].map(({ path, name }) => `${path}: ${name}`)).toEqual([]);
   });
 });
 
@@ -203,6 +220,12 @@ function linesMatching({ path, text }: SourceFile, pattern: RegExp): readonly st
 function importsOf({ path, text }: SourceFile): readonly string[] {
   const quoted = text.matchAll(/(?:from|import\(|import|new URL\(|Worker\()\s*"(\.[^"]+)"/g);
   return [...quoted].map((match) => join(dirname(path), match[1] ?? ""));
+}
+
+/** Constants that are a number and nothing else. */
+function numbersOf({ path, text }: SourceFile): readonly { readonly path: string; readonly name: string }[] {
+  const found = text.matchAll(/^(?:export )?const ([A-Z][A-Z0-9_]+) = -?[0-9][0-9a-fx_]*;/gm);
+  return [...found].map((match) => ({ path, name: match[1] ?? "" }));
 }
 
 function isBarrel(text: string): boolean {

@@ -1,9 +1,8 @@
 /** Resource limits of this process: prlimit(2). */
 import { call } from "../linux/call.ts";
 import { readSmallText } from "../linux/small_file.ts";
-import type { HostRlimits, Rlimit } from "../runtime/security/rlimit.ts";
+import { type HostRlimits, RLIMIT_NOFILE, type Rlimit } from "../runtime/security/rlimit.ts";
 
-const RLIMIT_NOFILE = 7;
 const RLIMIT_COUNT = 16;
 const CAP_SYS_RESOURCE = 24n;
 

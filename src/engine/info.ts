@@ -7,10 +7,12 @@ import { removeTree } from "../fs/remove_tree.ts";
 import { whyNoImages } from "../image/erofs/layer_form.ts";
 import { errnoName } from "../linux/abi/errno.ts";
 import { AT_FDCWD } from "../linux/abi/fcntl.ts";
+import { SECCOMP_RET_ERRNO } from "../linux/abi/seccomp.ts";
 import { call, callRaw } from "../linux/call.ts";
 import { createExecutableMemfd } from "../linux/memfd.ts";
 import { createCgroup } from "../runtime/cgroup/cgroup.ts";
 import { CgroupError } from "../runtime/cgroup/cgroup_error.ts";
+import { CGROUP_ROOT } from "../runtime/cgroup/hierarchies.ts";
 import { ALL_CAPABILITIES, capabilityNames, planCapabilities } from "../runtime/security/capability.ts";
 import type { IdMapping, Resources } from "../runtime/spec/config.ts";
 import { readConfiguration } from "./configuration.ts";
@@ -23,9 +25,7 @@ import { registrySection } from "./registry_info.ts";
 import { type IdMaps, idMapsOfUser } from "./rootless.ts";
 import type { EngineInfo, InfoEntry, InfoSection } from "./summary.ts";
 
-const CGROUP_ROOT = "/sys/fs/cgroup";
 const SECCOMP_GET_ACTION_AVAIL = 2;
-const SECCOMP_RET_ERRNO = 0x0005_0000;
 
 /** Looks at the machine, and tries what containers need. */
 export async function info(context: EngineContext): Promise<EngineInfo> {

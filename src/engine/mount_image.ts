@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, realpathSync } from "node:fs";
 import { BunkerError, UsageError } from "../errors.ts";
 import { mountOverlay } from "../fs/overlay_mount.ts";
+import { EBUSY } from "../linux/abi/errno.ts";
 import { call, cstr, SyscallError } from "../linux/call.ts";
 import { familiarReference, parseReference } from "../oci/reference.ts";
 import { isImagePath, type StoredImage } from "../store/find_image.ts";
@@ -22,7 +23,6 @@ import {
 import { getLocalImage, NoSuchImageError } from "./local_image.ts";
 import { hasStore } from "./store_presence.ts";
 
-const EBUSY = 16;
 const KEY_BYTES = 6;
 /** umount2(2): a symlink at the path is not followed. */
 const UMOUNT_NOFOLLOW = 8;

@@ -10,12 +10,13 @@ import {
   O_NOFOLLOW,
   O_RDONLY,
   O_WRONLY,
+  S_IFBLK,
   S_IFCHR,
   S_IFDIR,
   S_IFMT,
   S_IFREG,
 } from "../linux/abi/fcntl.ts";
-import { FICLONE, S_IFBLK, S_IFLNK } from "../linux/abi/file.ts";
+import { FICLONE, S_IFLNK } from "../linux/abi/file.ts";
 import { call, callRaw, SyscallError } from "../linux/call.ts";
 import {
   Fd,

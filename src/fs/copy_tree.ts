@@ -2,7 +2,7 @@
  * Copies directory trees: as they are, or merged from the layers of an image where no overlay can be mounted. By
  * descriptors and never through a symlink, with hard links kept.
  */
-import { ENOENT } from "../linux/abi/errno.ts";
+import { EMLINK, ENOENT, EXDEV } from "../linux/abi/errno.ts";
 import { AT_FDCWD, O_DIRECTORY, O_NOFOLLOW, O_RDONLY, S_IFCHR, S_IFMT } from "../linux/abi/fcntl.ts";
 import { DT_DIR } from "../linux/abi/file.ts";
 import { call, SyscallError } from "../linux/call.ts";
@@ -25,8 +25,6 @@ import { type CopyOptions, copyAttributes, copyDirectory, copyNode, isDirectory 
 import { removeTree } from "./remove_tree.ts";
 
 const READ = { flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW };
-const EXDEV = 18;
-const EMLINK = 31;
 const WHITEOUT_FILE = ".wh.";
 const OPAQUE_FILE = ".wh..wh..opq";
 

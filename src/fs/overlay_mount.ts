@@ -1,4 +1,5 @@
 /** A read-only overlay of layers, for looking at an image with ordinary programs. */
+import { ENOSYS } from "../linux/abi/errno.ts";
 import { AT_FDCWD, O_DIRECTORY, O_PATH } from "../linux/abi/fcntl.ts";
 import {
   FSCONFIG_CMD_CREATE,
@@ -18,7 +19,6 @@ import {
 import { call, callRaw, cstr } from "../linux/call.ts";
 import { Fd, openat } from "../linux/file.ts";
 
-const ENOSYS = 38;
 const ATTRIBUTES = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
 const FLAGS = MS_RDONLY | MS_NOSUID | MS_NODEV;
 

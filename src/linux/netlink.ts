@@ -12,6 +12,7 @@ import {
   NLMSG_DONE,
   NLMSG_ERROR,
 } from "./abi/rtnetlink.ts";
+import { SOCK_CLOEXEC, SOCK_RAW } from "./abi/socket.ts";
 import { call, SyscallError } from "./call.ts";
 import {
   decodeMessages,
@@ -19,9 +20,6 @@ import {
   type NetlinkMessage,
   type ReceivedMessage,
 } from "./netlink_message.ts";
-
-const SOCK_RAW = 3;
-const SOCK_CLOEXEC = 0o2000000;
 
 /** Largest datagram; the kernel's own do not exceed 32 KiB. */
 const DATAGRAM_SIZE_MAX = 65536;

@@ -1,12 +1,19 @@
 /** A pair of connected sockets between the engine and a program: socketpair(2), and a descriptor sent over it. */
 import { ECONNRESET } from "./abi/errno.ts";
+import {
+  AF_UNIX,
+  CMSG_DATA,
+  CMSG_LENGTH,
+  CMSG_SPACE,
+  MSG_CMSG_CLOEXEC,
+  SCM_RIGHTS,
+  SOCK_CLOEXEC,
+  SOCK_STREAM,
+  SOL_SOCKET,
+} from "./abi/socket.ts";
 import { call, callRaw, SyscallError } from "./call.ts";
 import { writeAll } from "./memfd.ts";
 import { addressOf } from "./memory.ts";
-
-const AF_UNIX = 1;
-const SOCK_STREAM = 1;
-const SOCK_CLOEXEC = 0o2000000;
 
 /** Two ends, both closed on exec. */
 export function socketpair(): [number, number] {
@@ -14,11 +21,6 @@ export function socketpair(): [number, number] {
   call("socketpair", AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, new Uint8Array(fds.buffer));
   return [fds[0] as number, fds[1] as number];
 }
-
-/** Offset of the descriptor in struct cmsghdr: after length, level and type. */
-const CMSG_DATA = 16;
-const CMSG_SPACE = 24;
-const MSG_CMSG_CLOEXEC = 0x40000000;
 
 /** What a program has sent: one letter, and perhaps a descriptor, which is closed on exec. */
 export interface Message {
@@ -46,11 +48,6 @@ export function receiveMessage(socket: number): Message | undefined {
 
 const pointers = (...values: readonly number[]): Uint8Array =>
   new Uint8Array(BigUint64Array.from(values, BigInt).buffer);
-
-const SOL_SOCKET = 1;
-const SCM_RIGHTS = 1;
-/** struct cmsghdr with one descriptor: length 20 in a space of 24. */
-const CMSG_LENGTH = 20;
 
 /** Sends bytes with one descriptor (SCM_RIGHTS, unix(7)); `fd` stays open. @throws {SyscallError} EPIPE … */
 export function sendFd(socket: number, bytes: Uint8Array, fd: number): void {

@@ -1,10 +1,8 @@
 /** Connecting to a socket in the file system: unix(7). */
 import { AT_FDCWD, O_CLOEXEC, O_PATH } from "./abi/fcntl.ts";
+import { AF_UNIX, SOCK_CLOEXEC, SOCK_STREAM } from "./abi/socket.ts";
 import { call, callRaw, cstr, SyscallError } from "./call.ts";
 
-const AF_UNIX = 1;
-const SOCK_STREAM = 1;
-const SOCK_CLOEXEC = 0o2000000;
 /** struct sockaddr_un: the family, then the path with its NUL. */
 const PATH_MAX = 108;
 

@@ -1,13 +1,9 @@
 /** Waiting for a process: waitid(2) on a pidfd. */
-import { CLD_EXITED, P_PIDFD, WEXITED, WNOHANG } from "./abi/sched.ts";
+import { CLD_EXITED, P_PIDFD, SI_CODE, SI_STATUS, SIGINFO_SIZE, WEXITED, WNOHANG } from "./abi/sched.ts";
 import { call } from "./call.ts";
 
 /** How a process ended. */
 export type Exit = { readonly code: number } | { readonly signal: number };
-
-/** Offsets into struct siginfo. */
-const SI_CODE = 8;
-const SI_STATUS = 24;
 
 /** Waits until the process ends, and reaps it. Blocks this thread; signals are handled meanwhile. */
 export function waitForExit(pidfd: number): Exit {
@@ -27,7 +23,7 @@ export async function pollForExit(pidfd: number): Promise<Exit> {
 }
 
 function wait(pidfd: number, options: number): Exit | undefined {
-  const info = new Uint8Array(new ArrayBuffer(128));
+  const info = new Uint8Array(new ArrayBuffer(SIGINFO_SIZE));
   call("waitid", P_PIDFD, pidfd, info, options, null);
   const view = new DataView(info.buffer);
   // si_signo stays 0 when nothing has ended (waitid(2), WNOHANG).

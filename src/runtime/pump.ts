@@ -2,6 +2,7 @@
  * Copies bytes from one descriptor to another as a program of its own: a terminal's relay must go on while the engine
  * sleeps in waitid(2), and one that reads must not be held up by one that writes.
  */
+import { POLLIN } from "../linux/abi/fcntl.ts";
 import { SIG_BLOCK, SIGKILL } from "../linux/abi/sched.ts";
 import { TCSETS } from "../linux/abi/tty.ts";
 import { call } from "../linux/call.ts";
@@ -18,7 +19,6 @@ import type { Label } from "../linux/step.ts";
 import { waitForExit } from "../linux/wait.ts";
 
 const BUFFER_SIZE = 16384;
-const POLLIN = 1;
 
 /** What to do when the engine ends first: give the terminal its settings back. */
 export interface TerminalGuard {

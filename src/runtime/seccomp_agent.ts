@@ -3,6 +3,7 @@
  * container's state (config-linux.md#containerprocessstate), one connection for each.
  */
 import { BunkerError } from "../errors.ts";
+import { POLLIN } from "../linux/abi/fcntl.ts";
 import { SIGKILL } from "../linux/abi/sched.ts";
 import { call } from "../linux/call.ts";
 import { sendFd } from "../linux/socket_pair.ts";
@@ -27,7 +28,6 @@ export interface ListenerTask {
 
 /** How long the program may take to load its filter, in milliseconds, looked for at steps of one. */
 const LOADED_MS_MAX = 30_000;
-const POLLIN = 1;
 
 /**
  * Waits until the program has loaded its filter, and delivers the listener.

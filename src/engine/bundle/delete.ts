@@ -2,6 +2,7 @@
  * `delete`: takes away everything that the container has left: processes, control groups, its directory; then its poststop
  * hooks run (runtime.md#delete). What an engine that was killed left half made goes the same way.
  */
+import { POLLIN } from "../../linux/abi/fcntl.ts";
 import { SIGKILL } from "../../linux/abi/sched.ts";
 import { call } from "../../linux/call.ts";
 import { exists } from "../../linux/small_file.ts";
@@ -14,7 +15,6 @@ import { readStateFile, type StateFile } from "./state_file.ts";
 
 /** How long a killed process may take to end. */
 const END_MS_MAX = 10_000;
-const POLLIN = 1;
 
 /**
  * Deletes container `id`. With `force` a missing one is no error, and one that runs is killed.

@@ -5,8 +5,18 @@
 
 import type { ByteString } from "../../fs/byte_string.ts";
 import { EEXIST, ENAMETOOLONG, ENOENT } from "../../linux/abi/errno.ts";
-import { AT_FDCWD, O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR, S_IFCHR, S_IFREG } from "../../linux/abi/fcntl.ts";
-import { S_IFBLK, S_IFIFO, S_IFLNK } from "../../linux/abi/file.ts";
+import {
+  AT_FDCWD,
+  O_CREAT,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_RDWR,
+  S_IFBLK,
+  S_IFCHR,
+  S_IFIFO,
+  S_IFREG,
+} from "../../linux/abi/fcntl.ts";
+import { S_IFLNK } from "../../linux/abi/file.ts";
 import { SyscallError } from "../../linux/call.ts";
 import { Fd, makedev, openat } from "../../linux/file.ts";
 import type { TarEntry } from "../tar/entry.ts";

@@ -9,11 +9,11 @@
  *                    a block of inodes that is not full yet has its place already, and is put there when it is
  */
 import { EarlyFlush } from "../../fs/early_flush.ts";
+import { EFBIG } from "../../linux/abi/errno.ts";
 import { SyscallError } from "../../linux/call.ts";
 import { ftruncate, pwriteAll } from "../../linux/file.ts";
 import { alignUp, BLOCK_SIZE, BLOCKS_MAX, SLOT_SIZE } from "./format.ts";
 
-const EFBIG = 27;
 const BUFFER_SIZE = 256 * 1024;
 /** From this size on a copy into the buffer costs more than a call. */
 const DIRECT_SIZE = 32 * 1024;

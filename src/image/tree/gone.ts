@@ -1,9 +1,6 @@
 /** Trees that change while they are read: a container's own layer. */
-import { ENOENT, ENOTDIR } from "../../linux/abi/errno.ts";
+import { ELOOP, ENOENT, ENOTDIR, ESTALE } from "../../linux/abi/errno.ts";
 import { SyscallError } from "../../linux/call.ts";
-
-const ELOOP = 40;
-const ESTALE = 116;
 
 /** Errors of a name that went, or became something else, after it was listed. */
 const GONE: readonly number[] = [ENOENT, ENOTDIR, ELOOP, ESTALE];

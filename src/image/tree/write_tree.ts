@@ -1,6 +1,7 @@
 /** Writes a whole tree that {@link LayerFiles} shows into a directory, with hard links kept. */
 import { type ByteString, cBytes } from "../../fs/byte_string.ts";
 import type { CopyOptions } from "../../fs/copy_node.ts";
+import { EMLINK } from "../../linux/abi/errno.ts";
 import { AT_FDCWD, O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from "../../linux/abi/fcntl.ts";
 import { SyscallError } from "../../linux/call.ts";
 import { Fd, openat, tryLinkat, utimensat } from "../../linux/file.ts";
@@ -8,7 +9,6 @@ import type { LayerFiles, LayerNode } from "./layer_files.ts";
 import { writeAttributes, writeDirectory, writeNode } from "./write_node.ts";
 
 const READ = { flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW };
-const EMLINK = 31;
 
 /**
  * Writes what a stack of layers shows.

@@ -10,9 +10,10 @@ import {
   O_NOFOLLOW,
   O_RDONLY,
   O_WRONLY,
+  S_IFBLK,
   S_IFCHR,
+  S_IFIFO,
 } from "../../linux/abi/fcntl.ts";
-import { S_IFBLK, S_IFIFO } from "../../linux/abi/file.ts";
 import { SyscallError } from "../../linux/call.ts";
 import {
   close,

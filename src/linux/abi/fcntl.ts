@@ -44,6 +44,9 @@ export const F_SEAL_WRITE = 8;
 
 export const CLOSE_RANGE_CLOEXEC = 4;
 
+/** Something to read, or the end of a pidfd: poll(2). */
+export const POLLIN = 1;
+
 export const S_IFMT = 0o170000;
 export const S_IFIFO = 0o010000;
 export const S_IFCHR = 0o020000;

@@ -1,7 +1,5 @@
 /** Constants and structs of files: linux/stat.h, linux/fs.h, linux/falloc.h, sys/file.h; statx(2), flock(2), renameat2(2). */
 
-export const S_IFIFO = 0o010000;
-export const S_IFBLK = 0o060000;
 export const S_IFLNK = 0o120000;
 export const S_IFSOCK = 0o140000;
 export const S_ISUID = 0o4000;

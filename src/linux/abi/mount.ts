@@ -25,9 +25,6 @@ export const MS_LAZYTIME = 0x2000000;
 
 export const MNT_DETACH = 2;
 
-/** f_type of procfs: statfs(2), linux/magic.h. */
-export const PROC_SUPER_MAGIC = 0x9fa0;
-
 export const FSOPEN_CLOEXEC = 1;
 export const FSMOUNT_CLOEXEC = 1;
 export const FSCONFIG_SET_FLAG = 0;

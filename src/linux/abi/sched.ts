@@ -36,6 +36,12 @@ export const WEXITED = 4;
 /** si_code of waitid(2): the command ended by itself; anything else here is a signal. */
 export const CLD_EXITED = 1;
 
+/** struct siginfo: its size, and where si_code, si_pid and si_status are (asm-generic/siginfo.h). */
+export const SIGINFO_SIZE = 128;
+export const SI_CODE = 8;
+export const SI_PID = 16;
+export const SI_STATUS = 24;
+
 export const CLOCK_MONOTONIC = 1;
 
 export const PR_SET_PDEATHSIG = 1;
@@ -49,6 +55,8 @@ export const PR_CAP_AMBIENT = 47;
 export const PR_CAP_AMBIENT_RAISE = 2;
 export const PR_CAP_AMBIENT_CLEAR_ALL = 4;
 
+/** struct sigaction of the kernel: handler, flags, restorer, mask, 64 bits each; all zero is SIG_DFL. */
+export const SIGACTION_SIZE = 32;
 export const SIG_SETMASK = 2;
 export const SIG_BLOCK = 0;
 export const SIGHUP = 1;

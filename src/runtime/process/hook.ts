@@ -12,13 +12,17 @@
  * A daemon that a hook leaves behind may keep the pipe open: the end of the hook counts, not that of the pipe.
  */
 import { ECANCELED, EINTR, ETIMEDOUT } from "../../linux/abi/errno.ts";
-import { F_SETFL, O_CLOEXEC, O_NONBLOCK } from "../../linux/abi/fcntl.ts";
+import { F_SETFL, O_CLOEXEC, O_NONBLOCK, POLLIN } from "../../linux/abi/fcntl.ts";
 import {
   CLD_EXITED,
   CLOCK_MONOTONIC,
   CLONE_PIDFD,
   P_PID,
+  SI_CODE,
+  SI_PID,
+  SI_STATUS,
   SIG_SETMASK,
+  SIGACTION_SIZE,
   SIGCHLD,
   SIGKILL,
   WEXITED,
@@ -39,13 +43,6 @@ const LAST_READS_MAX = 80;
 const UMASK = 0o022;
 /** Exit status of a child whose execve has failed, as a shell says it. */
 const NOT_EXECUTED = 127;
-/** Offsets into struct siginfo (rt_sigaction(2), asm-generic/siginfo.h). */
-const SI_CODE = 8;
-const SI_PID = 16;
-const SI_STATUS = 24;
-/** struct sigaction of the kernel; all zero is SIG_DFL. */
-const SIGACTION_SIZE = 32;
-const POLLIN = 1;
 /** struct pollfd: descriptor, then the events that are waited for. */
 const EVENTS_SHIFT = 0x1_0000_0000;
 const PUBLISHED = reportAddress + report.exit;

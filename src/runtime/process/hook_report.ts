@@ -3,6 +3,7 @@
  * of it: hook.ts plans what is written, the engine reads it.
  */
 import { errnoName } from "../../linux/abi/errno.ts";
+import { CLD_EXITED, SI_CODE, SI_STATUS } from "../../linux/abi/sched.ts";
 import { report } from "../../linux/program_core.ts";
 import { HOOK_KINDS, type HookKind } from "../../oci/bundle/config.ts";
 import { HOME_SIZE_MAX, identityLayout } from "./identity.ts";
@@ -25,11 +26,6 @@ export const hookLayout = {
 
 /** Bytes of a hook's output that are kept: the last ones. */
 export const OUTPUT_SIZE = report.size - hookLayout.output;
-
-/** Offsets into struct siginfo (rt_sigaction(2), asm-generic/siginfo.h). */
-const SI_CODE = 8;
-const SI_STATUS = 24;
-const CLD_EXITED = 1;
 
 /** A hook that did not end well. */
 export interface HookFailure {

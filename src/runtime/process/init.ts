@@ -10,16 +10,22 @@
  *       └────┴─ any other signal: kill(pid, signal)
  */
 
-import { CLD_EXITED, P_ALL, SIG_BLOCK, SIGCHLD, WEXITED, WNOHANG } from "../../linux/abi/sched.ts";
+import {
+  CLD_EXITED,
+  P_ALL,
+  SI_CODE,
+  SI_PID,
+  SI_STATUS,
+  SIG_BLOCK,
+  SIGCHLD,
+  SIGINFO_SIZE,
+  WEXITED,
+  WNOHANG,
+} from "../../linux/abi/sched.ts";
 import { TIOCSPGRP } from "../../linux/abi/tty.ts";
 import type { Program } from "../../linux/program.ts";
 import { report, reportAddress } from "../../linux/program_core.ts";
 
-/** Offsets into struct siginfo (rt_sigaction(2), asm-generic/siginfo.h). */
-const SI_CODE = 8;
-const SI_PID = 16;
-const SI_STATUS = 24;
-const SIGINFO_SIZE = 128;
 /** A process that a signal ended exits as shells say it: 128 + n. */
 const SIGNAL_EXIT = 128;
 

@@ -18,6 +18,7 @@ import {
   RESOLVE_NO_MAGICLINKS,
   RESOLVE_NO_XDEV,
 } from "../../linux/abi/fcntl.ts";
+import { PROC_SUPER_MAGIC, STATFS_SIZE } from "../../linux/abi/magic.ts";
 import {
   FSCONFIG_CMD_CREATE,
   FSCONFIG_SET_STRING,
@@ -28,16 +29,14 @@ import {
   MOUNT_ATTR_NOSUID,
   OPEN_TREE_CLOEXEC,
   OPEN_TREE_CLONE,
-  PROC_SUPER_MAGIC,
 } from "../../linux/abi/mount.ts";
 import { openHow } from "../../linux/open_how.ts";
 import type { Program } from "../../linux/program.ts";
+import { STAT_SIZE } from "../../linux/stat.ts";
 import type { Label, Room, Step, Variable } from "../../linux/step.ts";
 
 const ATTRIBUTES = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
-/** struct statfs: f_type is its first word (statfs(2)); struct stat: st_ino is its second (stat(2)). */
-const STATFS_SIZE = 120;
-const STAT_SIZE = 144;
+/** st_ino is the second word of struct stat (stat(2)). */
 const ST_INO = 8;
 /** Inode of the root of every procfs (linux/proc_fs.h). */
 const PROC_ROOT_INO = 1;

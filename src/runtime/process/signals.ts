@@ -1,12 +1,10 @@
 /** A clean start for the command: no ignored and no blocked signal (signal(7)). */
 import { numbers } from "../../linux/abi/numbers.ts";
-import { SIG_SETMASK, SIGKILL, SIGNAL_MAX, SIGSTOP } from "../../linux/abi/sched.ts";
+import { SIG_SETMASK, SIGACTION_SIZE, SIGKILL, SIGNAL_MAX, SIGSTOP } from "../../linux/abi/sched.ts";
 import { architecture, syscall6 } from "../../linux/machine.ts";
 import type { Program } from "../../linux/program.ts";
 
 const SIG_IGN = 1;
-/** struct sigaction of the kernel: handler, flags, restorer, mask; 32 bytes, all zero is SIG_DFL. */
-const SIGACTION_SIZE = 32;
 
 /**
  * Signals that this process ignores: Bun ignores SIGPIPE and SIGXFSZ, nohup(1) SIGHUP. clone3's

@@ -14,19 +14,12 @@ import {
   S_IFREG,
 } from "../../linux/abi/fcntl.ts";
 import { OPEN_TREE_CLONE } from "../../linux/abi/mount.ts";
+import { CMSG_LENGTH, CMSG_SPACE, MSG_NOSIGNAL, SCM_RIGHTS, SOL_SOCKET } from "../../linux/abi/socket.ts";
 import { TIOCGPTPEER, TIOCGWINSZ, TIOCSCTTY, TIOCSPTLCK, TIOCSWINSZ } from "../../linux/abi/tty.ts";
 import { openHow } from "../../linux/open_how.ts";
 import type { Program } from "../../linux/program.ts";
 import type { Argument, Variable } from "../../linux/step.ts";
 import { attach } from "../rootfs/mounts.ts";
-
-const SOL_SOCKET = 1;
-const SCM_RIGHTS = 1;
-/** struct cmsghdr with one descriptor: length 20 in a space of 24. */
-const CMSG_LENGTH = 20;
-const CMSG_SPACE = 24;
-/** EPIPE instead of a signal when nobody listens any more. */
-const MSG_NOSIGNAL = 0x4000;
 
 const realFile = openHow(O_PATH, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
 

@@ -11,15 +11,19 @@ import {
   RESOLVE_IN_ROOT,
   RESOLVE_NO_MAGICLINKS,
 } from "../../linux/abi/fcntl.ts";
-import { FSCONFIG_CMD_CREATE, FSCONFIG_SET_FLAG, FSCONFIG_SET_STRING } from "../../linux/abi/mount.ts";
+import {
+  FSCONFIG_CMD_CREATE,
+  FSCONFIG_SET_FLAG,
+  FSCONFIG_SET_STRING,
+  FSMOUNT_CLOEXEC,
+  FSOPEN_CLOEXEC,
+} from "../../linux/abi/mount.ts";
 import { call, cstr } from "../../linux/call.ts";
 import { tryOpenat2 } from "../../linux/file.ts";
 import type { Mount } from "../../oci/bundle/config.ts";
 import { parseMountOptions } from "./mount_options.ts";
 import { relative } from "./paths.ts";
 
-const FSOPEN_CLOEXEC = 1;
-const FSMOUNT_CLOEXEC = 1;
 const directory = {
   flags: O_RDONLY | O_DIRECTORY | O_CLOEXEC,
   resolve: RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,

@@ -11,6 +11,7 @@
  * A number that is in no table answers ENOSYS, so that libraries fall back (glibc treats EPERM as final).
  */
 
+import { EAFNOSUPPORT, ENOSYS, EPERM, EPROTONOSUPPORT } from "../../linux/abi/errno.ts";
 import { SECCOMP_RET_ALLOW } from "../../linux/abi/seccomp.ts";
 import { capabilityMask } from "./capability.ts";
 import {
@@ -20,11 +21,6 @@ import {
   type PolicyRule,
   type SeccompArchName,
 } from "./seccomp_policy.ts";
-
-const EPERM = 1;
-const ENOSYS = 38;
-const EPROTONOSUPPORT = 93;
-const EAFNOSUPPORT = 97;
 
 /** Without conditions and without capability. */
 export const ALLOWED: Readonly<Record<string, string>> = {

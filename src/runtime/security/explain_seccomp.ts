@@ -3,7 +3,7 @@
  * could not be executed, and a killed process says no more than SIGSYS. So the filter is run here on the calls that
  * the program makes under it. Loaded after a failure only.
  */
-import { errnoName } from "../../linux/abi/errno.ts";
+import { ENOSYS, errnoName } from "../../linux/abi/errno.ts";
 import { numbers } from "../../linux/abi/numbers.ts";
 import {
   AUDIT_ARCH_AARCH64,
@@ -42,7 +42,6 @@ const ACTIONS: ReadonlyMap<number, string> = new Map([
   [SECCOMP_RET_USER_NOTIF, "SCMP_ACT_NOTIFY"],
   [SECCOMP_RET_TRACE, "SCMP_ACT_TRACE"],
 ]);
-const ENOSYS = 38;
 
 /** A sentence that names the refused call; undefined when it was not the filter. */
 export function explainSeccomp(filter: Uint8Array, end: FilteredEnd): string | undefined {

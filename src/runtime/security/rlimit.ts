@@ -11,7 +11,8 @@ import { closestName } from "./closest_name.ts";
 /** `--ulimit` names; the index is the RLIMIT_* number. */
 const NAMES: readonly string[] = RLIMIT_NAMES.map((name) => name.toLowerCase());
 
-const RLIMIT_NOFILE = 7;
+/** getrlimit(2). */
+export const RLIMIT_NOFILE = 7;
 
 /** No limit: all bits set, as the kernel stores it. */
 export const RLIM_INFINITY = -1;

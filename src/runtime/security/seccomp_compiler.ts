@@ -10,6 +10,7 @@
  * kernel/seccomp.c). So an allowed call costs no BPF at all, and the search is for the others.
  */
 
+import { ENOSYS } from "../../linux/abi/errno.ts";
 import {
   ARM_NR_BASE,
   BPF_JMP_JEQ_K,
@@ -24,8 +25,6 @@ import { BpfAssembler, type Label } from "./bpf_assembler.ts";
 import { SECCOMP_ARCHES, type SeccompArch } from "./seccomp_arch.ts";
 import { compileCondition } from "./seccomp_condition.ts";
 import { type Condition, errnoReturn, isPermissive, type Policy, strictness } from "./seccomp_policy.ts";
-
-const ENOSYS = 38;
 
 /** One way that a system call may be answered. */
 interface Answer {

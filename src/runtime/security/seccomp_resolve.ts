@@ -11,6 +11,7 @@
  * - This machine's architecture is always confined, whatever `architectures` says.
  */
 
+import { EPERM } from "../../linux/abi/errno.ts";
 import {
   SECCOMP_FILTER_FLAG_LOG,
   SECCOMP_FILTER_FLAG_SPEC_ALLOW,
@@ -36,8 +37,6 @@ import type {
   SeccompProfile,
   SeccompRule,
 } from "./seccomp_profile.ts";
-
-const EPERM = 1;
 
 /** The container and the machine that a profile is resolved for. */
 export interface ResolveContext {

@@ -3,6 +3,7 @@
  * that arrive meanwhile are kept.
  */
 import { EAGAIN } from "../../../linux/abi/errno.ts";
+import { MSG_NOSIGNAL, SOL_SOCKET } from "../../../linux/abi/socket.ts";
 import { call, callRaw, SyscallError } from "../../../linux/call.ts";
 import { connectUnix } from "../../../linux/unix_socket.ts";
 import { CgroupError } from "../cgroup_error.ts";
@@ -44,7 +45,6 @@ const ANSWER_SECONDS_MAX = 30;
 /** More signals than come between a call and the end of its job. */
 const SIGNALS_MAX = 10_000;
 const GREETING_SIZE_MAX = 4096;
-const SOL_SOCKET = 1;
 const SO_RCVTIMEO = 20;
 
 const BUS = {
@@ -186,5 +186,3 @@ export class Bus implements Disposable {
     this.#received = joined;
   }
 }
-
-const MSG_NOSIGNAL = 0x4000;
