@@ -31,6 +31,7 @@ import type { RegistriesConfig } from "./registries_config.ts";
 import { mostTelling, RegistryError } from "./registry_error.ts";
 import { DEFAULT_RETRY, type RetryPolicy } from "./retry.ts";
 import { Session } from "./session.ts";
+import { TimeLimit } from "./time_limit.ts";
 import type { AccessSettings } from "./token.ts";
 import { registerOwner, type TokenOwner, type TokenQuestion } from "./token_relay.ts";
 import { type CertificateStore, trustOf } from "./trust.ts";
@@ -188,8 +189,9 @@ export class RegistryClient implements TokenOwner {
     const errors: RegistryError[] = [];
     for (let index = 0; index < sources.length; index++) {
       try {
-        using limit = new TimeLimit(wholeMs, descriptor.digest);
-        const either = signal === undefined ? limit.signal : AbortSignal.any([signal, limit.signal]);
+        const reading = new AbortController();
+        using _ = new TimeLimit(reading, { what: `blob "${descriptor.digest}"`, limitMs: wholeMs });
+        const either = signal === undefined ? reading.signal : AbortSignal.any([signal, reading.signal]);
         // One after the other: the next is asked when what this one has is not the config.
         const stream = await openBlob({ ...request, sources: sources.slice(index) }, either);
         const bytes = await new Response(stream).bytes();
@@ -260,28 +262,6 @@ export function accessSettings(endpoint: Endpoint, options: RegistryClientOption
     timeouts: { ...DEFAULT_TIMEOUTS, ...timeouts },
     trust: trustOf(endpoint, certificates),
   };
-}
-
-/** Ends the reading of a small blob that never comes to its end. */
-class TimeLimit implements Disposable {
-  readonly #controller = new AbortController();
-  readonly #timer: NodeJS.Timeout;
-
-  constructor(limitMs: number, digest: Digest) {
-    const error = new RegistryError(
-      `Cannot read blob "${digest}": it has not ended after ${limitMs / 1000} s`,
-      { code: "REGISTRY_UNREACHABLE" },
-    );
-    this.#timer = setTimeout(() => this.#controller.abort(error), limitMs);
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  [Symbol.dispose](): void {
-    clearTimeout(this.#timer);
-  }
 }
 
 /** The other places of a foreign layer, which get nothing but the request (CVE-2020-15157). */

@@ -7,6 +7,7 @@ import { watchConnection } from "./connect_watch.ts";
 import { bodyError, isUnknownAuthority, networkError, proxyRefusal } from "./network_error.ts";
 import { proxyFor } from "./proxy.ts";
 import { RegistryError, urlForMessages } from "./registry_error.ts";
+import { TimeLimit } from "./time_limit.ts";
 import { DEFAULT_TRUST, hasSystemAuthorities, type TlsOptions, type Trust, tlsOptions } from "./trust.ts";
 
 /** Time limits in milliseconds. */
@@ -127,15 +128,11 @@ export class Exchange {
   ): Promise<Uint8Array> {
     const parts: Uint8Array[] = [];
     let size = 0;
-    const timer = setTimeout(() => this.#controller.abort(tooSlow(this.url, limitMs)), limitMs);
-    try {
-      for await (const chunk of this.chunks()) {
-        size += chunk.length;
-        if (size > bytesMax) throw tooLarge(this.url, bytesMax);
-        parts.push(chunk);
-      }
-    } finally {
-      clearTimeout(timer);
+    using _ = new TimeLimit(this.#controller, { what: `"${urlForMessages(this.url)}"`, limitMs });
+    for await (const chunk of this.chunks()) {
+      size += chunk.length;
+      if (size > bytesMax) throw tooLarge(this.url, bytesMax);
+      parts.push(chunk);
     }
     return new Uint8Array(Buffer.concat(parts, size));
   }
@@ -295,15 +292,6 @@ function stalled(url: URL, limitMs: number): RegistryError {
     code: "REGISTRY_UNREACHABLE",
     retryable: true,
   });
-}
-
-function tooSlow(url: URL, limitMs: number): RegistryError {
-  return new RegistryError(
-    `Cannot read "${urlForMessages(url)}": it has not ended after ${limitMs / 1000} s`,
-    {
-      code: "REGISTRY_UNREACHABLE",
-    },
-  );
 }
 
 function tooLarge(url: URL, bytesMax: number): RegistryError {
