@@ -4,14 +4,9 @@
  */
 import type { Descriptor } from "../oci/descriptor.ts";
 import { type Digest, digestOfBytes, isDigest } from "../oci/digest.ts";
+import { findForPlatform } from "../oci/find_platform.ts";
 import { DOCUMENT_BYTES_MAX } from "../oci/json.ts";
-import {
-  ArtifactError,
-  chooseManifest,
-  type ImageIndex,
-  type ImageManifest,
-  parseManifest,
-} from "../oci/manifest.ts";
+import { ArtifactError, type ImageIndex, type ImageManifest, parseManifest } from "../oci/manifest.ts";
 import { ACCEPTED_MANIFESTS } from "../oci/media_type.ts";
 import { formatPlatform, type Platform } from "../oci/platform.ts";
 import { DEFAULT_TAG, formatReference, type Reference } from "../oci/reference.ts";
@@ -34,11 +29,6 @@ export interface FoundManifest {
   readonly manifest: ImageManifest;
 }
 
-/** Most indices on the way to a manifest. */
-const INDEX_DEPTH_MAX = 4;
-/** Most indices that are looked through for one platform: a registry may count each as a pull. */
-const INDEX_COUNT_MAX = 16;
-
 /** Content by digest, from wherever it is kept; undefined for what is not there. */
 export type KnownContent = (digest: Digest) => Uint8Array | undefined;
 
@@ -60,60 +50,38 @@ export async function findManifest(
   reference: Reference,
   options: FindOptions,
 ): Promise<FoundManifest> {
-  const search = { session, reference, options, indexCount: 0, available: new Set<string>() };
-  return (await lookBelow(search, undefined, [])) ?? noneFor(search);
+  const search = { session, reference, options };
+  const { found, indices, available } = await findForPlatform({
+    top: await readManifest(search, undefined),
+    platform: options.platform,
+    read: (entry) => readManifest(search, entry),
+    tooMany: (what) => invalid(reference, new RangeError(`Cannot read manifest: more than ${what}`)),
+  });
+  if (found?.content.kind !== "manifest") throw noneFor(search, available);
+  const documents = indices.map(({ document, content }) => ({ ...document, mediaType: content.mediaType }));
+  return { indices: documents, document: found.document, manifest: found.content };
 }
 
 interface Search {
   readonly session: Session;
   readonly reference: Reference;
   readonly options: FindOptions;
-  indexCount: number;
-  /** Platforms that have been seen. */
-  readonly available: Set<string>;
-}
-
-/** @returns undefined for an index that has nothing for the platform */
-async function lookBelow(
-  search: Search,
-  expected: Descriptor | undefined,
-  above: readonly Document[],
-): Promise<FoundManifest | undefined> {
-  const { reference, options } = search;
-  if (above.length > INDEX_DEPTH_MAX) throw tooMany(reference, `${INDEX_DEPTH_MAX} indices, one in another`);
-  const { document, manifest } = await readManifest(search, expected);
-  if (manifest.kind === "manifest") return { indices: above, document, manifest };
-  search.indexCount += 1;
-  if (search.indexCount > INDEX_COUNT_MAX) throw tooMany(reference, `${INDEX_COUNT_MAX} indices`);
-  const indices = [...above, { ...document, mediaType: manifest.mediaType }];
-  const { entries, available } = chooseManifest(manifest, options.platform);
-  for (const each of available) search.available.add(each);
-  for (const entry of entries) {
-    // One after the other: most often the first has it.
-    const found = await lookBelow(search, entry, indices);
-    if (found !== undefined) return found;
-  }
-  return undefined;
 }
 
 async function readManifest(
   { session, reference, options: { known, target, signal } }: Search,
   expected: Descriptor | undefined,
-): Promise<{ readonly document: Document; readonly manifest: ImageManifest | ImageIndex }> {
+): Promise<{ readonly document: Document; readonly content: ImageManifest | ImageIndex }> {
   const digest = expected?.digest ?? reference.digest ?? target;
   const here = digest === undefined ? undefined : knownDocument(known, digest, expected);
   const document = here ?? (await fetchManifest(session, reference, { expected, signal }));
-  const manifest = parsed(reference, () => parseManifest(document.bytes, document.mediaType));
-  if (expected === undefined) return { document, manifest };
-  const isOtherType = expected.mediaType !== manifest.mediaType;
+  const content = parsed(reference, () => parseManifest(document.bytes, document.mediaType));
+  if (expected === undefined) return { document, content };
+  const isOtherType = expected.mediaType !== content.mediaType;
   const size = document.bytes.length;
-  if (!isOtherType && expected.size === size) return { document, manifest };
-  const state = isOtherType ? `${manifest.mediaType} is` : `its ${size} bytes are`;
+  if (!isOtherType && expected.size === size) return { document, content };
+  const state = isOtherType ? `${content.mediaType} is` : `its ${size} bytes are`;
   throw invalid(reference, new SyntaxError(`Cannot read manifest: ${state} not what its index says`));
-}
-
-function tooMany(reference: Reference, what: string): RegistryError {
-  return invalid(reference, new RangeError(`Cannot read manifest: more than ${what}`));
 }
 
 /** The bytes of some content that is known, when they are what its digest says. */
@@ -131,10 +99,10 @@ function knownDocument(
   return bytes === undefined ? undefined : { digest, mediaType: expected?.mediaType ?? "", bytes };
 }
 
-function noneFor({ reference, options, available }: Search): never {
-  const list = available.size === 0 ? "none" : [...available].join(", ");
+function noneFor({ reference, options }: Search, available: readonly string[]): RegistryError {
+  const list = available.length === 0 ? "none" : available.join(", ");
   const wanted = formatPlatform(options.platform);
-  throw new RegistryError(
+  return new RegistryError(
     `Cannot pull ${describeImage(reference)}: it is not for ${wanted}, but for ${list}`,
     {
       code: "PLATFORM_NOT_FOUND",

@@ -4,6 +4,7 @@
  */
 import { closeSync, openSync, readFileSync, readSync } from "node:fs";
 import { type Digest, digestOfBytes } from "../../oci/digest.ts";
+import { findForPlatform } from "../../oci/find_platform.ts";
 import { parseImageConfig } from "../../oci/image_config.ts";
 import {
   arrayAt,
@@ -18,7 +19,13 @@ import {
   stringsAt,
 } from "../../oci/json.ts";
 import { checkLayoutVersion } from "../../oci/layout_version.ts";
-import { chooseManifest, INDEX_ENTRY_COUNT_MAX, LAYER_COUNT_MAX, parseManifest } from "../../oci/manifest.ts";
+import {
+  type ImageIndex,
+  type ImageManifest,
+  INDEX_ENTRY_COUNT_MAX,
+  LAYER_COUNT_MAX,
+  parseManifest,
+} from "../../oci/manifest.ts";
 import { OCI_CONFIG, OCI_MANIFEST } from "../../oci/media_type.ts";
 import { hostPlatform, type Platform } from "../../oci/platform.ts";
 import { parseReference, type Reference } from "../../oci/reference.ts";
@@ -35,10 +42,6 @@ export interface LoadableImage {
 
 /** Most names of one image. */
 const NAMES_MAX = 1000;
-/** Most indices on the way to a manifest. */
-const INDEX_DEPTH_MAX = 4;
-/** Most indices below one entry that are looked through. */
-const INDEX_COUNT_MAX = 16;
 /** Bytes of a document that are looked at for its kind. */
 const HEAD_LENGTH = 100;
 
@@ -47,12 +50,12 @@ const HEAD_LENGTH = 100;
  * @throws {ArchiveError} when there is none, or one is not whole
  * @throws {OtherPlatformError} when there is none for the platform
  */
-export function findImages(files: ArchiveFiles, platform?: Platform): LoadableImage[] {
+export async function findImages(files: ArchiveFiles, platform?: Platform): Promise<LoadableImage[]> {
   try {
     const single = directoryImage(files);
     if (single !== undefined) return [...ofPlatform([single], platform)];
     const docker = dockerEntries(files);
-    const layout = layoutImages(files, platform ?? hostPlatform());
+    const layout = await layoutImages(files, platform ?? hostPlatform());
     const images = layout.length > 0 ? layout : docker.map((entry) => dockerImage(files, entry));
     if (images.length === 0) throw archiveError("it has neither index.json nor manifest.json with an image");
     return ofPlatform(images, platform).map((image) => withNames(image, docker, files));
@@ -159,7 +162,7 @@ function readHead(path: string): Buffer {
   }
 }
 
-function layoutImages(files: ArchiveFiles, platform: Platform): LoadableImage[] {
+async function layoutImages(files: ArchiveFiles, platform: Platform): Promise<LoadableImage[]> {
   const file = files.find("index.json");
   const version = files.find("oci-layout");
   if (file === undefined || version === undefined) return [];
@@ -170,7 +173,7 @@ function layoutImages(files: ArchiveFiles, platform: Platform): LoadableImage[] 
   const byDigest = new Map<Digest, LoadableImage>();
   for (const [at, value] of entries.entries()) {
     const entry = objectAt(value, `index.json.manifests[${at}]`);
-    const image = layoutImage(files, entry, { at, platform });
+    const image = await layoutImage(files, entry, { at, platform });
     if (image === undefined) continue;
     const known = byDigest.get(image.resolved.manifestDigest);
     byDigest.set(image.resolved.manifestDigest, {
@@ -182,34 +185,38 @@ function layoutImages(files: ArchiveFiles, platform: Platform): LoadableImage[] 
 }
 
 /** @returns undefined for an index of which the archive has no image for the platform */
-function layoutImage(
+async function layoutImage(
   files: ArchiveFiles,
   entry: JsonObject,
   { at, platform }: { readonly at: number; readonly platform: Platform },
-): LoadableImage | undefined {
+): Promise<LoadableImage | undefined> {
   const path = `index.json.manifests[${at}]`;
-  let indexCount = 0;
-  /** @param above digests of the indices on the way: an honest name may hold any of them, or the manifest's */
-  const lookBelow = (digest: string, above: readonly string[]): LoadableImage | undefined => {
-    const digests = [...above, digest];
-    const bytes = readBlob(files, digest);
-    const document = parseManifest(bytes);
-    if (document.kind === "manifest") {
-      const configBytes = readBlob(files, document.config.digest);
-      return resolve(files, { bytes, configBytes, names: namesOf(entry, { path, digests }) });
-    }
-    indexCount += 1;
-    if (above.length === INDEX_DEPTH_MAX || indexCount > INDEX_COUNT_MAX)
-      throw archiveError("its indices are nested too deeply, or too many");
-    // An index names platforms whose content was left out.
-    const here = document.entries.filter((each) => files.find(blobName(each.digest)) !== undefined);
-    for (const chosen of chooseManifest({ ...document, entries: here }, platform).entries) {
-      const found = lookBelow(chosen.digest, digests);
-      if (found !== undefined) return found;
-    }
-    return undefined;
-  };
-  return lookBelow(stringAt(entry["digest"], `${path}.digest`), []);
+  const { found, indices } = await findForPlatform({
+    top: readPart(files, stringAt(entry["digest"], `${path}.digest`)),
+    platform,
+    read: ({ digest }) => readPart(files, digest),
+    tooMany: (what) => archiveError(`an image in it has more than ${what}`),
+  });
+  if (found?.content.kind !== "manifest") return undefined;
+  const configBytes = readBlob(files, found.content.config.digest);
+  // An honest name may hold any digest on the way.
+  const digests = [...indices, found].map(({ digest }) => digest);
+  return resolve(files, { bytes: found.bytes, configBytes, names: namesOf(entry, { path, digests }) });
+}
+
+interface Part {
+  readonly digest: string;
+  readonly bytes: Uint8Array;
+  readonly content: ImageManifest | ImageIndex;
+}
+
+/** A document of a layout; of an index the entries that are there: it names platforms whose content was left out. */
+function readPart(files: ArchiveFiles, digest: string): Part {
+  const bytes = readBlob(files, digest);
+  const content = parseManifest(bytes);
+  if (content.kind === "manifest") return { digest, bytes, content };
+  const entries = content.entries.filter((each) => files.find(blobName(each.digest)) !== undefined);
+  return { digest, bytes, content: { ...content, entries } };
 }
 
 /** containerd's annotation has the whole name, OCI's in most cases the tag alone, which names nothing by itself. */

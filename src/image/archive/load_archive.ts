@@ -39,7 +39,7 @@ export async function loadArchive(
   const files = await readArchive(chunks, directory, signal);
   const paths = new Map(files.all.map(({ digest, path }) => [digest, path] as const));
   // All are looked at before the first is stored.
-  const images = findImages(files, options.platform);
+  const images = await findImages(files, options.platform);
   for (const image of images) {
     const { platform } = image.resolved.config;
     // Beside one for this machine, one of another platform is no image of that name alone.

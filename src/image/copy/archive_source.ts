@@ -25,7 +25,7 @@ export async function openArchive(name: ArchiveName, signal: AbortSignal): Promi
   const [parts, layout] = [`${directory}/parts`, `${directory}/layout`];
   mkdirSync(parts);
   const files = await readArchive(createReadStream(name.file), parts, signal);
-  const index = indexOf(files, name);
+  const index = await indexOf(files, name);
   mkdirSync(`${layout}/blobs/sha256`, { recursive: true });
   // Whatever its name in the archive, content is found by its digest.
   for (const { path, digest } of files.all)
@@ -44,12 +44,12 @@ interface FoundIndex {
 }
 
 /** The archive's own index; of docker's form one that names its images as it does. */
-function indexOf(files: ArchiveFiles, { form }: ArchiveName): FoundIndex {
+async function indexOf(files: ArchiveFiles, { form }: ArchiveName): Promise<FoundIndex> {
   const own = files.find("index.json");
   const bytes = own === undefined || files.find("oci-layout") === undefined ? undefined : readSmall(own.path);
   const hasImages = bytes !== undefined && parseJsonObject(bytes, "index.json")["manifests"] !== null;
   if (form === "oci-archive" && hasImages) return { bytes, made: [] };
-  const images = findImages(files);
+  const images = await findImages(files);
   const manifests = images.flatMap(({ names, resolved: { manifestDocument } }) => {
     const { mediaType, digest, bytes: document } = manifestDocument;
     const entry = { mediaType, digest, size: document.length };

@@ -1,9 +1,10 @@
 /** The manifests and indices of a copy: reads them from the source, chooses among them, and finds all that an index names. */
 import type { Descriptor, ManifestDescriptor } from "../../oci/descriptor.ts";
 import { type Digest, digestOfBytes } from "../../oci/digest.ts";
+import { findForPlatform, INDEX_DEPTH_MAX } from "../../oci/find_platform.ts";
 import { parseImageConfig } from "../../oci/image_config.ts";
 import { DOCUMENT_BYTES_MAX } from "../../oci/json.ts";
-import { chooseManifest, type ImageIndex, type ImageManifest, parseDocument } from "../../oci/manifest.ts";
+import { type ImageIndex, type ImageManifest, parseDocument } from "../../oci/manifest.ts";
 import { isImageConfig, manifestKind } from "../../oci/media_type.ts";
 import { choosePlatform, formatPlatform, type Platform } from "../../oci/platform.ts";
 import type { Document } from "../../registry/find_manifest.ts";
@@ -34,11 +35,9 @@ export interface IndexContent {
   readonly manifests: readonly ManifestDescriptor[];
 }
 
-/** Most indices on the way to a manifest. */
-const INDEX_DEPTH_MAX = 4;
-/** Most manifests below one index, and indices. */
+/** Most manifests below one index, and indices: what is copied whole. */
 const MANIFEST_COUNT_MAX = 5000;
-const INDEX_COUNT_MAX = 100;
+const WHOLE_INDEX_COUNT_MAX = 100;
 
 /** @throws {CopyError} when it is neither, or ambiguous */
 export function pieceOf(source: CopySource, document: Document, platform?: Platform): Piece {
@@ -74,26 +73,14 @@ export async function readPiece(
 export async function chooseFrom(source: CopySource, top: Piece, choice: PlatformChoice): Promise<Piece> {
   const { platform, isAsked } = choice;
   if (top.content.kind === "manifest" && isAsked) await checkPlatform(source, top.content, platform);
-  const available = new Set<string>();
-  let indexCount = 0;
-  const lookBelow = async (piece: Piece, depth: number): Promise<Piece | undefined> => {
-    if (depth > INDEX_DEPTH_MAX) throw tooDeep(source);
-    const { content } = piece;
-    if (content.kind === "manifest") return piece;
-    indexCount += 1;
-    if (indexCount > INDEX_COUNT_MAX) throw tooMany(source);
-    const chosen = chooseManifest(content, platform);
-    for (const each of chosen.available) available.add(each);
-    for (const entry of chosen.entries) {
-      // One after the other: most often the first has it.
-      const found = await lookBelow(await readPiece(source, entry), depth + 1);
-      if (found !== undefined) return found;
-    }
-    return undefined;
-  };
-  const found = await lookBelow(top, 0);
+  const { found, available } = await findForPlatform<Piece>({
+    top,
+    platform,
+    read: (entry) => readPiece(source, entry),
+    tooMany: (what) => tooMany(source, what),
+  });
   if (found !== undefined) return found;
-  throw otherPlatform(source, platform, [...available]);
+  throw otherPlatform(source, platform, available);
 }
 
 /** Everything below an index. @throws {CopyError} when there is no end to it */
@@ -101,7 +88,7 @@ export async function contentOf(source: CopySource, top: ImageIndex): Promise<In
   const indices = new Map<Digest, Piece<ImageIndex>>();
   const manifests = new Map<Digest, ManifestDescriptor>();
   const walk = async (index: ImageIndex, depth: number): Promise<void> => {
-    if (depth > INDEX_DEPTH_MAX) throw tooDeep(source);
+    if (depth > INDEX_DEPTH_MAX) throw tooMany(source, `${INDEX_DEPTH_MAX} indices, one in another`);
     for (const entry of index.entries) {
       if (manifestKind(entry.mediaType) !== "index") {
         manifests.set(entry.digest, entry);
@@ -112,7 +99,8 @@ export async function contentOf(source: CopySource, top: ImageIndex): Promise<In
         await walk(piece.content, depth + 1);
         indices.set(entry.digest, { ...piece, content: piece.content });
       }
-      if (manifests.size > MANIFEST_COUNT_MAX || indices.size > INDEX_COUNT_MAX) throw tooMany(source);
+      if (manifests.size > MANIFEST_COUNT_MAX || indices.size > WHOLE_INDEX_COUNT_MAX)
+        throw tooMany(source, `${MANIFEST_COUNT_MAX} manifests or ${WHOLE_INDEX_COUNT_MAX} indices`);
     }
   };
   await walk(top, 0);
@@ -143,10 +131,5 @@ function otherPlatform({ name }: CopySource, wanted: Platform, available: readon
   );
 }
 
-const tooDeep = ({ name }: CopySource): CopyError =>
-  new CopyError(`Cannot copy image "${name}": more than ${INDEX_DEPTH_MAX} indices, one in another`);
-
-const tooMany = ({ name }: CopySource): CopyError =>
-  new CopyError(
-    `Cannot copy image "${name}": it has more than ${MANIFEST_COUNT_MAX} manifests or ${INDEX_COUNT_MAX} indices`,
-  );
+const tooMany = ({ name }: CopySource, what: string): CopyError =>
+  new CopyError(`Cannot copy image "${name}": more than ${what}`);
