@@ -27,10 +27,14 @@ export async function ask(
   question: string,
   { hidden }: { readonly hidden: boolean },
 ): Promise<string | undefined> {
-  writeError(question);
-  if (!hidden) return readLine();
+  if (!hidden) {
+    writeError(question);
+    return readLine();
+  }
   process.stdin.setRawMode(true);
   try {
+    // Only then: whoever sees it may type at once, and nothing of that is to be shown.
+    writeError(question);
     return await interruptible((signal) => Promise.race([readLine(), abortOf(signal)]));
   } finally {
     process.stdin.setRawMode(false);

@@ -1,6 +1,17 @@
 /** `bunker login` and `logout`: what is tried, where it is kept, and what stays as it was. */
 import { describe, expect } from "bun:test";
-import { lstatSync, mkdirSync, readdirSync, symlinkSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  symlinkSync,
+  writeSync,
+} from "node:fs";
+import { until } from "../callers/host.ts";
 import { CredentialHelper } from "../helpers/credential_helper.ts";
 import { type DockerRegistry, startDockerRegistry } from "../helpers/docker_registry.ts";
 import { type FakeRegistry, serveRegistry } from "../helpers/fake_registry.ts";
@@ -255,6 +266,8 @@ describe("podman's auth.json", () => {
 
 /** More than the sum of what a test with a screen waits for at most: else its terminal would outlive it. */
 const TERMINAL_MS_MAX = 150_000;
+/** What a pipe holds (pipe(7)). */
+const PIPE_BYTES = 65_536;
 
 describe("bunker login on a terminal", () => {
   kernelTest(
@@ -281,6 +294,29 @@ describe("bunker login on a terminal", () => {
   );
 
   kernelTest(
+    "hides what is typed before it asks for it",
+    [...NEEDS, "program tmux"],
+    async (sandbox) => {
+      await using registry = basicRegistry();
+      const place = new LoginPlace(sandbox);
+      const path = `${sandbox.directory}/stderr`;
+      using pipe = fullPipe(path);
+      await using screen = screenOf(sandbox, place);
+
+      // The question waits for room in the pipe.
+      screen.type(`tty; "$BUNKER" login -u me ${registry.host} 2>${path}; echo "code $?"`);
+      const [tty = ""] = /^\/dev\/.+$/m.exec(await screen.until(/^\/dev\/.+$/m)) ?? [];
+      const settings = (): string => Bun.spawnSync(["stty", "-F", tty, "-a"]).stdout.toString();
+      await until("the terminal shows no keys", () => /-echo\b/.test(settings()));
+
+      pipe.empty();
+      screen.press("C-c");
+      await screen.until(/code 130/);
+    },
+    TERMINAL_MS_MAX,
+  );
+
+  kernelTest(
     "leaves the terminal as it was after Ctrl-C",
     [...NEEDS, "program tmux"],
     async (sandbox) => {
@@ -299,6 +335,17 @@ describe("bunker login on a terminal", () => {
     TERMINAL_MS_MAX,
   );
 });
+
+/** A pipe that is full: whoever writes to it waits until it is emptied. */
+function fullPipe(path: string): Disposable & { readonly empty: () => void } {
+  Bun.spawnSync(["mkfifo", path]);
+  const fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+  writeSync(fd, Buffer.alloc(PIPE_BYTES));
+  return {
+    empty: () => void readSync(fd, Buffer.alloc(PIPE_BYTES)),
+    [Symbol.dispose]: () => closeSync(fd),
+  };
+}
 
 function screenOf(sandbox: Sandbox, place: LoginPlace): Screen {
   const executable = new URL("../../dist/bunker", import.meta.url).pathname;
