@@ -4,13 +4,13 @@ import { loadArchive } from "../image/archive/load_archive.ts";
 import type { LayerPreference } from "../image/erofs/layer_form.ts";
 import { type Platform, parsePlatform } from "../oci/platform.ts";
 import { familiarReference, parseReference } from "../oci/reference.ts";
-import { listRecords } from "../store/images.ts";
+import type { StoredImage } from "../store/find_image.ts";
 import { checkArchiveFile } from "./archive_file.ts";
 import { readConfiguration } from "./configuration.ts";
 import type { EngineContext } from "./context.ts";
 import { dataRoot, stateRoot } from "./directories.ts";
 import { idMapsOfUser } from "./rootless.ts";
-import { runTask } from "./user_namespace_task.ts";
+import { askTask } from "./user_namespace_task.ts";
 
 /** An image that was loaded. */
 export interface LoadedImage {
@@ -32,8 +32,7 @@ export async function loadImages(
   const platform = options.platform === undefined ? undefined : parsePlatform(options.platform);
   if (file !== undefined) checkArchiveFile(file);
   const root = dataRoot(context);
-  const before = new Map(listRecords(root).map(({ path, image }) => [path, image.storedAt]));
-  const work = (signal?: AbortSignal): Promise<void> =>
+  const work = (signal?: AbortSignal): Promise<LoadedImage[]> =>
     process.getuid?.() === 0
       ? loadHere(file, {
           root,
@@ -43,14 +42,7 @@ export async function loadImages(
           signal,
         })
       : loadThere(file, { root, platform, signal }, context);
-  await (context.interruptible?.(work) ?? work());
-  return listRecords(root)
-    .filter(({ path, image }) => before.get(path) !== image.storedAt && image.isUntagged !== true)
-    .map(({ image }) => {
-      const reference = parseReference(image.reference);
-      const name = reference.digest === undefined ? familiarReference(reference) : undefined;
-      return { id: image.imageId, name };
-    });
+  return await (context.interruptible?.(work) ?? work());
 }
 
 /** What of an archive is to be loaded. */
@@ -74,11 +66,17 @@ export interface LoadHere {
 export async function loadHere(
   file: string | undefined,
   { root, rootless, layers, platform, signal }: LoadHere,
-): Promise<void> {
+): Promise<LoadedImage[]> {
   const chunks =
     file === undefined ? createReadStream("", { fd: 0, autoClose: false }) : createReadStream(file);
   const whole = signal ?? new AbortController().signal;
-  await loadArchive(chunks, { root, rootless, layers, platform, signal: whole });
+  const images = await loadArchive(chunks, { root, rootless, layers, platform, signal: whole });
+  return images.map(describe);
+}
+
+function describe({ imageId, reference }: StoredImage): LoadedImage {
+  const parsed = parseReference(reference);
+  return { id: imageId, name: parsed.digest === undefined ? familiarReference(parsed) : undefined };
 }
 
 /** Loads by a second process. */
@@ -86,9 +84,10 @@ async function loadThere(
   file: string | undefined,
   { root, platform, signal }: Pick<LoadHere, "root" | "platform" | "signal">,
   context: EngineContext,
-): Promise<void> {
+): Promise<LoadedImage[]> {
   const idMaps = idMapsOfUser();
   const { debug, config } = context;
   const inner = { debug, config, root, state: stateRoot(context) };
-  await runTask({ kind: "load", file, platform, single: idMaps.single, context: inner }, idMaps, { signal });
+  const task = { kind: "load", file, platform, single: idMaps.single, context: inner } as const;
+  return (await askTask(task, idMaps, { signal })) as LoadedImage[];
 }

@@ -34,7 +34,7 @@ async function workAt(text: string): Promise<void> {
       const { loadHere } = await import("./load_images.ts");
       const rootless = { owners: task.single ? ("single" as const) : ("exact" as const) };
       const { platform } = task;
-      return await loadHere(task.file, { root: dataRoot(task.context), rootless, platform });
+      return sendAnswers(await loadHere(task.file, { root: dataRoot(task.context), rootless, platform }));
     }
     case "export":
       return await (await import("./export.ts")).exportHere(task, FIRST_GIVEN_FD);

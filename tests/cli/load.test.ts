@@ -4,6 +4,7 @@ import { readdirSync } from "node:fs";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { buildImage, buildIndex, hostPlatform, sha256Digest } from "../helpers/image_builder.ts";
 import { PULL_NEEDS, PullPlace, refusalOf } from "../helpers/pull_place.ts";
+import { executable } from "../helpers/requires.ts";
 import { kernelTest, type Sandbox } from "../helpers/sandbox.ts";
 import { buildTar, type TarEntry } from "../helpers/tar_builder.ts";
 
@@ -14,6 +15,7 @@ const OTHER = hostPlatform().architecture === "arm64" ? "amd64" : "arm64";
 const images = { "one:latest": one, "two:7": two };
 /** Many commands, on a disk that others use too. */
 const TEST_MS_MAX = 60_000;
+const STEP_MS = 10;
 
 describe("bunker load", () => {
   kernelTest("names the file that it cannot read", PULL_NEEDS, async (sandbox) => {
@@ -122,6 +124,27 @@ describe("bunker load", () => {
     expect(stdout).toBe(`Loaded image: ${place.name("one")}:latest\n`);
     const left = await place.bunker(["images", "-q", "--no-trunc", "--filter", "dangling=true"]);
     expect(left.stdout).toBe(`${two.configDigest}\n`);
+  });
+
+  kernelTest("names nothing that another command brings meanwhile", PULL_NEEDS, async (sandbox) => {
+    await using place = new PullPlace(sandbox, images);
+    await place.pull("two:7");
+    const archive = buildTar(oldArchive());
+    const load = Bun.spawn([executable, "load"], {
+      env: environment(sandbox),
+      stdio: ["pipe", "pipe", "inherit"],
+    });
+    load.stdin.write(archive.subarray(0, archive.length / 2));
+    await load.stdin.flush();
+    while (!readdirSync(`${sandbox.root}/tmp`).some((name) => !name.endsWith(".lock")))
+      await Bun.sleep(STEP_MS);
+
+    await place.bunker(["tag", place.name("two:7"), "other:x"]);
+    load.stdin.write(archive.subarray(archive.length / 2));
+    await load.stdin.end();
+
+    expect(await load.stdout.text()).toBe("Loaded image: local/old:1\n");
+    expect(await load.exited).toBe(0);
   });
 
   kernelTest("keeps blobs of layers that were here without them", PULL_NEEDS, async (sandbox) => {

@@ -24,12 +24,13 @@ export interface LoadOptions extends Pick<StoreOptions, "root" | "rootless" | "l
 
 /**
  * Loads an archive, which comes in chunks.
+ * @returns the images as they were stored, once for each name, in the order of their records
  * @throws {ArchiveError} {TarError} {CompressionError} and what a pull throws for a layer
  */
 export async function loadArchive(
   chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   options: LoadOptions,
-): Promise<void> {
+): Promise<StoredImage[]> {
   const { root, signal } = options;
   openStore(root);
   await removeAbandoned(root);
@@ -40,12 +41,15 @@ export async function loadArchive(
   const paths = new Map(files.all.map(({ digest, path }) => [digest, path] as const));
   // All are looked at before the first is stored.
   const images = await findImages(files, options.platform);
+  const loaded = new Map<string, StoredImage>();
   for (const image of images) {
     const { platform } = image.resolved.config;
     // Beside one for this machine, one of another platform is no image of that name alone.
     const isOther = options.platform !== undefined || sharesName(image, images);
-    await load(image, paths, { ...options, platform: isOther ? platform : undefined });
+    const records = await load(image, paths, { ...options, platform: isOther ? platform : undefined });
+    for (const record of records) loaded.set(record.path, record.image);
   }
+  return [...loaded].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, image]) => image);
 }
 
 function sharesName(image: LoadableImage, all: readonly LoadableImage[]): boolean {
@@ -57,8 +61,9 @@ async function load(
   { names, resolved }: LoadableImage,
   files: ReadonlyMap<Digest, string>,
   { root, rootless, layers, signal, platform }: LoadOptions,
-): Promise<void> {
+): Promise<ImageRecord[]> {
   const [first = { ...UNNAMED, digest: resolved.manifestDigest }, ...others] = names;
+  const ownPlatform = recordPlatform(platform);
   try {
     const origin = { client: { blobRequest: missing }, files, signal };
     const { image } = await storeImage(
@@ -66,22 +71,24 @@ async function load(
       { reference: first, root, rootless, layers, platform },
       origin,
     );
-    await nameToo(root, image, { names: others, platform: recordPlatform(platform) });
+    const named = await nameToo(root, image, { names: others, platform: ownPlatform });
+    return [{ image, path: recordPath(first, ownPlatform) }, ...named];
   } catch (cause) {
     if (signal.aborted || !(cause instanceof BunkerError)) throw cause;
     throw archiveError(`the image "${formatReference(first)}" cannot be stored`, cause);
   }
 }
 
+/** @returns the records that it wrote */
 async function nameToo(
   root: string,
   image: StoredImage,
   { names, platform }: { readonly names: readonly Reference[]; readonly platform: Platform | undefined },
-): Promise<void> {
-  if (names.length === 0) return;
+): Promise<ImageRecord[]> {
+  if (names.length === 0) return [];
   using _ = await lockImages(root);
   // Somebody may have removed it between the two steps: a name for nothing is none.
-  if (!listRecords(root).some((record) => record.image.imageId === image.imageId)) return;
+  if (!listRecords(root).some((record) => record.image.imageId === image.imageId)) return [];
   const written = names.map(
     (name): ImageRecord => ({
       image: { ...image, reference: formatReference(name) },
@@ -89,6 +96,7 @@ async function nameToo(
     }),
   );
   moveNames(root, { written, removed: [] });
+  return written;
 }
 
 function missing(): never {
