@@ -2,7 +2,15 @@
  * Runs a program of the host in a new user namespace, as its root: what unpacks and removes files of several owners
  * has to be that, and Bun itself cannot enter one, having more than one thread (user_namespaces(7), unshare(2)).
  */
-import { CLONE_NEWNS, CLONE_NEWUSER, PR_SET_PDEATHSIG, SIGKILL } from "../linux/abi/sched.ts";
+import {
+  CLONE_NEWNS,
+  CLONE_NEWUSER,
+  PR_SET_PDEATHSIG,
+  SIGHUP,
+  SIGINT,
+  SIGKILL,
+  SIGTERM,
+} from "../linux/abi/sched.ts";
 import { call, callRaw } from "../linux/call.ts";
 import { failureError } from "../linux/failure.ts";
 import type { Program } from "../linux/program.ts";
@@ -16,6 +24,7 @@ import {
 } from "../linux/spawn.ts";
 import { type Exit, pollForExit, waitForExit } from "../linux/wait.ts";
 import { writeIdMaps } from "./process/id_maps.ts";
+import { planIgnored } from "./process/signals.ts";
 import type { Linux } from "./spec/config.ts";
 
 /** Who is who in a user namespace. */
@@ -45,7 +54,7 @@ export interface UserNamespace {
 }
 
 /**
- * Runs the command with this process's standard streams.
+ * Runs the command with this process's standard streams. What would end it is for this process to hear of.
  * @param signal when it is aborted, the command is sent SIGKILL
  * @throws {SyscallError} {IdMapError} when the namespace cannot be made.
  */
@@ -56,6 +65,8 @@ export async function runInUserNamespace(
 ): Promise<Exit> {
   const program = programWithReport();
   program.section("end with the engine").prctl(PR_SET_PDEATHSIG, SIGKILL);
+  // A terminal sends them to both: the engine alone says what becomes of the work.
+  planIgnored(program, [SIGHUP, SIGINT, SIGTERM]);
   program.section(`execute "${command.path}"`).execve(command.path, command.args, command.env);
   const started = startInUserNamespace(finishProgram(program), {
     maps,

@@ -1,6 +1,6 @@
 /** Images of an ordinary user, whose files belong to several ids: saved, removed, loaded again. */
 import { describe, expect } from "bun:test";
-import { copyFileSync, cpSync, existsSync, readdirSync, statSync } from "node:fs";
+import { copyFileSync, cpSync, existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { startDockerRegistry } from "../helpers/docker_registry.ts";
 import { testIf } from "../helpers/requires.ts";
@@ -8,6 +8,9 @@ import { RANGE, ROOTLESS_NEEDS, sharedPlace, type User } from "../helpers/rootle
 
 /** The slowest of these tests fills a registry and a store. */
 const TEST_MS_MAX = 60_000;
+const STEP_MS = 10;
+/** One that has no process behind it any more would have said so by then. */
+const EARLIER_MS = 200;
 
 const place = sharedPlace();
 
@@ -39,6 +42,22 @@ describe("bunker rmi and load as an ordinary user", () => {
       expect(existsSync(file)).toBeFalse();
     });
   }
+});
+
+describe("bunker load as an ordinary user", () => {
+  testIf(ROOTLESS_NEEDS, "ends without a word at Ctrl-C, whichever process hears of it first", async () => {
+    const user = place().single();
+    const load = Bun.spawn([...user.prefix, "load"], { stdio: ["pipe", "pipe", "pipe"] });
+    const begun = (): boolean => existsSync(`${user.root}/tmp`) && readdirSync(`${user.root}/tmp`).length > 1;
+    while (!begun()) await Bun.sleep(STEP_MS);
+    const children = readFileSync(`/proc/${load.pid}/task/${load.pid}/children`, "utf8");
+
+    process.kill(Number(children.trim()), "SIGINT");
+    await Bun.sleep(EARLIER_MS);
+    load.kill("SIGINT");
+
+    expect([await load.exited, await load.stdout.text(), await load.stderr.text()]).toEqual([130, "", ""]);
+  });
 });
 
 describe("bunker image ls and which as an ordinary user", () => {

@@ -29,3 +29,11 @@ export function planSignals(program: Program, ignored: readonly number[]): void 
   for (const signal of ignored) program.rt_sigaction(signal, none);
   program.rt_sigprocmask(SIG_SETMASK, none);
 }
+
+/** Has the command ignore the given signals, unless it changes that itself: execve(2) leaves it so. */
+export function planIgnored(program: Program, signals: readonly number[]): void {
+  program.section("ignore signals");
+  const action = new Uint8Array(SIGACTION_SIZE);
+  new DataView(action.buffer).setUint32(0, SIG_IGN, true);
+  for (const signal of signals) program.rt_sigaction(signal, action);
+}
