@@ -1,7 +1,7 @@
 /**
  * Files that get their name when they are whole. Until then they have none (O_TMPFILE, open(2)), so that whatever ends the
  * process, nothing is left. File systems that cannot do so get a file `.tmp-…`, locked by its writer: when its lock is
- * free, the writer is gone, and the next one removes it.
+ * free, the writer is gone, and the next one removes it. So it is for a moment with a file that replaces another.
  */
 import { randomBytes } from "node:crypto";
 import {
@@ -15,6 +15,7 @@ import {
   rmSync,
   writeSync,
 } from "node:fs";
+import { dirname } from "node:path";
 import { EEXIST, EINVAL, EISDIR, EOPNOTSUPP } from "../linux/abi/errno.ts";
 import {
   AT_FDCWD,
@@ -32,8 +33,6 @@ import { isTemporary, TEMPORARY } from "./atomic.ts";
 
 /** Before the umask. */
 const MODE = 0o666;
-/** Others may give files the same name meanwhile. */
-const LINK_ATTEMPTS_MAX = 100;
 /** What file systems and kernels answer that know no nameless files. */
 const UNKNOWN: readonly number[] = [-EOPNOTSUPP, -EISDIR, -EINVAL];
 
@@ -61,7 +60,7 @@ export class NamelessFile implements Disposable {
 
   static #createNamed(directory: string): NamelessFile {
     removeStale(directory);
-    const path = `${directory}/${TEMPORARY}${randomBytes(8).toString("hex")}`;
+    const path = temporaryIn(directory);
     const fd = openSync(path, "wx", MODE);
     if (tryFlock(fd, LOCK_EX | LOCK_NB) === 0 && existsSync(path)) return new NamelessFile(fd, path);
     // Somebody who looked for what is left behind was quicker.
@@ -79,24 +78,34 @@ export class NamelessFile implements Disposable {
     fsyncSync(this.#fd);
   }
 
-  /** Gives the file its name, in place of what is there. Not flushed. @throws {SyscallError} */
+  /** Gives the file its name, in place of what is there: at no time is nothing there. Not flushed. @throws {SyscallError} */
   link(path: string): void {
-    if (this.#temporary !== undefined) {
-      renameSync(this.#temporary, path);
-      this.#temporary = undefined;
-      return;
+    if (this.#temporary === undefined) {
+      if (this.#tryLink(path)) return;
+      // No call puts a nameless file in the place of another; rename(2) does so with one that has a name.
+      this.#temporary = this.#linkBeside(path);
     }
+    renameSync(this.#temporary, path);
+    this.#temporary = undefined;
+  }
+
+  /** @returns the temporary name, locked as others are that have one */
+  #linkBeside(path: string): string {
+    const directory = dirname(path);
+    removeStale(directory);
+    tryFlock(this.#fd, LOCK_EX | LOCK_NB);
+    const temporary = temporaryIn(directory);
+    if (!this.#tryLink(temporary)) throw new Error(`Cannot happen: "${temporary}" exists`);
+    return temporary;
+  }
+
+  /** @returns false when something has that name */
+  #tryLink(path: string): boolean {
     const own = { dirfd: AT_FDCWD, path: `/proc/self/fd/${this.#fd}` };
-    for (let attempt = 0; ; attempt += 1) {
-      const result = tryLinkat(own, { dirfd: AT_FDCWD, path }, AT_SYMLINK_FOLLOW);
-      if (result === 0) return;
-      if (result !== -EEXIST || attempt === LINK_ATTEMPTS_MAX) {
-        const text = `linkat(${JSON.stringify(own.path)}, ${JSON.stringify(path)})`;
-        throw new SyscallError({ name: "linkat", text, errno: -result });
-      }
-      // There is no call that would do both.
-      rmSync(path, { force: true });
-    }
+    const result = tryLinkat(own, { dirfd: AT_FDCWD, path }, AT_SYMLINK_FOLLOW);
+    if (result === 0 || result === -EEXIST) return result === 0;
+    const text = `linkat(${JSON.stringify(own.path)}, ${JSON.stringify(path)})`;
+    throw new SyscallError({ name: "linkat", text, errno: -result });
   }
 
   [Symbol.dispose](): void {
@@ -104,6 +113,9 @@ export class NamelessFile implements Disposable {
     closeSync(this.#fd);
   }
 }
+
+const temporaryIn = (directory: string): string =>
+  `${directory}/${TEMPORARY}${randomBytes(8).toString("hex")}`;
 
 /** The directory may be anybody's: only files with exactly such a name, and nothing that opening does something to. */
 function removeStale(directory: string): void {

@@ -4,6 +4,9 @@ import { tmpdir } from "node:os";
 import { NamelessFile } from "../../../src/fs/nameless_file.ts";
 import { testIf } from "../../helpers/requires.ts";
 
+/** A watcher that looks again and again sees a gap in each of some tens. */
+const REPLACEMENTS = 500;
+
 let directory = "";
 beforeEach(() => {
   directory = mkdtempSync(`${tmpdir()}/bunker-nameless-`);
@@ -21,6 +24,40 @@ describe("NamelessFile", () => {
 
     expect(before).toEqual(["name"]);
     expect(readFileSync(`${directory}/name`, "utf8")).toBe("new");
+  });
+
+  test("leaves no moment without a file when it replaces another", async () => {
+    const path = `${directory}/name`;
+    writeFileSync(path, "old");
+    const watcher = new Worker(
+      `data:text/javascript,
+        import { existsSync } from "node:fs";
+        onmessage = ({ data: path }) => {
+          postMessage("begun");
+          let missing = 0;
+          while (!existsSync(path + ".end")) if (!existsSync(path)) missing += 1;
+          postMessage(missing);
+        };`,
+    );
+    const said = async (): Promise<unknown> => {
+      const { promise, resolve } = Promise.withResolvers<unknown>();
+      watcher.onmessage = ({ data }: MessageEvent<unknown>) => resolve(data);
+      return promise;
+    };
+    watcher.postMessage(path);
+    await said();
+    const answer = said();
+
+    for (let count = 0; count < REPLACEMENTS; count += 1) {
+      using file = NamelessFile.create(directory);
+      file.write(Buffer.from("new"));
+      file.link(path);
+    }
+    writeFileSync(`${path}.end`, "");
+
+    expect(await answer).toBe(0);
+    expect(readdirSync(directory).sort()).toEqual(["name", "name.end"]);
+    watcher.terminate();
   });
 
   test("is gone when it got none", () => {
