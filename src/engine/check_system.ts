@@ -1,7 +1,7 @@
 /** `system check`: whether the store is whole; with `repair` what can be mended is, and what is broken goes. */
 import { rmSync } from "node:fs";
 import { faultOfImage } from "../image/erofs/check_image.ts";
-import { checkStore, type StoreCheck, type StoreFault } from "../store/check.ts";
+import { checkStore, faultsLeft, type StoreCheck, type StoreFault } from "../store/check.ts";
 import { replaceRecords } from "../store/images.ts";
 import { auditLayers } from "./audit_layers.ts";
 import type { EngineContext } from "./context.ts";
@@ -37,11 +37,9 @@ export async function checkSystem(
   if (!hasStore(root)) return { blobs: 0, blobBytes: 0, layers: 0, images: 0, faults: [], ...nothing };
   const first = await checkStore(root, faultOfImage);
   if (!repair && !full) return { ...first, ...nothing };
-  if (repair) {
-    await removeAllAbandoned(root);
-    // A damaged blob would be taken for the truth.
-    await removeBroken(root, first.faults.filter(isBlob), context);
-  }
+  if (repair) await removeAllAbandoned(root);
+  // A damaged blob would be taken for the truth.
+  const blobs = repair ? await removeBroken(root, first.faults.filter(isBlob), context) : [];
   const audit = await auditLayers(root, { full, repair });
   const known = new Set(first.faults.map(({ path }) => path));
   const faults = [...first.faults, ...audit.faults.filter(({ path }) => !known.has(path))];
@@ -49,29 +47,31 @@ export async function checkSystem(
     ? audit.faults.map(({ path }) => path).filter((path) => !audit.mended.includes(path))
     : [];
   const removed = repair ? await removeAll(root, context) : [];
-  const blobs = repair ? first.faults.filter(isBlob).map(({ path }) => path) : [];
   return { ...first, faults, mended: audit.mended, removed: [...blobs, ...removed], left };
 }
 
 /** Removes what is broken. @returns its paths */
 async function removeAll(root: string, context: EngineContext): Promise<string[]> {
-  const removed = new Set<string>();
+  const [looked, removed] = [new Set<string>(), new Set<string>()];
   // What is removed may be what others rely on: a layer its image, so it is looked at again until nothing is broken.
   for (;;) {
     const { faults } = await checkStore(root, faultOfImage);
-    const broken = faults.filter(({ isBroken, path }) => isBroken && !removed.has(path));
-    await removeBroken(root, broken, context);
-    for (const { path } of broken) removed.add(path);
+    const broken = faults.filter(({ isBroken, path }) => isBroken && !looked.has(path));
+    for (const { path } of broken) looked.add(path);
+    for (const path of await removeBroken(root, broken, context)) removed.add(path);
     if (broken.length === 0) return [...removed];
   }
 }
 
+/** Removes what is broken still when nobody can change it any more. @returns its paths */
 async function removeBroken(
   root: string,
-  broken: readonly StoreFault[],
+  faults: readonly StoreFault[],
   context: EngineContext,
-): Promise<void> {
+): Promise<readonly string[]> {
+  let broken: readonly StoreFault[] = [];
   const { finish } = await takeUnderLock(root, () => {
+    broken = faultsLeft(root, faults, faultOfImage);
     const records = new Set(broken.filter(isImage).map(({ path }) => path));
     for (const { path } of broken) {
       if (!records.has(path)) rmSync(`${root}/${path}`, { recursive: true, force: true });
@@ -79,6 +79,7 @@ async function removeBroken(
     replaceRecords(root, { written: [], removed: [...records] });
   });
   await finish(context);
+  return broken.map(({ path }) => path);
 }
 
 const isImage = ({ kind }: StoreFault): boolean => kind === "image";

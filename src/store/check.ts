@@ -2,7 +2,16 @@
  * Looks whether the store is what it says: every blob has its digest, every record of a layer its directory, every image
  * its layers, index, manifest and configuration. Nothing is changed.
  */
-import { createReadStream, existsSync, readdirSync, readFileSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  createReadStream,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+} from "node:fs";
 import { isTemporary } from "../fs/atomic.ts";
 import { blobPath, type Digest, digestOfHex, isDigest } from "../oci/digest.ts";
 import { parseImageConfig } from "../oci/image_config.ts";
@@ -35,6 +44,9 @@ export interface StoreCheck {
 /** Says what is wrong with a layer that is a file, by its absolute path; undefined when nothing is. */
 export type ImageInspector = (path: string) => string | undefined;
 
+/** Read of a blob at a time. */
+const CHUNK_BYTES = 1 << 20;
+
 /** Looks at everything; reads every blob to its end. */
 export async function checkStore(root: string, inspect: ImageInspector): Promise<StoreCheck> {
   const faults: StoreFault[] = [];
@@ -62,6 +74,48 @@ export async function checkStore(root: string, inspect: ImageInspector): Promise
   return { blobs, blobBytes, layers: first.layers, images: first.images, faults };
 }
 
+/**
+ * Those faults that are there still, for a caller who holds the lock of the images: between a check and the lock other
+ * commands may have brought anew what was broken.
+ */
+export function faultsLeft(
+  root: string,
+  faults: readonly StoreFault[],
+  inspect: ImageInspector,
+): readonly StoreFault[] {
+  const blobs = faults.filter(({ kind, path }) => kind === "blob" && isDamaged(root, path));
+  const damaged = new Set(blobs.map(({ path }) => digestAt(path)).filter(isDigest));
+  const found = new Set(
+    lookAt(root, { inspect, damaged }).faults.map(({ path, state }) => `${path} ${state}`),
+  );
+  return [...blobs, ...faults.filter(({ path, state }) => found.has(`${path} ${state}`))];
+}
+
+const digestAt = (path: string): string => `sha256:${path.slice(path.lastIndexOf("/") + 1)}`;
+
+function isDamaged(root: string, path: string): boolean {
+  const digest = digestAt(path);
+  return existsSync(`${root}/${path}`) && !(isDigest(digest) && hashNow(`${root}/${path}`) === digest);
+}
+
+/** Digest of what can be read of a file; whatever lies there, nobody is waited for. */
+function hashNow(path: string): string | undefined {
+  const hasher = new Bun.CryptoHasher("sha256");
+  const chunk = Buffer.alloc(CHUNK_BYTES);
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    for (let count = readSync(fd, chunk); count > 0; count = readSync(fd, chunk)) {
+      hasher.update(chunk.subarray(0, count));
+    }
+    return `sha256:${hasher.digest("hex")}`;
+  } catch {
+    // As above: what cannot be read is damaged.
+    return undefined;
+  } finally {
+    closeSync(fd);
+  }
+}
+
 /** Layers and images without the content of blobs. */
 function lookAt(
   root: string,
@@ -81,7 +135,7 @@ async function hashOf(path: string): Promise<{ hex: string | undefined; size: nu
   const hasher = new Bun.CryptoHasher("sha256");
   let size = 0;
   try {
-    for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
+    for await (const chunk of createReadStream(path, { highWaterMark: CHUNK_BYTES })) {
       hasher.update(chunk as Buffer);
       size += (chunk as Buffer).length;
     }

@@ -3,8 +3,11 @@ import { describe, expect } from "bun:test";
 import {
   chmodSync,
   chownSync,
+  closeSync,
+  constants,
   copyFileSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -16,6 +19,8 @@ import { buildImage } from "../helpers/image_builder.ts";
 import { PULL_NEEDS, PullPlace } from "../helpers/pull_place.ts";
 import { kernelTest, type Sandbox } from "../helpers/sandbox.ts";
 import { snapshotTree } from "../helpers/tree_snapshot.ts";
+
+const STEP_MS = 10;
 
 const one = buildImage({
   layers: [{ entries: [{ name: "a", data: "12345" }] }],
@@ -134,6 +139,22 @@ describe("bunker system prune", () => {
 });
 
 describe("bunker system check", () => {
+  kernelTest("removes nothing that a pull has brought anew meanwhile", PULL_NEEDS, async (sandbox) => {
+    await using place = new PullPlace(sandbox, images);
+    await place.pull("one");
+    const [layer = ""] = one.layers.map(({ descriptor }) => descriptor.digest.slice("sha256:".length));
+    const pipe = makePipeBehind(`${sandbox.root}/blobs/sha256`, layer);
+
+    const repairing = place.bunker(["system", "check", "--repair", "--json"]);
+    const fd = await openForWriting(pipe);
+    await place.pull("one");
+    closeSync(fd);
+
+    const { removed } = JSON.parse((await repairing).stdout) as { removed: readonly string[] };
+    expect(removed).toEqual([pipe.slice(sandbox.root.length + 1)]);
+    expect((await place.bunker(["system", "check"])).stdout).toEndWith("no fault\n");
+  });
+
   kernelTest("finds no fault in what was pulled", PULL_NEEDS, async (sandbox) => {
     await using place = new PullPlace(sandbox, images);
     for (const name of ["one", "two"]) await place.pull(name);
@@ -347,3 +368,32 @@ const unpackedIn = ({ root }: Sandbox): unknown => ({
 const blobOf = (root: string, digest: string): string => `${root}/blobs/sha256/${digest.slice(7)}`;
 
 const layerOf = ({ layers }: typeof one): string => `d${layers[0]?.diffId.slice(7, 31)}`;
+
+/**
+ * Cuts a blob short, and makes a pipe with the name of another that is read after it: whoever reads the pipe has read the
+ * blob. @returns the pipe's path
+ */
+function makePipeBehind(directory: string, blob: string): string {
+  for (let attempt = 0; ; attempt += 1) {
+    const name = new Bun.CryptoHasher("sha256").update(String(attempt)).digest("hex");
+    Bun.spawnSync(["mkfifo", `${directory}/${name}`]);
+    // Some file systems list what is new at the end, some at the beginning, some by the names.
+    if (attempt % 2 === 1) rmSync(`${directory}/${blob}`);
+    writeFileSync(`${directory}/${blob}`, "x");
+    const names = readdirSync(directory);
+    if (names.indexOf(name) > names.indexOf(blob)) return `${directory}/${name}`;
+    rmSync(`${directory}/${name}`);
+  }
+}
+
+/** Opens a pipe once somebody reads it. */
+async function openForWriting(path: string): Promise<number> {
+  for (;;) {
+    try {
+      return openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENXIO") throw error;
+      await Bun.sleep(STEP_MS);
+    }
+  }
+}
