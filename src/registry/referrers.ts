@@ -13,6 +13,7 @@ import type { RegistryClient } from "./client.ts";
 import { type Document, fetchManifest } from "./find_manifest.ts";
 import { pagesOf } from "./paging.ts";
 import { RegistryError } from "./registry_error.ts";
+import { delay } from "./retry.ts";
 import type { Session } from "./session.ts";
 import type { RepositoryWriter } from "./writer.ts";
 
@@ -21,6 +22,10 @@ const UNKNOWN_STATUSES: readonly number[] = [400, 404, 405, 406];
 
 /** Most manifests that refer to one. */
 const REFERRER_COUNT_MAX = 10_000;
+
+/** How often a list is written for one manifest, and the longest wait before it is looked at again. */
+const LIST_WRITES_MAX = 5;
+const LIST_PAUSE_MS_MAX = 2000;
 
 /** What is asked for. */
 export interface ReferrersRequest {
@@ -91,7 +96,6 @@ async function askTag(
 
 /**
  * Puts a manifest, and where it has a subject that the registry does not ask for, adds it to the list of that subject.
- * Two who do the latter at one time may lose an entry: the registry has no lock for it.
  * @param name as RepositoryWriter.pushManifest()
  * @throws {RegistryError}
  */
@@ -102,10 +106,33 @@ export async function putManifest(
 ): Promise<void> {
   const { knowsSubject } = await writer.pushManifest(document, name);
   const { subject } = parseDocument(document.bytes, document.mediaType);
-  if (subject === undefined || knowsSubject) return;
-  const tag = referrersTag(subject.digest);
-  const list = withReferrer((await writer.findDocument(tag))?.bytes, document);
-  if (list !== undefined) await writer.pushManifest(list, tag);
+  if (subject !== undefined && !knowsSubject) await addToList(writer, document, subject.digest);
+}
+
+/**
+ * Adds a manifest to the list of what refers to its subject. The registry has no lock for it: another one who has read the
+ * list before may write it afterwards, and what was added is gone. So it is read again after as long a time as another's
+ * reading and writing may take, and written again with what is there by then.
+ */
+async function addToList(writer: RepositoryWriter, document: Document, subject: Digest): Promise<void> {
+  const tag = referrersTag(subject);
+  for (let attempts = 0; ; attempts += 1) {
+    const beginMs = performance.now();
+    const list = withReferrer((await writer.findDocument(tag))?.bytes, document);
+    if (list === undefined) return;
+    if (attempts === LIST_WRITES_MAX) throw overwritten(document.digest, subject);
+    await writer.pushManifest(list, tag);
+    // A random share of it, so that two who meet do not meet again.
+    const pauseMs = (performance.now() - beginMs) * (1 + Math.random());
+    await delay(Math.min(pauseMs, LIST_PAUSE_MS_MAX), writer.signal);
+  }
+}
+
+function overwritten(digest: Digest, subject: Digest): RegistryError {
+  return new RegistryError(
+    `Cannot add "${digest}" to the list of what refers to "${subject}": others write it at the same time`,
+    { code: "REGISTRY_FAILED", hint: "Try again when they have ended; the manifest itself is in place" },
+  );
 }
 
 function read(what: string, bytes: Uint8Array): readonly Referrer[] {

@@ -70,6 +70,11 @@ export class RepositoryWriter {
     });
   }
 
+  /** Ends all that is done here. */
+  get signal(): AbortSignal | undefined {
+    return this.#options.signal;
+  }
+
   /**
    * Sees to it that a blob is in the repository.
    * @param open undefined when its bytes are not here: it can be there already, or be mounted

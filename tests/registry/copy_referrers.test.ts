@@ -227,6 +227,72 @@ describe("copyImage() with referrers", () => {
   );
 });
 
+describe("the list of referrers that clients keep", () => {
+  const tag = tagOf(image);
+  const puts = new RegExp(`^PUT .*/manifests/${tag}$`);
+  const other = buildArtifact("text/other", "of another client", image);
+  /** Another client writes its own list after each of ours. */
+  const overwriting = (place: CopyPlace, match: { readonly times?: number }) =>
+    replace({ on: puts, ...match }, (right) => {
+      place.to.add(`copy:${tag}`, buildIndex({ images: [other] }));
+      return right;
+    });
+
+  test("has what a client adds while another one writes over it", async () => {
+    await using place = source();
+    place.to.break(overwriting(place, { times: 1 }));
+
+    await place.copy("from/app:1", "to/copy:1", { referrers: [SIGNATURE] });
+
+    expect(listAt(place.to, tag).map(({ digest }) => digest)).toEqual(listed(other, signature));
+    expect(place.to.count(puts)).toBe(2);
+  });
+
+  test("has what two clients add that have read it at one time", async () => {
+    await using place = source();
+    const [bothRead, bothWritten] = [meeting(2), meeting(2)];
+    place.to.break(
+      replace({ on: new RegExp(`^GET .*/manifests/${tag}$`), times: 2 }, bothRead),
+      replace({ on: puts, times: 2 }, bothWritten),
+    );
+
+    await Promise.all(
+      [SIGNATURE, LIST].map((type) => place.copy("from/app:1", "to/copy:1", { referrers: [type] })),
+    );
+
+    const digests = listAt(place.to, tag).map(({ digest }) => digest);
+    expect(digests.sort()).toEqual(listed(signature, list).sort());
+  });
+
+  test("is given up after five times, and the error says so", async () => {
+    await using place = source();
+    place.to.break(overwriting(place, {}));
+
+    const error = await place
+      .copy("from/app:1", "to/copy:1", { referrers: [SIGNATURE] })
+      .catch((thrown: unknown) => thrown);
+
+    expect(error).toMatchObject({
+      code: "REGISTRY_FAILED",
+      message: expect.stringContaining("others write it at the same time"),
+    });
+    expect(place.to.count(puts)).toBe(5);
+    expect(manifestsOf(place.to)).toContain(signature.digest);
+  });
+});
+
+/** Holds replies back until there are `count` of them. */
+function meeting(count: number): (right: Response) => Promise<Response> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let missing = count;
+  return async (right) => {
+    missing -= 1;
+    if (missing === 0) resolve();
+    await promise;
+    return right;
+  };
+}
+
 /** A registry with an image and all that refers to it. */
 function source(options: ListOptions = {}): CopyPlace {
   const names = all.map((document, at) => [`app:x${at}`, document] as const);
@@ -234,6 +300,8 @@ function source(options: ListOptions = {}): CopyPlace {
   place.from.break(referrerLists(place.from, options));
   return place;
 }
+
+const listed = (...documents: readonly BuiltDocument[]): string[] => documents.map(({ digest }) => digest);
 
 const digestsOf = (...documents: readonly BuiltDocument[]): string[] =>
   documents.map(({ digest }) => digest).sort();
