@@ -10,7 +10,7 @@ export interface CuttingProxy extends AsyncDisposable {
 
 /**
  * Starts a proxy.
- * @param afterBytes of one connection, from the client
+ * @param afterBytes from the client since the last cut, by whatever connections: clients do not use one for all requests
  * @param times how often it cuts; what comes later passes
  */
 export async function startCuttingProxy(
@@ -19,10 +19,9 @@ export async function startCuttingProxy(
 ): Promise<CuttingProxy> {
   const port = Number(target.split(":")[1]);
   const sockets = new Set<Socket>();
-  let cuts = 0;
+  let [cuts, seen] = [0, 0];
   const server = createServer((client) => {
     const upstream = connect({ host: "127.0.0.1", port });
-    let seen = 0;
     for (const socket of [client, upstream]) {
       sockets.add(socket);
       socket.on("error", () => socket.destroy());
@@ -31,6 +30,7 @@ export async function startCuttingProxy(
       seen += chunk.length;
       if (seen <= afterBytes || cuts >= times) return upstream.write(chunk);
       cuts += 1;
+      seen = 0;
       upstream.destroy();
       return client.destroy();
     });
