@@ -9,6 +9,7 @@ import { Fd, openat, syncfs } from "../linux/file.ts";
 import { blobPath } from "../oci/digest.ts";
 import type { ResolvedImage } from "../registry/client.ts";
 import { isImagePath, type StoredImage } from "../store/find_image.ts";
+import { listImages } from "../store/images.ts";
 import { layerNameOf, readLayerRecord, type StagedLayer } from "../store/layers.ts";
 import { Staging } from "../store/staging.ts";
 import { explainFull } from "./disk_full.ts";
@@ -72,9 +73,12 @@ export async function auditImage(request: AuditRequest): Promise<void> {
       onProgress: () => undefined,
     };
     await lockLayers(stack, resolved.config.diffIds, { ...context, root });
+    // From here on its layers stay. Before, another command may have removed it.
+    if (!listImages(root).some(({ manifestDigest }) => manifestDigest === image.manifestDigest)) return;
     const { layers } = await prepareLayers(resolved, context);
     await compareAll(request, layers.filter(isStaged));
   } catch (error) {
+    if (error instanceof BlobGone) return;
     throw explainFull(root, error);
   }
 }
@@ -124,6 +128,9 @@ function flush(root: string): void {
   syncfs(directory.number);
 }
 
+/** Another command has removed what was here a moment ago: nothing is left to compare with. */
+class BlobGone extends Error {}
+
 function missing(): never {
-  throw new Error("Cannot happen: a blob was looked for before");
+  throw new BlobGone();
 }

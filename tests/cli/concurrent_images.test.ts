@@ -1,6 +1,9 @@
 /** Many bunkers at one store: what they want in common is fetched once, none waits for ever, and no image is ever half there. */
 import { describe, expect } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { Lock } from "../../src/fs/lock.ts";
+import type { Digest } from "../../src/oci/digest.ts";
+import { layerLockPath } from "../../src/store/layers.ts";
 import { type BuiltImage, buildImage, type LayerSpec } from "../helpers/image_builder.ts";
 import type { PipedResult } from "../helpers/pipes.ts";
 import { PULL_NEEDS, PullPlace } from "../helpers/pull_place.ts";
@@ -152,6 +155,27 @@ describe("pulls, tags, removals, prunes and runs at once", () => {
     },
     TEST_MS_MAX,
   );
+});
+
+describe("bunker system check --full", () => {
+  kernelTest("has nothing to say of an image that is removed meanwhile", PULL_NEEDS, async (sandbox) => {
+    await using place = new PullPlace(sandbox, images);
+    await place.pull("one");
+    const diffIds = images["one:latest"]?.layers.map(({ diffId }) => diffId as Digest) ?? [];
+    // It takes the locks in this order: before it has the first, the other layer can go.
+    const [first = ""] = diffIds.sort();
+    const lock = Lock.tryTake(layerLockPath(sandbox.root, first as Digest));
+
+    const checking = place.bunker(["system", "check", "--full"]);
+    while (readdirSync(`${sandbox.root}/tmp`).length === 0) await Bun.sleep(STEP_MS);
+    const removed = await place.bunker(["rmi", place.name("one")]);
+    lock?.[Symbol.dispose]();
+
+    expect(removed).toMatchObject({ exitCode: 0, stderr: "" });
+    expect(await checking).toMatchObject({ exitCode: 0, stderr: "" });
+    await place.bunker(["image", "prune", "-f"]);
+    expect(await check(place)).toEndWith("Checked 0 blobs (0B), 0 layers, 0 images: no fault\n");
+  });
 });
 
 const pull = (place: PullPlace, name: string): Promise<PipedResult> =>
