@@ -28,7 +28,8 @@ export async function inspect(words: readonly string[], context: EngineContext):
   }
   writeOut(await describe(found, parsed.text("format") ?? ""));
   const { describeError } = await import("./report.ts");
-  for (const failure of failures) writeError(describeError(failure));
+  const { explainStorage } = await import("../engine/storage_error.ts");
+  for (const failure of failures) writeError(describeError(explainStorage(failure, context)));
   return failures.length === 0 ? 0 : EXIT_MISSING;
 }
 

@@ -7,6 +7,8 @@ export const STANDARD_OUTPUT = "standard output";
 const STATES: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
   EDQUOT: "the disk quota is used up",
+  EFBIG: "it would be larger than a file may be here",
+  EIO: "the disk or device fails",
   EISDIR: "it is a directory",
   ENOENT: "there is no such directory",
   ENOSPC: "the disk is full",

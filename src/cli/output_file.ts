@@ -9,6 +9,8 @@ const STDOUT = 1;
 const EXIT_FAILED = 1;
 
 const WRITE_ERRORS: readonly unknown[] = ["EDQUOT", "ENOSPC", "EPIPE"];
+/** These may come from what is read for it as well. */
+const EITHER_ERRORS: readonly unknown[] = ["EFBIG", "EIO"];
 
 /**
  * What is written has to end when the signal says so. Stdout, devices and pipes have none: nothing is cleaned up there, and
@@ -79,8 +81,9 @@ async function called(write: Write, fd: number, place: string): Promise<void> {
   try {
     await write(fd);
   } catch (error) {
-    const { code } = error as { readonly code?: unknown };
-    throw WRITE_ERRORS.includes(code) ? outputError(error, place) : error;
+    const { code, syscall } = error as { readonly code?: unknown; readonly syscall?: unknown };
+    const isOfOutput = WRITE_ERRORS.includes(code) || (EITHER_ERRORS.includes(code) && syscall === "write");
+    throw isOfOutput ? outputError(error, place) : error;
   }
 }
 

@@ -77,10 +77,14 @@ export function removeMountRecord(root: string, key: string): void {
 const recordPath = (root: string, key: string): string => `${root}/${MOUNTS}/${key}.json`;
 
 function recordsOf(root: string): ImageMount[] {
+  // Whatever else keeps a record from being read: its image must not be taken for one that nobody uses.
+  const isNone = (error: unknown): boolean =>
+    error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === "ENOENT";
   let names: readonly string[];
   try {
     names = readdirSync(`${root}/${MOUNTS}`);
-  } catch {
+  } catch (error) {
+    if (!isNone(error)) throw error;
     // Nothing was ever mounted.
     return [];
   }
@@ -89,7 +93,8 @@ function recordsOf(root: string): ImageMount[] {
     .flatMap((name) => {
       try {
         return [JSON.parse(readFileSync(`${root}/${MOUNTS}/${name}`, "utf8")) as ImageMount];
-      } catch {
+      } catch (error) {
+        if (!isNone(error)) throw error;
         // Removed meanwhile, or zeros after a power loss: then its mount is gone too.
         return [];
       }

@@ -1,4 +1,4 @@
-/** Says in one line why nothing can be kept, where the kernel says no more than ENOSPC, EROFS or EACCES. */
+/** Says in one line what is in the way, where the kernel says no more than ENOSPC, EROFS, EACCES, EIO or EMFILE. */
 import { dirname } from "node:path";
 import { BunkerError } from "../errors.ts";
 import { describeFull, diskRoom } from "../fs/disk_room.ts";
@@ -19,6 +19,24 @@ export class ReadOnlyError extends BunkerError {
   readonly code = "READ_ONLY";
 }
 
+/** A disk fails, or descriptors or memory are lacking; `code` is the kernel's. */
+export class RefusedError extends BunkerError {
+  readonly code: string;
+
+  constructor(message: string, details: { code: string; cause: unknown; hint: string }) {
+    super(message, details);
+    this.code = details.code;
+  }
+}
+
+const DAMAGE_HINT = "Look for the reason with dmesg, and for damage with bunker system check --full";
+const REFUSALS: Readonly<Record<string, { readonly state: string; readonly hint: string }>> = {
+  EIO: { state: "the disk or device fails", hint: DAMAGE_HINT },
+  EMFILE: { state: "too many files are open", hint: "Raise the limit of open files with ulimit -n" },
+  ENFILE: { state: "too many files are open on this machine", hint: "End other programs" },
+  ENOMEM: { state: "no memory is left", hint: "End other programs, or raise the limit of memory" },
+};
+
 /** Explains an error of the kernel; others, which speak for themselves, are handed back as they are. */
 export function explainStorage(error: unknown, context: EngineContext): unknown {
   const isPlain =
@@ -35,6 +53,12 @@ export function explainStorage(error: unknown, context: EngineContext): unknown 
       cause: error,
       hint: isElsewhere ? "Choose another place" : "Make it writable, or use another directory with --root",
     });
+  }
+  const refusal = REFUSALS[code];
+  if (refusal !== undefined) {
+    const isNamed = typeof path === "string" || (error as Error).message.includes(`"${root}/`);
+    const what = isNamed ? `use ${subject}` : "go on";
+    return new RefusedError(`Cannot ${what}: ${refusal.state}`, { code, cause: error, hint: refusal.hint });
   }
   if (!FULL.includes(code)) return error;
   const state = describeFull(diskRoom(isElsewhere ? dirname(place) : root));

@@ -5,6 +5,13 @@
 import { ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, EXDEV } from "../linux/abi/errno.ts";
 import { SyscallError } from "../linux/call.ts";
 
+/** What a process may run out of, whatever it looks at. */
+const LACKING: readonly unknown[] = ["EMFILE", "ENFILE", "ENOMEM"];
+
+/** Whether descriptors or memory are lacking: then the error tells nothing of the file that was to be read. */
+export const isLacking = (error: unknown): boolean =>
+  LACKING.includes((error as { readonly code?: unknown }).code);
+
 /** Answers that mean that there is no such thing at a path whose symlinks are not followed. */
 const ABSENT: ReadonlySet<number> = new Set([
   ENOENT,

@@ -34,7 +34,7 @@ export function readSmallFile(path: string): Uint8Array | undefined {
   if (fd < 0)
     throw new SyscallError({ name: "openat", text: formatCall("openat", [AT_FDCWD, name]), errno: -fd });
   try {
-    return readAll(fd);
+    return readAll(fd, path);
   } finally {
     call("close", fd);
   }
@@ -109,12 +109,12 @@ export function isDirectory(path: string): boolean {
   return fd >= 0;
 }
 
-function readAll(fd: number): Uint8Array {
+function readAll(fd: number, path: string): Uint8Array {
   chunk ??= new Uint8Array(new ArrayBuffer(CHUNK_SIZE));
-  let count = call("read", fd, chunk, CHUNK_SIZE);
+  let count = readChunk(fd, chunk, path);
   let whole = chunk.slice(0, count);
   while (count === CHUNK_SIZE) {
-    count = call("read", fd, chunk, CHUNK_SIZE);
+    count = readChunk(fd, chunk, path);
     const grown = new Uint8Array(whole.length + count);
     grown.set(whole);
     grown.set(chunk.subarray(0, count), whole.length);
@@ -122,4 +122,10 @@ function readAll(fd: number): Uint8Array {
     whole = grown;
   }
   return whole;
+}
+
+function readChunk(fd: number, bytes: Uint8Array, path: string): number {
+  const count = callRaw("read", fd, bytes, CHUNK_SIZE);
+  if (count < 0) throw new SyscallError({ name: "read", text: `read("${path}")`, errno: -count });
+  return count;
 }

@@ -1,5 +1,6 @@
 /** Whether the documents and compressed layers of an image are here: what saving and pushing it takes beyond running it. */
 import { existsSync, readFileSync, statSync } from "node:fs";
+import { isLacking } from "../fs/absent.ts";
 import { blobPath, type Digest } from "../oci/digest.ts";
 import { type ImageIndex, type ImageManifest, parseDocument } from "../oci/manifest.ts";
 import { manifestKind } from "../oci/media_type.ts";
@@ -45,11 +46,12 @@ export function findMissingIndex(
   return missing ?? targetDigest;
 }
 
-/** A manifest or index of the store; undefined when it is missing or damaged. */
+/** A manifest or index of the store; undefined when it is missing or damaged. @throws node:fs errors: EMFILE, ENOMEM */
 export function findDocument(root: string, digest: Digest): ImageManifest | ImageIndex | undefined {
   try {
     return parseDocument(readFileSync(`${root}/${blobPath(digest)}`));
-  } catch {
+  } catch (error) {
+    if (isLacking(error)) throw error;
     // What is damaged is as good as missing here; `system check` tells the one from the other.
     return undefined;
   }

@@ -1,5 +1,6 @@
 /** Unpacked layers: found by what they hold, put in place in one step. */
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { isLacking } from "../fs/absent.ts";
 import { removeTree } from "../fs/remove_tree.ts";
 import { AT_FDCWD } from "../linux/abi/fcntl.ts";
 import { type Digest, digestHex, digestOfBytes } from "../oci/digest.ts";
@@ -77,11 +78,12 @@ export function findLayer(
   return undefined;
 }
 
-/** The record of a layer; undefined when it is missing or damaged. */
+/** The record of a layer; undefined when it is missing or damaged. @throws node:fs errors: EMFILE, ENOMEM */
 export function readLayerRecord(root: string, name: string): LayerRecord | undefined {
   try {
     return JSON.parse(readFileSync(`${root}/${layerRecordPath(name)}`, "utf8")) as LayerRecord;
-  } catch {
+  } catch (error) {
+    if (isLacking(error)) throw error;
     // Without a record the layer is as good as absent: it is unpacked again.
     return undefined;
   }

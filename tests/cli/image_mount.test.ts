@@ -92,6 +92,32 @@ describe("bunker image mount", () => {
     expect(readdirSync(`${sandbox.root}/l`)).toEqual([]);
   });
 
+  kernelTest(
+    "keeps the image while nobody can tell whether it is mounted",
+    [...PULL_NEEDS, "program strace"],
+    async (sandbox) => {
+      await using place = await mounted(sandbox);
+      await place.pull("app");
+      const path = (await place.bunker(["image", "mount", place.name("app")])).stdout.trim();
+      // The first look is for what a kill has left.
+      const inject = "inject=openat:error=EMFILE:when=2";
+      const fault = ["-P", `${sandbox.root}/mounts`, "-e", "trace=openat", "-e", inject];
+      const wrapper = ["strace", "-f", "-qq", "-o", "/dev/null", ...fault];
+
+      const refusals = [
+        await place.refusal(["image", "unmount", path], { wrapper }),
+        await place.refusal(["rmi", place.name("app")], { wrapper }),
+        await place.refusal(["image", "prune", "-af"], { wrapper }),
+        await place.refusal(["system", "prune", "-af"], { wrapper }),
+      ];
+
+      const message = `Cannot use data root "${sandbox.root}": too many files are open`;
+      expect(refusals.map((refusal) => refusal.message)).toEqual(refusals.map(() => message));
+      expect(readFileSync(`${path}/su`, "utf8")).toBe("su");
+      expect(await place.bunker(["image", "unmount", path])).toMatchObject({ exitCode: 0, stderr: "" });
+    },
+  );
+
   kernelTest("keeps the layers of an image that has lost its name", PULL_NEEDS, async (sandbox) => {
     await using place = await mounted(sandbox);
     for (const name of ["app", "one"]) await place.pull(name);

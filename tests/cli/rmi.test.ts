@@ -173,6 +173,38 @@ describe("bunker rmi", () => {
     expect(await running.rest()).toEndWith("/bin/busybox\n");
   });
 
+  for (const error of ["EMFILE", "EIO", "ENOMEM"]) {
+    kernelTest(
+      `keeps what may be in use when nobody can tell (${error})`,
+      [...RUN_NEEDS, "the executable", "program strace"],
+      async (sandbox) => {
+        const app = await App.install(sandbox);
+        await using running = app.start(["-i"], ["sh", "-c", "echo up; read line; ls /bin/busybox"]);
+        await running.output("up");
+        const before = contentOf(sandbox);
+        const [id = ""] = readdirSync(`${sandbox.root}/c`).filter((name) => /^[0-9a-f]{12}$/.test(name));
+        const fault = ["-P", id, "-e", "trace=openat", "-e", `inject=openat:error=${error}`];
+        const wrapper = ["strace", "-f", "-qq", "-o", "/dev/null", ...fault];
+
+        const results = [];
+        for (const words of [
+          ["rmi", "-f", app.reference],
+          ["image", "prune", "-af"],
+          ["system", "prune", "-af"],
+        ])
+          results.push(await sandbox.bunker(words, { wrapper }));
+        running.type("on\n");
+
+        expect(results.map(({ stderr }) => stderr)).toEqual(
+          results.map(() => expect.stringContaining(`because: openat("${sandbox.root}/c/${id}"): ${error}`)),
+        );
+        expect(contentOf(sandbox)).toEqual(before);
+        expect(await running.rest()).toEndWith("/bin/busybox\n");
+        expect(await running.exited).toBe(0);
+      },
+    );
+  }
+
   kernelTest("leaves many files to a process in the background, which ends", PULL_NEEDS, async (sandbox) => {
     const entries = Array.from({ length: FILES }, (_, index) => ({ name: `file-${index}` }));
     await using place = new PullPlace(sandbox, { "many:latest": buildImage({ layers: [{ entries }] }) });

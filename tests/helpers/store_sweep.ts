@@ -68,12 +68,8 @@ export function sweepVerb(place: PullPlace, verb: StoreVerb, sweep: StoreSweep):
     hit: async (point) => {
       const env = verb.env?.(place) ?? {};
       const result = await runAtPoint(place, verb.words(place), { point, fault, env });
-      // The same call of another process of the command may be the one that writes the message.
-      const isMute = point.name === "write" && result.exitCode === 125 && result.stderr === "";
-      return {
-        wrong: fault.startsWith("signal=") || isMute ? [] : wrongIn(result),
-        hasFailed: result.exitCode !== 0,
-      };
+      const wrong = fault.startsWith("signal=") ? [] : wrongIn(result, point);
+      return { wrong, hasFailed: result.exitCode !== 0 };
     },
   });
 }
@@ -110,7 +106,8 @@ async function sweepWith(
     await verb.before(place);
     const { wrong: told, hasFailed } = await hit(point);
     if (hasFailed) failed += 1;
-    const wrong = [...told, ...(await violationsAfter(place, verb, trees))];
+    const before = { trees, hasEndedWell: !hasFailed };
+    const wrong = [...told, ...(await violationsAfter(place, verb, before))];
     if (wrong.length > 0) findings[describePoint(point)] = wrong;
   }
   if (SWEEP !== "") console.log(`${fault}: ${verb.name}: ${points.length} points, ${failed} failed`);
@@ -135,17 +132,25 @@ function chosen(points: readonly Point[], count: number): readonly Point[] {
   });
 }
 
+/** What login says, whatever comes of it. */
+const WARNINGS = /^(?:WARNING! .*\n(?:Configure .*\n)?)*/;
+
+/** A call, and nothing about what it was for; EINTR is made up where call() does not see it. */
+const BARE = /^(?:E(?!INTR)[A-Z]+: |\w+\(.*\): E(?!INTR)[A-Z]+$)/;
+
 /** What is wrong with the end of a command: a signal, a stack, a message that a mistake of ours makes. */
-function wrongIn(result: PipedResult): readonly string[] {
+export function wrongIn(result: PipedResult, point: Point): readonly string[] {
   const { exitCode, signal, stderr } = result;
-  if (exitCode === 0) return [];
+  // The same call of another process of the command may be the one that writes the message.
+  const isMute = point.name === "write" && exitCode === 125 && stderr === "";
+  if (exitCode === 0 || isMute) return [];
   try {
-    const { message, because } = refusalOf(result);
+    const { message, because } = refusalOf({ ...result, stderr: stderr.replace(WARNINGS, "") });
     const isOurs = /undefined|is not a|Cannot happen|TypeError|RangeError|SuppressedError/.test(
       [message, ...because].join("\n"),
     );
     const isKnown = exitCode === 125 || exitCode === 1;
-    return isKnown && !isOurs ? [] : [`${exitCode}: ${stderr}`];
+    return isKnown && !isOurs && !BARE.test(message) ? [] : [`${exitCode}: ${stderr}`];
   } catch {
     return [`${exitCode} ${signal}: ${stderr}`];
   }

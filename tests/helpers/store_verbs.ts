@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { keepLayersAs } from "./hostile_archive.ts";
-import { type BuiltImage, buildImage, type LayerSpec } from "./image_builder.ts";
+import { type BuiltImage, buildImage, type LayerSpec, sha256Digest } from "./image_builder.ts";
 import type { PullPlace } from "./pull_place.ts";
 import { noise } from "./registry_fixture.ts";
 
@@ -73,6 +73,8 @@ const archiveOf = ({ sandbox }: PullPlace): string => `${sandbox.directory}/arch
 export const layoutOf = ({ sandbox }: PullPlace): string => `${sandbox.directory}/layout`;
 const homeOf = ({ sandbox }: PullPlace): string => `${sandbox.directory}/home`;
 const one = (place: PullPlace): string => `${place.name("one")}:latest`;
+/** Where nothing is before a push. */
+const pushed = (place: PullPlace): string => place.name("pushed:1");
 /** An image that no test may mind to lose. */
 export const two = (place: PullPlace): string => place.name("two:7");
 
@@ -161,18 +163,21 @@ export const storeVerbs: readonly StoreVerb[] = [
     },
     words: (place) => ["copy", "-q", one(place), `oci:${layoutOf(place)}:1`],
     names: (place) => [one(place)],
+    faults: (place) => (existsSync(`${layoutOf(place)}/index.json`) ? [] : ["layout: none"]),
   },
   {
     name: "export",
     before: pull("two:7"),
     words: (place) => ["export", "-o", `${place.sandbox.directory}/exported.tar`, two(place)],
     names: (place) => [two(place)],
+    faults: (place) => outputFaults(place, "exported.tar"),
   },
   {
     name: "save",
     before: pull("two:7"),
     words: (place) => ["save", "-o", `${place.sandbox.directory}/saved.tar`, two(place)],
     names: (place) => [two(place)],
+    faults: (place) => outputFaults(place, "saved.tar"),
   },
   {
     name: "system check --repair",
@@ -215,9 +220,16 @@ export const storeVerbs: readonly StoreVerb[] = [
   {
     name: "push",
     sample: 4,
-    before: pull("two:7"),
-    words: (place) => ["push", "-q", two(place)],
-    names: (place) => [two(place)],
+    before: async (place) => {
+      await pull("two:7")(place);
+      await run(place, "tag", two(place), pushed(place));
+      // With that name here the registry would be asked to mount its layers.
+      await run(place, "rmi", two(place));
+      for (const part of Object.values(place.registry.content("pushed") ?? {})) part.clear();
+    },
+    words: (place) => ["push", "-q", pushed(place)],
+    names: (place) => [pushed(place)],
+    faults: pushFaults,
   },
   {
     name: "image mount",
@@ -226,6 +238,19 @@ export const storeVerbs: readonly StoreVerb[] = [
     words: (place) => ["image", "mount", two(place)],
     undo: ["image", "unmount", "--all"],
     names: (place) => [one(place), two(place)],
+    faults: (place) => mountFaults(place, ["etc", "link", "pipe", "var"]),
+  },
+  {
+    name: "image prune of all but what is mounted",
+    sample: 4,
+    before: async (place) => {
+      await pull("one", "two:7")(place);
+      await run(place, "image", "mount", two(place));
+    },
+    words: () => ["image", "prune", "-af"],
+    undo: ["image", "unmount", "--all"],
+    names: (place) => [two(place)],
+    faults: (place) => mountFaults(place, ["etc", "link", "pipe", "var"]),
   },
   {
     name: "image unmount",
@@ -237,6 +262,7 @@ export const storeVerbs: readonly StoreVerb[] = [
     words: (place) => ["image", "unmount", two(place)],
     again: () => [["image", "unmount", "--all"]],
     names: (place) => [two(place)],
+    faults: (place) => mountFaults(place, []),
   },
   {
     name: "login",
@@ -283,6 +309,38 @@ function loginFaults(place: PullPlace, registries: readonly string[]): readonly 
   const found = { names, registries: Object.keys(auths).sort(), kept };
   const wanted = { names: ["config.json"], registries: [...registries].sort(), kept: 1 };
   return Bun.deepEquals(found, wanted) ? [] : [`config.json: ${JSON.stringify(found)}`];
+}
+
+/** Digests of archives as a command without a fault has written them. */
+const outputs = new WeakMap<PullPlace, string>();
+
+/** What is wrong with an archive: it is not what the first look at that place found. */
+function outputFaults(place: PullPlace, name: string): readonly string[] {
+  const path = `${place.sandbox.directory}/${name}`;
+  const digest = existsSync(path) ? sha256Digest(readFileSync(path)) : "none";
+  rmSync(path, { force: true });
+  if (!outputs.has(place)) outputs.set(place, digest);
+  return digest === outputs.get(place) ? [] : [`${name}: ${digest}`];
+}
+
+/** What is wrong with what a registry has after a push. */
+function pushFaults({ registry }: PullPlace): readonly string[] {
+  const { digest, configDigest, layers } = imageOf("two:7");
+  const content = registry.content("pushed");
+  const wanted = [configDigest, ...layers.map(({ descriptor }) => descriptor.digest)];
+  const missing = wanted.filter((each) => content?.blobs.has(each) !== true);
+  const isNamed = content?.tags.get("1") === digest && content.manifests.has(digest);
+  return [...missing, ...(isNamed ? [] : ["the tag"])].map((what) => `registry: ${what} is missing`);
+}
+
+/** What is wrong with the mounts of images: each has to show these names. */
+function mountFaults({ sandbox: { root } }: PullPlace, wanted: readonly string[]): readonly string[] {
+  const points = readFileSync("/proc/self/mountinfo", "utf8")
+    .split("\n")
+    .flatMap((line) => line.split(" ")[4] ?? [])
+    .filter((point) => point.startsWith(`${root}/mounts/`));
+  const shown = points.flatMap((point) => readdirSync(point)).sort();
+  return Bun.deepEquals(shown, wanted) ? [] : [`mounts: ${shown.join()}`];
 }
 
 /** A layer that its blob can mend is damaged, and a manifest that nothing can mend. */

@@ -26,14 +26,19 @@ export function layerTrees({ sandbox }: PullPlace): TreeSnapshot {
   });
 }
 
-/**
- * What is wrong after a fault; leaves an empty store.
- * @param trees the layers as they are after the command without a fault
- */
+/** What is known of the command. */
+export interface Before {
+  /** The layers as they are after it without a fault [as they are]. */
+  readonly trees?: TreeSnapshot;
+  /** It has ended well: all that it promises is there before anybody tries again [false]. */
+  readonly hasEndedWell?: boolean;
+}
+
+/** What is wrong after a fault; leaves an empty store. */
 export async function violationsAfter(
   place: PullPlace,
   verb: StoreVerb,
-  trees = layerTrees(place),
+  { trees = layerTrees(place), hasEndedWell = false }: Before = {},
 ): Promise<readonly string[]> {
   const wrong: string[] = [];
   const expectExit = async (...words: readonly string[]): Promise<string> => {
@@ -44,12 +49,16 @@ export async function violationsAfter(
     if (exitCode !== 0) wrong.push(`${words.join(" ")}: ${exitCode} ${stderr} ${stdout}`);
     return stdout;
   };
-  await expectExit("images", "-q");
+  const wanted = [...verb.names(place)].sort();
+  const listed = namesOf(await expectExit("images", "--json"));
+  if (hasEndedWell) {
+    if (!Bun.deepEquals(listed, wanted)) wrong.push(`after success: ${listed.join()}`);
+    wrong.push(...(verb.faults?.(place) ?? []).map((fault) => `after success: ${fault}`));
+  }
   if (verb.mends !== true) await expectExit("system", "check");
   for (const words of verb.again?.(place) ?? [verb.words(place)]) await expectExit(...words);
   await expectExit("system", "check");
   const names = namesOf(await expectExit("images", "--json"));
-  const wanted = [...verb.names(place)].sort();
   if (!Bun.deepEquals(names, wanted)) wrong.push(`images: ${names.join()} in place of ${wanted.join()}`);
   const changed = differences(layerTrees(place), trees);
   if (changed.length > 0) wrong.push(`layers: ${changed.join()}`);

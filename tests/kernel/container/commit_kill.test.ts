@@ -1,23 +1,26 @@
 /**
- * bunker is killed before system calls of a commit, in whichever of its processes makes them: the container goes on, the
- * store is whole, and the next commit works. BUNKER_SWEEP=full hits every call that changes something.
+ * bunker is killed before system calls of a commit, in whichever of its processes makes them, or a call fails: the container
+ * goes on, the store is whole, and the next commit works. BUNKER_SWEEP=full hits every call that such a fault can meet.
  */
 import { describe, expect } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { Box } from "../../helpers/box.ts";
-import { spread } from "../../helpers/faults.ts";
+import { type Fault, type Point, spread } from "../../helpers/faults.ts";
 import { PullPlace } from "../../helpers/pull_place.ts";
-import { kernelTest } from "../../helpers/sandbox.ts";
+import { kernelTest, type Sandbox } from "../../helpers/sandbox.ts";
 import { describePoint, runAtPoint, storePoints } from "../../helpers/store_faults.ts";
+import { FAULTS, SWEEP, SWEEP_MS_MAX, wrongIn } from "../../helpers/store_sweep.ts";
 import { App, RUN_NEEDS } from "../run/app.ts";
 
-const IS_FULL = process.env["BUNKER_SWEEP"] === "full";
-const POINTS_MAX = IS_FULL ? Number.POSITIVE_INFINITY : 10;
-const TEST_MS_MAX = IS_FULL ? 3_600_000 : 120_000;
+const KILL_POINTS = 10;
+/** Of each fault. */
+const FAULT_POINTS = 2;
 const THAW_MS_MAX = 30_000;
 
 const CHANGES =
   /^(mkdir|mkdirat|rename|renameat|renameat2|link|linkat|unlink|unlinkat|write|pwrite64|syncfs|flock|close)$/;
+const WORDS = ["commit", "box", "local/new:1"];
+const ENV = { SOURCE_DATE_EPOCH: "1700000000" };
 
 const stateOf = (id: string): string => {
   const files = [`freezer/bunker-${id}/freezer.state`, `bunker-${id}/cgroup.freeze`];
@@ -34,49 +37,77 @@ async function isThawed(id: string): Promise<boolean> {
   return false;
 }
 
-describe("kill -9 in the middle of a commit", () => {
-  kernelTest(
-    "leaves a container that runs and a whole store, and what comes next works",
-    [...RUN_NEEDS, "the executable", "program strace"],
-    async (sandbox) => {
-      const app = await App.install(sandbox);
-      await using place = new PullPlace(sandbox, {});
-      const box = await Box.start(app, "echo 1 > /srv; mkdir /d; ln /srv /d/srv; rm /bin/wc");
-      const id = box.id(sandbox);
-      const words = ["commit", "box", "local/new:1"];
-      const env = { SOURCE_DATE_EPOCH: "1700000000" };
-      const points = (await storePoints(place, words, env)).filter(({ name }) => CHANGES.test(name));
-      await place.bunker(["rmi", "local/new:1"]);
+interface Sweep {
+  readonly fault: Fault;
+  readonly calls: RegExp;
+  readonly count: number;
+}
 
-      const findings: Record<string, unknown> = {};
-      let killed = 0;
-      const chosen = spread(points, Math.min(POINTS_MAX, points.length));
-      for (const [turn, point] of chosen.entries()) {
-        const { exitCode } = await runAtPoint(place, words, { point, fault: "signal=KILL", env });
-        if (exitCode !== 0) killed += 1;
-        const thawed = await isThawed(id);
-        const lives = thawed && (await box.do("true", `after-${turn}`)).includes(`after-${turn}`);
-        const check = await place.bunker(["system", "check"]);
-        const again = await place.bunker(words, { env });
-        const run = await place.bunker(["run", "local/new:1", "/bin/cat", "/d/srv"]);
-        await place.bunker(["rmi", "local/new:1"]);
-        const left = readdirSync(`${sandbox.root}/tmp`);
-        const outcome = {
-          thawed,
-          lives,
-          check: check.exitCode,
-          again: again.exitCode,
-          stdout: run.stdout,
-          left,
-        };
-        const wanted = { thawed: true, lives: true, check: 0, again: 0, stdout: "1\n", left: [] };
-        if (!Bun.deepEquals(outcome, wanted)) findings[describePoint(point)] = outcome;
-      }
-      await box.end();
+describe("a commit", () => {
+  for (const [title, sweeps] of [
+    ["that is killed", [{ fault: "signal=KILL", calls: CHANGES, count: KILL_POINTS }]],
+    ["with a call that fails", FAULTS.map(([fault, calls]) => ({ fault, calls, count: FAULT_POINTS }))],
+  ] as const) {
+    kernelTest(
+      `${title} leaves a container that runs and a whole store, and what comes next works`,
+      [...RUN_NEEDS, "the executable", "program strace"],
+      async (sandbox) => {
+        const { findings, failed } = await sweep(sandbox, sweeps);
 
-      expect(findings).toEqual({});
-      expect(killed).toBeGreaterThan(0);
-    },
-    TEST_MS_MAX,
-  );
+        expect(findings).toEqual({});
+        expect(failed).toBeGreaterThan(0);
+      },
+      SWEEP_MS_MAX,
+    );
+  }
 });
+
+async function sweep(
+  sandbox: Sandbox,
+  sweeps: readonly Sweep[],
+): Promise<{ readonly findings: object; readonly failed: number }> {
+  const app = await App.install(sandbox);
+  await using place = new PullPlace(sandbox, {});
+  const box = await Box.start(app, "echo 1 > /srv; mkdir /d; ln /srv /d/srv; rm /bin/wc");
+  const points = await storePoints(place, WORDS, ENV);
+  await place.bunker(["rmi", "local/new:1"]);
+  const findings: Record<string, unknown> = {};
+  let [turn, failed] = [0, 0];
+  for (const { fault, calls, count } of sweeps) {
+    const all = points.filter(({ name }) => calls.test(name));
+    for (const point of SWEEP === "full" ? all : spread(all, count)) {
+      const { wrong, hasFailed } = await hit(place, point, fault);
+      if (hasFailed) failed += 1;
+      turn += 1;
+      wrong.push(...(await violationsOf(place, box, `after-${turn}`)));
+      if (wrong.length > 0) findings[`${fault}: ${describePoint(point)}`] = wrong;
+    }
+  }
+  await box.end();
+  if (SWEEP !== "") console.log(`commit: ${turn} points, ${failed} failed`);
+  return { findings, failed };
+}
+
+async function hit(place: PullPlace, point: Point, fault: Fault) {
+  const result = await runAtPoint(place, WORDS, { point, fault, env: ENV });
+  const hasFailed = result.exitCode !== 0;
+  const wrong = fault.startsWith("signal=") ? [] : [...wrongIn(result, point)];
+  if (!hasFailed) {
+    const { stdout } = await place.bunker(["images", "--format", "{{.Repository}}:{{.Tag}}"]);
+    if (!stdout.split("\n").includes("local/new:1")) wrong.push(`after success: ${stdout}`);
+  }
+  return { wrong, hasFailed };
+}
+
+async function violationsOf(place: PullPlace, box: Box, mark: string): Promise<readonly string[]> {
+  const thawed = await isThawed(box.id(place.sandbox));
+  const lives = thawed && (await box.do("true", mark)).includes(mark);
+  const check = await place.bunker(["system", "check"]);
+  const again = await place.bunker(WORDS, { env: ENV });
+  const run = await place.bunker(["run", "local/new:1", "/bin/cat", "/d/srv"]);
+  await place.bunker(["rmi", "local/new:1"]);
+  const left = readdirSync(`${place.sandbox.root}/tmp`);
+  const outcome = { thawed, lives, check: check.exitCode, again: again.exitCode, stdout: run.stdout, left };
+  const wanted = { thawed: true, lives: true, check: 0, again: 0, stdout: "1\n", left: [] };
+  return Bun.deepEquals(outcome, wanted) ? [] : [JSON.stringify(outcome)];
+}

@@ -25,7 +25,7 @@ const POINTS: Readonly<Record<string, number>> = {
   "image prune": 2,
 };
 /** They write elsewhere, or mount what is on the disk. */
-const ELSEWHERE = /^(?:image (?:un)?mount|login|logout|push|copy|export|save)$/;
+const ELSEWHERE = /^(?:login|logout|push|copy|export|save)$|mount/;
 /** What they bring is there to stay. */
 const LASTING = ["pull", "load", "import", "tag"];
 
@@ -90,7 +90,7 @@ async function sweep(place: PullPlace, verb: StoreVerb, count: number): Promise<
       if (index % 2 === 0) await disk.commitJournal();
       await disk.copy("now", "then");
     });
-    const wrong = await disk.with("then", () => violationsAfter(place, verb, trees));
+    const wrong = await disk.with("then", () => violationsAfter(place, verb, { trees }));
     if (wrong.length > 0) findings[describePoint(point)] = wrong;
   }
   return findings;

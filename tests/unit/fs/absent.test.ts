@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { presentOrThrow } from "../../../src/fs/absent.ts";
+import { isLacking, presentOrThrow } from "../../../src/fs/absent.ts";
 
 const LOOK_UP = { name: "statx", path: "etc/passwd" };
 
@@ -19,5 +19,18 @@ describe("presentOrThrow()", () => {
     [13, "EACCES"],
   ])("throws error %d: whether something is there is not known", (errno, name) => {
     expect(() => presentOrThrow(-errno, LOOK_UP)).toThrow(`statx("etc/passwd"): ${name}`);
+  });
+});
+
+describe("isLacking()", () => {
+  test.each([
+    ["EMFILE", true],
+    ["ENFILE", true],
+    ["ENOMEM", true],
+    ["EIO", false],
+    ["ENOENT", false],
+    [undefined, false],
+  ])("tells what a process may run out of from what is wrong with a file: %p", (code, expected) => {
+    expect(isLacking(Object.assign(new Error("refused"), { code }))).toBe(expected);
   });
 });
