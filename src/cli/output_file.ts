@@ -1,5 +1,5 @@
 /** Where an archive goes: to a file, which is there whole or not at all, or to stdout, unless that is a terminal. */
-import { closeSync, constants, openSync, realpathSync, renameSync, rmSync, statSync } from "node:fs";
+import { closeSync, constants, openSync, realpathSync, statSync } from "node:fs";
 import { isatty } from "node:tty";
 import { CommandLineError } from "./command_line_error.ts";
 import { interruptible } from "./interruption.ts";
@@ -57,15 +57,10 @@ async function toFile(file: string, write: Write): Promise<void> {
 }
 
 async function toNewFile(path: string, { write, place }: Writing): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
-  const fd = explained(place, () => openSync(temporary, "wx", 0o600));
-  try {
-    await writeTo(fd, { write, place });
-    renameSync(temporary, path);
-  } catch (error) {
-    rmSync(temporary, { force: true });
-    throw error;
-  }
+  const { createNewFile } = await import("../engine/new_file.ts");
+  using file = explained(place, () => createNewFile(path));
+  await called(write, file.fd, place);
+  explained(place, () => file.link(path));
 }
 
 async function writeTo(fd: number, { write, place }: Writing): Promise<void> {

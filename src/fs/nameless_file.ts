@@ -31,7 +31,7 @@ import { SyscallError } from "../linux/call.ts";
 import { close, tryFlock, tryLinkat, tryOpenat } from "../linux/file.ts";
 import { isTemporary, TEMPORARY } from "./atomic.ts";
 
-/** Before the umask. */
+/** Of what is read by anybody. */
 const MODE = 0o666;
 /** What file systems and kernels answer that know no nameless files. */
 const UNKNOWN: readonly number[] = [-EOPNOTSUPP, -EISDIR, -EINVAL];
@@ -46,11 +46,15 @@ export class NamelessFile implements Disposable {
     this.#temporary = temporary;
   }
 
-  /** @param directory absolute, on the file system of the later name @throws {SyscallError} and node:fs errors */
-  static create(directory: string): NamelessFile {
-    const fd = tryOpenat(AT_FDCWD, directory, { flags: O_TMPFILE | O_RDWR, mode: MODE });
+  /**
+   * @param directory on the file system of the later name
+   * @param mode before the umask
+   * @throws {SyscallError} and node:fs errors
+   */
+  static create(directory: string, mode = MODE): NamelessFile {
+    const fd = tryOpenat(AT_FDCWD, directory, { flags: O_TMPFILE | O_RDWR, mode });
     if (fd >= 0) return new NamelessFile(fd, undefined);
-    if (UNKNOWN.includes(fd)) return NamelessFile.#createNamed(directory);
+    if (UNKNOWN.includes(fd)) return NamelessFile.#createNamed(directory, mode);
     throw new SyscallError({
       name: "openat",
       text: `openat(${JSON.stringify(directory)}, O_TMPFILE)`,
@@ -58,14 +62,19 @@ export class NamelessFile implements Disposable {
     });
   }
 
-  static #createNamed(directory: string): NamelessFile {
+  static #createNamed(directory: string, mode: number): NamelessFile {
     removeStale(directory);
     const path = temporaryIn(directory);
-    const fd = openSync(path, "wx", MODE);
+    const fd = openSync(path, "wx", mode);
     if (tryFlock(fd, LOCK_EX | LOCK_NB) === 0 && existsSync(path)) return new NamelessFile(fd, path);
     // Somebody who looked for what is left behind was quicker.
     closeSync(fd);
-    return NamelessFile.#createNamed(directory);
+    return NamelessFile.#createNamed(directory, mode);
+  }
+
+  /** Open for writing until it is disposed of. */
+  get fd(): number {
+    return this.#fd;
   }
 
   /** @throws node:fs errors: ENOSPC */

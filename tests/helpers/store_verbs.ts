@@ -318,9 +318,10 @@ const outputs = new WeakMap<PullPlace, string>();
 function outputFaults(place: PullPlace, name: string): readonly string[] {
   const path = `${place.sandbox.directory}/${name}`;
   const digest = existsSync(path) ? sha256Digest(readFileSync(path)) : "none";
-  rmSync(path, { force: true });
   if (!outputs.has(place)) outputs.set(place, digest);
-  return digest === outputs.get(place) ? [] : [`${name}: ${digest}`];
+  const left = readdirSync(place.sandbox.directory).filter((each) => each.startsWith(name));
+  for (const each of left) rmSync(`${place.sandbox.directory}/${each}`);
+  return digest === outputs.get(place) && left.length === 1 ? [] : [`${left.join()}: ${digest}`];
 }
 
 /** What is wrong with what a registry has after a push. */

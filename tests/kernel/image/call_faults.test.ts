@@ -17,6 +17,7 @@ const POINTS: Readonly<Record<string, number>> = {
   rmi: 5,
   tag: 3,
   save: 3,
+  push: 2,
   import: 4,
   "pull of layers that become files": 4,
 };
