@@ -7,7 +7,7 @@ import { parseReference } from "../oci/reference.ts";
 import type { StoreFault } from "../store/check.ts";
 import { isImagePath, type StoredImage } from "../store/find_image.ts";
 import { listImages, lockImages } from "../store/images.ts";
-import { commitLayer, layerNameOf, readLayerRecord } from "../store/layers.ts";
+import { commitLayer, commitRecord, layerPathOf, readLayerRecord } from "../store/layers.ts";
 import { layerNameAt } from "../store/layout.ts";
 import { type ImageDocuments, readDocuments } from "./image_documents.ts";
 import { holdUsers } from "./image_users.ts";
@@ -114,11 +114,15 @@ function resolvedOf(
 }
 
 /** @returns false when somebody uses the layer: what changes below a mounted overlay is undefined */
-async function mend(root: string, { layer, fresh }: LayerDamage): Promise<boolean> {
+async function mend(root: string, { layer, fresh, isRecordOnly }: LayerDamage): Promise<boolean> {
   using _ = await lockImages(root);
+  if (layerPathOf(fresh.record) !== layer) return false;
+  if (isRecordOnly) {
+    commitRecord(root, fresh);
+    return true;
+  }
   using held = holdUsers(root);
   if (held.users.some(({ layers }) => layers.includes(layer))) return false;
-  if (layerNameOf(fresh.record) !== layerNameAt(layer)) return false;
   commitLayer(root, fresh);
   return true;
 }

@@ -15,6 +15,7 @@ import type { RunningContainer } from "./container_uses.ts";
 import type { EngineContext } from "./context.ts";
 import { dataRoot, stateRoot } from "./directories.ts";
 import { ImageDamagedError } from "./image_documents.ts";
+import { holdUsers } from "./image_users.ts";
 import { referenceOf, rootPlace, type StoreHere } from "./import.ts";
 import { ContainerTree, containerPath, getContainer } from "./running_container.ts";
 import { giveUpper } from "./upper_in_memory.ts";
@@ -95,7 +96,8 @@ export async function commitHere(what: CommitHere, here: StoreHere): Promise<str
       created_by: (used.Cmd ?? []).join(" "),
       ...(message === undefined ? {} : { comment: message }),
     };
-    const options = { root, rootless, layers, signal, reference: referenceOf(request.reference) };
+    const reference = referenceOf(request.reference);
+    const options = { root, rootless, layers, signal, reference, holdUsers };
     const { image } = await storeNewImage({ base, layer, config, step }, options);
     return image.imageId;
   } catch (cause) {

@@ -12,6 +12,7 @@ import { checkArchiveFile } from "./archive_file.ts";
 import { readConfiguration } from "./configuration.ts";
 import type { EngineContext } from "./context.ts";
 import { dataRoot } from "./directories.ts";
+import { holdUsers } from "./image_users.ts";
 
 /** What is imported, and what becomes of it. */
 export interface ImportRequest {
@@ -79,6 +80,7 @@ export async function importHere(request: ImportRequest, here: StoreHere): Promi
       rootless,
       layers,
       signal,
+      holdUsers,
       changes,
       reference: referenceOf(request.reference),
       message: message ?? `Imported from ${isUrl(source) ? shown : STDIN}`,

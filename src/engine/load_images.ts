@@ -9,6 +9,7 @@ import { checkArchiveFile } from "./archive_file.ts";
 import { readConfiguration } from "./configuration.ts";
 import type { EngineContext } from "./context.ts";
 import { dataRoot, stateRoot } from "./directories.ts";
+import { holdUsers } from "./image_users.ts";
 import { idMapsOfUser } from "./rootless.ts";
 import { askTask } from "./user_namespace_task.ts";
 
@@ -70,7 +71,8 @@ export async function loadHere(
   const chunks =
     file === undefined ? createReadStream("", { fd: 0, autoClose: false }) : createReadStream(file);
   const whole = signal ?? new AbortController().signal;
-  const images = await loadArchive(chunks, { root, rootless, layers, platform, signal: whole });
+  const options = { root, rootless, layers, platform, signal: whole, holdUsers };
+  const images = await loadArchive(chunks, options);
   return images.map(describe);
 }
 

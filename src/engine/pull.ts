@@ -10,6 +10,7 @@ import { readConfiguration } from "./configuration.ts";
 import type { EngineContext } from "./context.ts";
 import { explainedBy } from "./credentials.ts";
 import { dataRoot, stateRoot } from "./directories.ts";
+import { holdUsers } from "./image_users.ts";
 import type { LayerProgress, LayerState, PullObserver } from "./progress.ts";
 import { type AccessRequest, clientOptions, findAccess, type RegistryAccess } from "./registry_access.ts";
 import { idMapsOfUser } from "./rootless.ts";
@@ -99,6 +100,7 @@ export async function pullHere(name: string, request: PullHere, context: EngineC
       rootless,
       signal,
       onProgress,
+      holdUsers,
     });
     if (request.verbose === true) onNote(noteOf(reference, quota));
     return { result: { reference: image.reference, digest: image.targetDigest, status }, skipped };

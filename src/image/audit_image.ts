@@ -28,6 +28,8 @@ export interface LayerDamage {
   readonly layer: string;
   /** What is wrong, e.g. `"etc/passwd" has other content, and 2 more differences`. */
   readonly state: string;
+  /** Nothing but its record is wrong. */
+  readonly isRecordOnly: boolean;
   /** What it should be. */
   readonly fresh: StagedLayer;
 }
@@ -91,17 +93,19 @@ async function compareAll(
   for (const [at, layer] of image.layers.entries()) {
     const expected = fresh[at + hidden];
     if (expected === undefined || !isWanted(layer)) continue;
-    const state = compare(root, layer, expected);
-    // One after the other: each may change the store.
-    if (state === undefined) continue;
+    const difference = compare(root, layer, expected);
+    const isRecordOnly = difference === undefined;
+    const isRecorded = readLayerRecord(root, layerNameOf(expected.record)) !== undefined;
+    if (isRecordOnly && isRecorded) continue;
     flush(root);
-    await onDamage({ layer, state, fresh: expected });
+    const state = difference ?? "its record is missing or damaged";
+    // One after the other: each may change the store.
+    await onDamage({ layer, state, isRecordOnly, fresh: expected });
   }
 }
 
-/** @returns what is wrong; undefined when nothing is */
-function compare(root: string, layer: string, { record, directory }: StagedLayer): string | undefined {
-  if (readLayerRecord(root, layerNameOf(record)) === undefined) return "its record is missing or damaged";
+/** @returns what is wrong with its files; undefined when nothing is */
+function compare(root: string, layer: string, { directory }: StagedLayer): string | undefined {
   const differences: string[] = [];
   try {
     using expected = openLayerPath(directory);

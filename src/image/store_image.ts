@@ -12,8 +12,8 @@ import type { ResolvedImage } from "../registry/client.ts";
 import type { Quota } from "../registry/notices.ts";
 import type { StoredImage } from "../store/find_image.ts";
 import { lockImages, recordImage } from "../store/images.ts";
-import { commitLayer, layerNameOf } from "../store/layers.ts";
-import { layerDirectory } from "../store/layout.ts";
+import { commitLayer, layerPathOf, type StagedLayer } from "../store/layers.ts";
+import { StoreError } from "../store/open_store.ts";
 import { Staging } from "../store/staging.ts";
 import { explainFull } from "./disk_full.ts";
 import { chooseForm, type LayerPreference } from "./erofs/layer_form.ts";
@@ -37,6 +37,19 @@ export interface StoreOptions {
   /** Keep compressed layers, for save and push [true]. */
   readonly keepBlobs?: boolean;
   readonly onProgress?: (progress: PullProgress) => void;
+  /** Looks at who uses layers of the store, and keeps others from it [nobody does]. */
+  readonly holdUsers?: ((root: string) => LayerUsers) | undefined;
+}
+
+/** Those who use layers; nobody starts to use anything until this is disposed of. */
+export interface LayerUsers extends Disposable {
+  readonly users: ReadonlyArray<{
+    /** Relative to the root. */
+    readonly layers: readonly string[];
+    /** Why nothing of it can go, and what to do about it. */
+    readonly reason: string;
+    readonly hint: string;
+  }>;
 }
 
 /** The image as it is in the store from now on. */
@@ -103,12 +116,40 @@ async function storeStaged(
   syncfs(disk.number);
   // Content and record come under one lock: nobody who looks for garbage meets the one without the other.
   using _ = await lockImages(root);
+  const staged = [...new Set(prepared.layers)].filter((layer) => "directory" in layer);
+  using _unused = holdReplaced(root, staged, options);
   for (const { path, digest } of blobs) putBlob(path, `${root}/${blobPath(digest)}`);
-  for (const layer of new Set(prepared.layers)) if ("directory" in layer) commitLayer(root, layer);
+  for (const layer of staged) commitLayer(root, layer);
   // And one for their names: btrfs may keep a flushed record, and lose names elsewhere that are older.
   syncfs(disk.number);
   recordImage(root, image, { reference: options.reference, platform: recordPlatform(options.platform) });
   return { image, status: "downloaded", skipped: prepared.skipped };
+}
+
+/**
+ * What is in the place of a layer has lost its record, or is of another form; a container may run on it all the same, and
+ * what changes below a mounted overlay is undefined.
+ * @returns undefined when nothing is replaced, as it is in all honest stores
+ * @throws {StoreError} when somebody uses it
+ */
+function holdReplaced(
+  root: string,
+  layers: readonly StagedLayer[],
+  { holdUsers }: Pick<StoreOptions, "holdUsers">,
+): LayerUsers | undefined {
+  const replaced = layers
+    .map(({ record }) => layerPathOf(record))
+    .filter((path) => existsSync(`${root}/${path}`));
+  const held = replaced.length === 0 ? undefined : holdUsers?.(root);
+  for (const { layers: used, reason, hint } of held?.users ?? []) {
+    const layer = replaced.find((path) => used.includes(path));
+    if (layer === undefined) continue;
+    held?.[Symbol.dispose]();
+    throw new StoreError(`Cannot replace layer "${layer}": ${reason}`, {
+      hint: `${hint}, or mend its record with bunker system check --repair`,
+    });
+  }
+  return held;
 }
 
 /**
@@ -159,7 +200,7 @@ function describeImage(
     targetDigest: resolved.targetDigest,
     imageId: manifest.config.digest,
     // What lies below an opaque root never shows, and overlayfs does not look at that mark on a root.
-    layers: layers.slice(lowest).map(({ record }) => layerDirectory(layerNameOf(record))),
+    layers: layers.slice(lowest).map(({ record }) => layerPathOf(record)),
     overlayXattrs: options.whiteouts,
     config: config.config,
     os: platform.os,

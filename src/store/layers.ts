@@ -125,7 +125,15 @@ export function writeLayerRecord(path: string, record: LayerRecord): void {
   writeFileSync(path, `${JSON.stringify(record, null, 2)}\n`, { mode: 0o600 });
 }
 
-/** Moves a layer to its place. The caller holds the layer's lock. */
+/** Path that a layer has, relative to the root, as records of images list it. */
+export const layerPathOf = (record: LayerRecord): string => layerDirectory(layerNameOf(record));
+
+/** Puts the record of a layer in place that is there already. The caller holds the layer's lock. */
+export function commitRecord(root: string, { record, recordFile }: StagedLayer): void {
+  renameSync(recordFile, `${root}/${layerRecordPath(layerNameOf(record))}`);
+}
+
+/** Moves a layer to its place. The caller holds the layer's lock, and has seen that nobody uses what it replaces. */
 export function commitLayer(root: string, { record, directory, recordFile }: StagedLayer): StoredLayer {
   const name = layerNameOf(record);
   const target = `${root}/${layerDirectory(name)}`;

@@ -16,7 +16,7 @@ import { findImages, type LoadableImage } from "./archive_images.ts";
 import { archiveError, readArchive } from "./read_archive.ts";
 
 /** Where to, and as whom. */
-export interface LoadOptions extends Pick<StoreOptions, "root" | "rootless" | "layers"> {
+export interface LoadOptions extends Pick<StoreOptions, "root" | "rootless" | "layers" | "holdUsers"> {
   readonly signal: AbortSignal;
   /** Only images for this one; undefined: all, and of an index this machine's. */
   readonly platform?: Platform | undefined;
@@ -60,7 +60,7 @@ function sharesName(image: LoadableImage, all: readonly LoadableImage[]): boolea
 async function load(
   { names, resolved }: LoadableImage,
   files: ReadonlyMap<Digest, string>,
-  { root, rootless, layers, signal, platform }: LoadOptions,
+  { root, rootless, layers, signal, platform, holdUsers }: LoadOptions,
 ): Promise<ImageRecord[]> {
   const [first = { ...UNNAMED, digest: resolved.manifestDigest }, ...others] = names;
   const ownPlatform = recordPlatform(platform);
@@ -68,7 +68,7 @@ async function load(
     const origin = { client: { blobRequest: missing }, files, signal };
     const { image } = await storeImage(
       { ...resolved, reference: first },
-      { reference: first, root, rootless, layers, platform },
+      { reference: first, root, rootless, layers, platform, holdUsers },
       origin,
     );
     const named = await nameToo(root, image, { names: others, platform: ownPlatform });
