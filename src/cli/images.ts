@@ -47,22 +47,37 @@ function describeIds(images: readonly ImageSummary[], parsed: ParsedOptions): st
 function describeTable(images: readonly ImageSummary[], parsed: ParsedOptions): string {
   const now = new Date();
   const digests = parsed.flag("digests");
-  const header = ["REPOSITORY", "TAG", ...(digests ? ["DIGEST"] : []), "IMAGE ID", "CREATED", "SIZE"];
+  // docker, which has one of a name, shows none.
+  const platforms = hasPlatforms(images);
+  const header = [
+    ...["REPOSITORY", "TAG"],
+    ...(digests ? ["DIGEST"] : []),
+    "IMAGE ID",
+    ...(platforms ? ["PLATFORM"] : []),
+    ...["CREATED", "SIZE"],
+  ];
   const rows = images.map((image) => [
     harmless(image.repository),
     harmless(image.tag ?? "<none>"),
     ...(digests ? [image.digest ?? "<none>"] : []),
     shownId(image, parsed),
+    ...(platforms ? [harmless(image.platform)] : []),
     image.created === undefined ? "N/A" : formatAge(image.created, now),
     formatSize(image.sizeBytes),
   ]);
   return formatTable([header, ...rows]);
 }
 
+/** Whether a name stands there for several platforms: without them its rows would look alike. */
+function hasPlatforms(images: readonly ImageSummary[]): boolean {
+  const names = images.map(({ repository, tag, digest }) => `${repository}:${tag ?? digest}`);
+  return new Set(names).size < names.length;
+}
+
 /** Heads of the columns of a template's table. */
 const HEADS = { ID: "IMAGE ID", CreatedSince: "CREATED", CreatedAt: "CREATED AT" };
 
-/** docker's names and texts. */
+/** docker's names and texts, and the platform. */
 function rowsOf(images: readonly ImageSummary[], parsed: ParsedOptions) {
   const now = new Date();
   return images.map((image) => ({
@@ -71,6 +86,7 @@ function rowsOf(images: readonly ImageSummary[], parsed: ParsedOptions) {
     CreatedSince: image.created === undefined ? "N/A" : formatAge(image.created, now),
     Digest: image.digest ?? "<none>",
     ID: shownId(image, parsed),
+    Platform: image.platform,
     Repository: image.repository,
     SharedSize: "N/A",
     Size: formatSize(image.sizeBytes),

@@ -146,6 +146,31 @@ describe("bunker push of several platforms", () => {
   );
 });
 
+describe("bunker images of a name with several platforms", () => {
+  kernelTest("names the platform of each, and only then", PULL_NEEDS, async (sandbox) => {
+    await using place = new PullPlace(sandbox, { "app:1": index });
+    const name = place.name("app:1");
+    const heads = async (): Promise<string[]> => {
+      const { stdout } = await place.bunker(["images"]);
+      return stdout.split("\n")[0]?.split(/ {2,}/) ?? [];
+    };
+
+    await place.bunker(["pull", "-q", name]);
+    const one = await heads();
+    await place.bunker(["pull", "-q", "--platform", `linux/${OTHER}`, name]);
+
+    expect(one).toEqual(["REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE"]);
+    expect(await heads()).toEqual(["REPOSITORY", "TAG", "IMAGE ID", "PLATFORM", "CREATED", "SIZE"]);
+    const { stdout: table } = await place.bunker(["images", "--no-trunc"]);
+    for (const { platform, configDigest } of [own, other])
+      expect(table).toMatch(new RegExp(`${configDigest} +linux/${platform.architecture} `));
+    const { stdout: lines } = await place.bunker(["images", "--format", "{{.Tag}} {{.Platform}}"]);
+    expect(lines.trimEnd().split("\n").sort()).toEqual(
+      [HOST, OTHER].map((architecture) => `1 linux/${architecture}`).sort(),
+    );
+  });
+});
+
 describe("bunker pull --all-tags", () => {
   kernelTest(
     "pulls each tag, page by page, what they share once, with docker's lines",
