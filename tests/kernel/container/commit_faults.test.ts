@@ -1,12 +1,16 @@
 /** Commits that are in the way of something: of a container that goes on, of a full disk, of a SIGKILL. */
 import { describe, expect } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { Box, bunkerFrom, spawnBunker } from "../../helpers/box.ts";
 import { refusalOf } from "../../helpers/pull_place.ts";
 import { kernelTest, type Sandbox } from "../../helpers/sandbox.ts";
 import { App, RUN_NEEDS } from "../run/app.ts";
 
-/** So much that reading it takes a good part of a second. */
+/** A hole that takes minutes to be read, and no room: whoever is to be met at it is. */
+const ENDLESS = "dd of=/large bs=1M count=0 seek=60000 2>/dev/null";
+/** A hole that takes seconds. */
+const LONG = "dd of=/large bs=1M count=0 seek=2000 2>/dev/null";
+/** So much that something happens while it is read. */
 const LARGE = "dd if=/dev/urandom of=/large bs=1M count=24 2>/dev/null";
 
 /** Whether the container's processes are stopped. */
@@ -25,23 +29,41 @@ async function until(what: string, holds: () => boolean): Promise<void> {
   }
 }
 
+/** Waits until a commit reads the large file: the container has been stopped by then, unless it is not to be. */
+const untilReading = (commit: Bun.Subprocess): Promise<void> =>
+  until("it reads", () => linksOf(`/proc/${commit.pid}/fd`).some((link) => link.endsWith("/upper/large")));
+
+function linksOf(directory: string): string[] {
+  return readdirSync(directory).flatMap((name) => {
+    try {
+      return [readlinkSync(`${directory}/${name}`)];
+    } catch {
+      // It was closed meanwhile.
+      return [];
+    }
+  });
+}
+
 const images = async (sandbox: Sandbox): Promise<string> =>
   (await bunkerFrom(sandbox, ["images", "--json"])).stdout;
 
 describe("bunker commit", () => {
   kernelTest("stops the container while it reads, and lets it go on", RUN_NEEDS, async (sandbox) => {
     const app = await App.install(sandbox);
-    const box = await Box.start(app, LARGE);
-    const id = box.id(sandbox);
+    // One of them is read before the large file, the other behind it.
+    const box = await Box.start(app, `${LARGE}\n(while :; do echo >> /first; echo >> /second; done) &`);
 
-    const commit = spawnBunker(app, ["commit", "box", "new"]);
-    await until("the container is frozen", () => isFrozen(id));
-    const exitCode = await commit.exited;
+    const { exitCode } = await bunkerFrom(sandbox, ["commit", "box", "new"]);
 
     expect(exitCode).toBe(0);
-    expect(isFrozen(id)).toBeFalse();
+    expect(isFrozen(box.id(sandbox))).toBeFalse();
     expect(await box.do("true", "still here")).toContain("still here");
     await box.end();
+    const [first = 0, second = 0] = (await app.as("new").sh("wc -l < /first; wc -l < /second"))
+      .trim()
+      .split("\n")
+      .map(Number);
+    expect([0, 1]).toContain(first - second);
   });
 
   kernelTest("says so when a layer of the image was taken from the store", RUN_NEEDS, async (sandbox) => {
@@ -66,18 +88,20 @@ describe("bunker commit", () => {
 
   kernelTest("reads it while it runs when told to", RUN_NEEDS, async (sandbox) => {
     const app = await App.install(sandbox);
-    const box = await Box.start(app, LARGE);
-    const id = box.id(sandbox);
+    const box = await Box.start(app, ENDLESS);
 
-    const results = [];
     for (const flag of ["--no-pause", "--pause=false"]) {
       const commit = spawnBunker(app, ["commit", flag, "box", "new"]);
-      await until("it has begun", () => readdirSync(`${sandbox.root}/tmp`).length > 0);
-      results.push(isFrozen(id), await commit.exited);
+      await untilReading(commit);
+      expect(isFrozen(box.id(sandbox))).toBeFalse();
+      expect(await box.do("true", `runs with ${flag}`)).toContain(flag);
+      commit.kill("SIGKILL");
+      await commit.exited;
     }
-    await box.end();
+    await box.do("rm /large", "removed");
 
-    expect(results).toEqual([false, 0, false, 0]);
+    expect(await bunkerFrom(sandbox, ["commit", "--no-pause", "box", "new"])).toMatchObject({ exitCode: 0 });
+    await box.end();
   });
 
   kernelTest(
@@ -85,17 +109,18 @@ describe("bunker commit", () => {
     RUN_NEEDS,
     async (sandbox) => {
       const app = await App.install(sandbox);
-      const box = await Box.start(app, LARGE);
+      const box = await Box.start(app, ENDLESS);
       const id = box.id(sandbox);
       const before = await images(sandbox);
 
       const commit = spawnBunker(app, ["commit", "box", "new"]);
-      await until("the container is frozen", () => isFrozen(id));
+      await untilReading(commit);
+      expect(isFrozen(id)).toBeTrue();
       commit.kill("SIGKILL");
       await commit.exited;
       await until("the container goes on", () => !isFrozen(id));
 
-      expect(await box.do("true", "still here")).toContain("still here");
+      expect(await box.do("rm /large", "still here")).toContain("still here");
       expect(await images(sandbox)).toBe(before);
       const again = await bunkerFrom(sandbox, ["commit", "box", "new"]);
       expect(again.exitCode).toBe(0);
@@ -106,11 +131,12 @@ describe("bunker commit", () => {
 
   kernelTest("is ended by Ctrl-C, and leaves nothing", RUN_NEEDS, async (sandbox) => {
     const app = await App.install(sandbox);
-    const box = await Box.start(app, LARGE);
+    const box = await Box.start(app, ENDLESS);
     const id = box.id(sandbox);
 
     const commit = spawnBunker(app, ["commit", "box", "new"]);
-    await until("the container is frozen", () => isFrozen(id));
+    await untilReading(commit);
+    expect(isFrozen(id)).toBeTrue();
     commit.kill("SIGINT");
 
     expect(await commit.exited).toBe(130);
@@ -121,11 +147,11 @@ describe("bunker commit", () => {
 
   kernelTest("makes no image of a container that ends meanwhile", RUN_NEEDS, async (sandbox) => {
     const app = await App.install(sandbox);
-    const box = await Box.start(app, LARGE);
+    const box = await Box.start(app, LONG);
     const before = await images(sandbox);
 
     const commit = spawnBunker(app, ["commit", "--no-pause", "box", "new"]);
-    await until("it has begun", () => readdirSync(`${sandbox.root}/tmp`).length > 0);
+    await untilReading(commit);
     commit.kill("SIGSTOP");
     await box.end();
     commit.kill("SIGCONT");
