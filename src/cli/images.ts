@@ -3,14 +3,12 @@ import type { EngineContext } from "../engine/context.ts";
 import type { ImageSummary } from "../engine/summary.ts";
 import { readCommandLine } from "./command_line.ts";
 import { formatAge, formatGoTime, formatSize, formatTable } from "./format.ts";
+import { shortDigest } from "./layer_text.ts";
 import type { ParsedOptions } from "./options.ts";
 import { harmless, writeOut } from "./output.ts";
 import { outputFormatOf } from "./output_format.ts";
 import { printList } from "./print_list.ts";
 import { imagesSpec } from "./specs.ts";
-
-/** Hexadecimal digits of a short image ID. */
-const SHORT_ID_LENGTH = 12;
 
 /** Prints the local images. @returns the exit code. */
 export async function printImages(words: readonly string[], context: EngineContext): Promise<number> {
@@ -95,6 +93,5 @@ function rowsOf(images: readonly ImageSummary[], parsed: ParsedOptions) {
   }));
 }
 
-function shownId({ id }: ImageSummary, parsed: ParsedOptions): string {
-  return parsed.flag("no-trunc") ? id : id.slice(id.indexOf(":") + 1).slice(0, SHORT_ID_LENGTH);
-}
+const shownId = ({ id }: ImageSummary, parsed: ParsedOptions): string =>
+  shortDigest(id, parsed.flag("no-trunc"));

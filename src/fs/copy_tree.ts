@@ -19,14 +19,13 @@ import {
   utimensat,
 } from "../linux/file.ts";
 import { getxattr } from "../linux/xattr.ts";
+import { OPAQUE_FILE, WHITEOUT_FILE } from "../oci/whiteout.ts";
 import { presentOrThrow } from "./absent.ts";
 import { type ByteString, cBytes } from "./byte_string.ts";
 import { type CopyOptions, copyAttributes, copyDirectory, copyNode, isDirectory } from "./copy_node.ts";
 import { removeTree } from "./remove_tree.ts";
 
 const READ = { flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW };
-const WHITEOUT_FILE = ".wh.";
-const OPAQUE_FILE = ".wh..wh..opq";
 
 /** How {@link flattenLayers} merges and what it may leave out. */
 export interface FlattenOptions extends CopyOptions {

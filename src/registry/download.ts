@@ -4,10 +4,8 @@
  */
 import { isLoopback, isPrivate, mayFollow } from "./address.ts";
 import { type Exchange, type HttpRequest, send } from "./exchange.ts";
+import { REDIRECT_COUNT_MAX, REDIRECT_STATUSES } from "./follow.ts";
 import { RegistryError, urlForMessages } from "./registry_error.ts";
-
-const REDIRECT_COUNT_MAX = 10;
-const REDIRECT_STATUSES: readonly number[] = [301, 302, 303, 307, 308];
 
 /**
  * Downloads a file.

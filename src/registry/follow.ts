@@ -7,8 +7,9 @@ import { type Exchange, type HttpRequest, send } from "./exchange.ts";
 import { RegistryError, urlForMessages } from "./registry_error.ts";
 import { delay, isRetryableStatus, parseRetryAfter, RetryBudget, type RetryPolicy } from "./retry.ts";
 
-const REDIRECT_COUNT_MAX = 10;
-const REDIRECT_STATUSES: readonly number[] = [301, 302, 303, 307, 308];
+/** Most redirects of one request, and the statuses that are one. */
+export const REDIRECT_COUNT_MAX = 10;
+export const REDIRECT_STATUSES: readonly number[] = [301, 302, 303, 307, 308];
 /** Those that leave method and body as they are. */
 const EXACT_REDIRECT_STATUSES: readonly number[] = [307, 308];
 

@@ -1,8 +1,8 @@
 /** From a bundle and what was found of the host to the executable of its program. */
-import { CLONE_NEWUSER } from "../../linux/abi/sched.ts";
+import { CLONE_NEWNS, CLONE_NEWUSER } from "../../linux/abi/sched.ts";
 import type { Linux } from "../../oci/bundle/config.ts";
 import type { BundleFds, BundleHost } from "../../runtime/bundle_plan.ts";
-import type { NamespacePlan } from "../../runtime/namespaces.ts";
+import { type NamespacePlan, separateFlags } from "../../runtime/namespaces.ts";
 import type { BundleRootHost } from "../../runtime/rootfs/bundle_host.ts";
 import type { SeccompListener } from "../../runtime/security/bundle_filter.ts";
 import type { Launch } from "./launch.ts";
@@ -42,6 +42,18 @@ export async function compileBundle(launch: Launch, inputs: CompileInputs): Prom
 export type PlannedLaunch = Pick<Launch, "id" | "bundle" | "options" | "namespaces" | "userNamespace"> &
   // Without it nothing is kept.
   Partial<Pick<Launch, "context">>;
+
+/** What of the root is known before anything is opened for it. */
+export function rootRequestOf({ bundle, options, namespaces, userNamespace }: PlannedLaunch) {
+  const user = namespaces.joins.find(({ flag }) => flag === CLONE_NEWUSER);
+  return {
+    bundle: bundle.directory,
+    mountNamespace: (separateFlags(namespaces) & CLONE_NEWNS) !== 0,
+    userNamespace,
+    noPivot: options.noPivot,
+    ...(user?.path === undefined ? {} : { userNamespacePath: user.path }),
+  };
+}
 
 /** What of the host the program depends on. */
 export async function hostOf(

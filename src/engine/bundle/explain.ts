@@ -3,7 +3,7 @@
  * machine is opened and closed again; descriptors that would be inherited have the numbers that they would have.
  */
 
-import { CLONE_NEWNS, CLONE_NEWUSER } from "../../linux/abi/sched.ts";
+import { CLONE_NEWUSER } from "../../linux/abi/sched.ts";
 import { explainProgram } from "../../linux/explain.ts";
 import { inheritedFd, programWithReport } from "../../linux/spawn.ts";
 import { type BundleFds, planBundle } from "../../runtime/bundle_plan.ts";
@@ -12,7 +12,7 @@ import { cgroupViewOf } from "../../runtime/rootfs/cgroup_view.ts";
 import { type PreparedRoot, prepareBundleRoot } from "../../runtime/rootfs/prepare_root.ts";
 import { type Bundle, openBundle } from "./bundle.ts";
 import { cgroupPlaceOf } from "./cgroup_place.ts";
-import { hostOf, type PlannedLaunch, viewerOf } from "./compile.ts";
+import { hostOf, type PlannedLaunch, rootRequestOf, viewerOf } from "./compile.ts";
 import { checkId } from "./container_id.ts";
 import type { RuntimeContext } from "./context.ts";
 import type { LaunchOptions } from "./launch.ts";
@@ -95,20 +95,12 @@ interface RootInputs {
   readonly numbers: Numbers;
 }
 
-function prepareRoot(
-  { bundle, options, namespaces, userNamespace }: PlannedLaunch,
-  { view, numbers }: RootInputs,
-): Promise<PreparedRoot> {
-  const user = namespaces.joins.find(({ flag }) => flag === CLONE_NEWUSER);
-  return prepareBundleRoot(bundle.config, {
-    bundle: bundle.directory,
-    mountNamespace: (separateFlags(namespaces) & CLONE_NEWNS) !== 0,
-    userNamespace,
-    noPivot: options.noPivot,
+function prepareRoot(launch: PlannedLaunch, { view, numbers }: RootInputs): Promise<PreparedRoot> {
+  return prepareBundleRoot(launch.bundle.config, {
+    ...rootRequestOf(launch),
     cgroup: view,
     firstInherited: numbers.count,
-    programFile: `${bundle.directory}/.program`,
-    ...(user?.path === undefined ? {} : { userNamespacePath: user.path }),
+    programFile: `${launch.bundle.directory}/.program`,
   });
 }
 

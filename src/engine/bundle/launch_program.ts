@@ -1,6 +1,6 @@
 /** Plans the program of a container, starts it with all that it inherits, and answers what it asks. */
 import { AT_FDCWD, O_CLOEXEC, O_NOFOLLOW, O_RDONLY, O_RDWR, S_IFIFO } from "../../linux/abi/fcntl.ts";
-import { CLONE_NEWNS, CLONE_NEWUSER } from "../../linux/abi/sched.ts";
+import { CLONE_NEWUSER } from "../../linux/abi/sched.ts";
 import { call, cstr } from "../../linux/call.ts";
 import { createMemfd, openSharedPage } from "../../linux/memfd.ts";
 import { report } from "../../linux/program_core.ts";
@@ -10,10 +10,10 @@ import { connectUnix } from "../../linux/unix_socket.ts";
 import type { BundleFds } from "../../runtime/bundle_plan.ts";
 import { type StartedBundle, startBundle } from "../../runtime/bundle_start.ts";
 import type { MadeCgroup } from "../../runtime/cgroup/make.ts";
-import { type NamespacePlan, separateFlags } from "../../runtime/namespaces.ts";
+import type { NamespacePlan } from "../../runtime/namespaces.ts";
 import { cgroupViewOf } from "../../runtime/rootfs/cgroup_view.ts";
 import { type PreparedRoot, prepareBundleRoot } from "../../runtime/rootfs/prepare_root.ts";
-import { type CompiledBundle, compileBundle, viewerOf } from "./compile.ts";
+import { type CompiledBundle, compileBundle, rootRequestOf, viewerOf } from "./compile.ts";
 import { RuntimeError } from "./context.ts";
 import { Inheritance } from "./inheritance.ts";
 import type { Launch, StateFiles } from "./launch.ts";
@@ -145,16 +145,10 @@ interface RootInputs {
 }
 
 function prepareRoot(launch: Launch, { inheritance, made }: RootInputs): Promise<PreparedRoot> {
-  const { bundle, options, namespaces, userNamespace } = launch;
-  const user = namespaces.joins.find(({ flag }) => flag === CLONE_NEWUSER);
-  return prepareBundleRoot(bundle.config, {
-    bundle: bundle.directory,
-    mountNamespace: (separateFlags(namespaces) & CLONE_NEWNS) !== 0,
-    userNamespace,
-    noPivot: options.noPivot,
+  return prepareBundleRoot(launch.bundle.config, {
+    ...rootRequestOf(launch),
     cgroup: cgroupViewOf(made.cgroup.place, viewerOf(launch)),
     firstInherited: inheritance.fds.length + 1,
     programFile: `${launch.directory.path}/program`,
-    ...(user?.path === undefined ? {} : { userNamespacePath: user.path }),
   });
 }

@@ -7,6 +7,8 @@ import { Header } from "tar";
 import { BunkerError } from "../../errors.ts";
 import { blobPath, type Digest } from "../../oci/digest.ts";
 import { OCI_INDEX } from "../../oci/media_type.ts";
+import { BLOCK_SIZE } from "../tar/header.ts";
+import { END, padding, recordPadding } from "../tar/writer.ts";
 
 /** A blob of the store is missing, or not what its digest says. */
 export class BlobDamagedError extends BunkerError {
@@ -31,9 +33,6 @@ export interface ArchiveImage {
   readonly platform: { readonly os: string; readonly architecture: string; readonly variant?: string };
 }
 
-const BLOCK = 512;
-/** An archive is a multiple of this (POSIX.1, pax: ustar interchange format). */
-const RECORD = 10_240;
 const CHUNK = 1 << 20;
 
 /**
@@ -46,8 +45,8 @@ export function* writeArchive(root: string, images: readonly ArchiveImage[]): Ge
     written += chunk.length;
     yield chunk;
   }
-  const end = written + 2 * BLOCK;
-  yield new Uint8Array(2 * BLOCK + ((RECORD - (end % RECORD)) % RECORD));
+  yield END;
+  yield recordPadding(written + END.length);
 }
 
 function* entriesOf(root: string, images: readonly ArchiveImage[]): Generator<Uint8Array> {
@@ -133,7 +132,7 @@ function header(
   path: string,
   { directory, size }: { readonly directory: boolean; readonly size: number },
 ): Buffer {
-  const block = Buffer.alloc(BLOCK);
+  const block = Buffer.alloc(BLOCK_SIZE);
   const type = directory ? "Directory" : "File";
   const entry = new Header({
     path,
@@ -147,5 +146,3 @@ function header(
   entry.encode(block, 0);
   return block;
 }
-
-const padding = (size: number): Uint8Array => new Uint8Array((BLOCK - (size % BLOCK)) % BLOCK);

@@ -11,15 +11,12 @@ import { parseDocument } from "../../oci/manifest.ts";
 import { familiarReference, parseReference } from "../../oci/reference.ts";
 import type { Document } from "../../registry/find_manifest.ts";
 import type { BlobOutcome } from "../../registry/writer.ts";
-import { END, header, padding } from "../tar/writer.ts";
+import { END, header, padding, recordPadding } from "../tar/writer.ts";
 import { type ArchiveName, formatArchive } from "./archive_name.ts";
 import type { BlobFeed } from "./blob_feed.ts";
 import { CopyError } from "./copy_error.ts";
 import { EMPTY_INDEX, newEntry } from "./layout.ts";
 import type { BlobDelivery, CopyTarget, Role } from "./place.ts";
-
-/** An archive is a multiple of this (POSIX.1, pax: ustar interchange format). */
-const RECORD = 10_240;
 
 /** Writes one image into a new file. */
 export class ArchiveTarget implements CopyTarget {
@@ -80,7 +77,7 @@ export class ArchiveTarget implements CopyTarget {
     this.#json("index.json", { ...EMPTY_INDEX.top, manifests: this.#entries });
     this.#json("oci-layout", { imageLayoutVersion: "1.0.0" });
     this.#write(END);
-    this.#write(new Uint8Array((RECORD - (this.#size % RECORD)) % RECORD));
+    this.#write(recordPadding(this.#size));
     this.#file.flush();
     this.#file.link(this.#place.file);
   }

@@ -2,8 +2,10 @@
  * What a container has changed as the archive of a layer (image-spec, layer.md): every entry behind its parents, in the
  * order of bytes, with whiteouts for what is gone. The same changes give the same bytes.
  */
+
 import { BunkerError } from "../../errors.ts";
 import { type ByteString, quoteBytes } from "../../fs/byte_string.ts";
+import { OPAQUE_FILE, WHITEOUT_FILE } from "../../oci/whiteout.ts";
 import { END, header } from "../tar/writer.ts";
 import type { LayerNode } from "../tree/layer_files.ts";
 import { gathered, type NodeOptions, NodeWriter } from "../tree/node_writer.ts";
@@ -23,9 +25,6 @@ export class NotALayerError extends BunkerError {
     );
   }
 }
-
-const WHITEOUT = ".wh.";
-const OPAQUE = ".wh..wh..opq";
 
 /** The archive of one layer. */
 export class LayerArchive {
@@ -59,10 +58,10 @@ export class LayerArchive {
 
   *#met({ path, node, below, isOpaque, isHidden }: MetNode): Generator<Uint8Array> {
     this.#parents = this.#parents.filter((parent) => path.startsWith(`${parent.path}/`));
-    if (nameOf(path).startsWith(WHITEOUT)) throw new NotALayerError(path);
+    if (nameOf(path).startsWith(WHITEOUT_FILE)) throw new NotALayerError(path);
     if (node === undefined) {
       // An opaque mark has said so already; beside it, a whiteout would show a ghost in some overlays.
-      if (!isHidden) yield* this.#mark(`${parentOf(path)}${WHITEOUT}${nameOf(path)}`);
+      if (!isHidden) yield* this.#mark(`${parentOf(path)}${WHITEOUT_FILE}${nameOf(path)}`);
       return;
     }
     const isSame = below !== undefined && !isOpaque && !isHidden && isSameDirectory(this.#trees, node, below);
@@ -71,7 +70,7 @@ export class LayerArchive {
       return;
     }
     yield* this.#write(path, node);
-    if (isOpaque && !isHidden) yield* this.#mark(`${path}/${OPAQUE}`);
+    if (isOpaque && !isHidden) yield* this.#mark(`${path}/${OPAQUE_FILE}`);
   }
 
   *#write(path: ByteString, node: LayerNode): Generator<Uint8Array> {

@@ -21,6 +21,13 @@ export interface HeaderOptions {
 /** The two blocks of zeros after the last entry. */
 export const END: Uint8Array = new Uint8Array(2 * BLOCK_SIZE);
 
+/** An archive is a multiple of this (POSIX.1, pax: ustar interchange format). */
+const RECORD_SIZE = 10_240;
+
+/** Zeros behind an archive of so many bytes. */
+export const recordPadding = (sizeBytes: number): Uint8Array =>
+  new Uint8Array((RECORD_SIZE - (sizeBytes % RECORD_SIZE)) % RECORD_SIZE);
+
 const FLAGS: Readonly<Record<EntryType, string>> = {
   file: "0",
   link: "1",

@@ -25,15 +25,13 @@ import {
 import { SyscallError } from "../../linux/call.ts";
 import { Fd, openat, readDirectory, type Stat, tryReadlinkat, tryStatx } from "../../linux/file.ts";
 import { getxattr, listxattr } from "../../linux/xattr.ts";
+import { OPAQUE_FILE, WHITEOUT_FILE } from "../../oci/whiteout.ts";
 import type { Timestamp } from "../tar/entry.ts";
 import type { FileContent, LayerFiles, LayerNode, LayerNodeKind } from "./layer_files.ts";
 import { kindOfMode } from "./node_kinds.ts";
 import { OpenFile } from "./open_file.ts";
 import { joinPath, nameOf, parentOf } from "./paths.ts";
 
-/** How the names of an archive's whiteouts begin, and the one that speaks of its directory (image-spec, layer.md). */
-export const WHITEOUT_FILE = ".wh.";
-export const OPAQUE_FILE = ".wh..wh..opq";
 const OPAQUE_XATTRS = ["trusted.overlay.opaque", "user.overlay.opaque"];
 
 /** What overlayfs writes only when it is told to keep parts of a file elsewhere: overlayfs.rst. */

@@ -21,7 +21,8 @@ import {
   utimensat,
 } from "../../linux/file.ts";
 import { getxattr } from "../../linux/xattr.ts";
-import { kindOfStat, OPAQUE_FILE, WHITEOUT_FILE } from "../tree/directory_files.ts";
+import { OPAQUE_FILE, WHITEOUT_FILE } from "../../oci/whiteout.ts";
+import { kindOfStat } from "../tree/directory_files.ts";
 import type { LayerNodeKind } from "../tree/layer_files.ts";
 import { nameOf, parentOf } from "../tree/paths.ts";
 import { type LayerSource, writeAttributes, writeDirectory, writeNode } from "../tree/write_node.ts";

@@ -29,8 +29,8 @@ import {
   tryOpenat,
   tryStatx,
 } from "../../linux/file.ts";
+import { OPAQUE_FILE, WHITEOUT_FILE } from "../../oci/whiteout.ts";
 import type { TarEntry } from "../tar/entry.ts";
-import { OPAQUE_FILE } from "../tree/directory_files.ts";
 import { Attributes, type Skipped, setTimes, timesOf } from "./attributes.ts";
 import { LayerDirectory } from "./layer_directory.ts";
 import type { LayerTarget, TreePlace } from "./layer_target.ts";
@@ -39,7 +39,6 @@ import type { UnpackOptions } from "./options.ts";
 
 const NEW_FILE = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
 const MARK = { flags: O_WRONLY | O_CREAT, mode: 0o600 };
-const WHITEOUT_FILE = ".wh.";
 
 /** Files from this size on begin to be written to the disk at once, so that the flush at the end waits for less. */
 const EARLY_FLUSH_MIN = 1 << 20;

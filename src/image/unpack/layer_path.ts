@@ -2,7 +2,9 @@
  * Names in a layer: made relative to the layer's root, and told apart from whiteouts (image-spec,
  * layer.md#whiteouts).
  */
+
 import type { ByteString } from "../../fs/byte_string.ts";
+import { OPAQUE_FILE, WHITEOUT_FILE } from "../../oci/whiteout.ts";
 import { LayerError } from "./layer_error.ts";
 
 /** What an entry's last component means. */
@@ -18,9 +20,7 @@ export type EntryName =
   /** `.wh..wh..opq`: the layers below lose everything in `parent`. */
   | { readonly kind: "opaque"; readonly parent: ByteString };
 
-const WHITEOUT = ".wh.";
 const AUFS = ".wh..wh.";
-const OPAQUE = ".wh..wh..opq";
 /** Directory in the root that holds the link sources. */
 export const AUFS_LINKS = ".wh..wh.plnk";
 
@@ -56,13 +56,13 @@ export function parseEntryName(path: ByteString): EntryName {
   const slash = clean.lastIndexOf("/");
   const parent = slash < 0 ? "" : clean.slice(0, slash);
   const name = clean.slice(slash + 1);
-  if (!clean.includes(WHITEOUT)) return { kind: "plain", parent, name };
+  if (!clean.includes(WHITEOUT_FILE)) return { kind: "plain", parent, name };
   if (parent === AUFS_LINKS) return { kind: "link source", parent, name };
   if (parent.startsWith(AUFS) || parent.includes(`/${AUFS}`)) return { kind: "ignored" };
-  if (name === OPAQUE) return { kind: "opaque", parent };
+  if (name === OPAQUE_FILE) return { kind: "opaque", parent };
   if (name.startsWith(AUFS)) return { kind: "ignored" };
-  if (!name.startsWith(WHITEOUT)) return { kind: "plain", parent, name };
-  const hidden = name.slice(WHITEOUT.length);
+  if (!name.startsWith(WHITEOUT_FILE)) return { kind: "plain", parent, name };
+  const hidden = name.slice(WHITEOUT_FILE.length);
   if (hidden === "" || hidden === "." || hidden === "..") {
     throw new LayerError(path, "it is a whiteout of a directory itself");
   }

@@ -8,13 +8,13 @@ import {
   count,
   hugepageSizes,
   numberOf,
+  pidsOf,
   printedTable,
+  type Reader,
   readerOf,
   tableOf,
   unlessZero,
 } from "./stats_values.ts";
-
-type Reader = (file: string) => string | undefined;
 
 /** Reads them. @param directories by controller */
 export function statsV1(directories: CgroupPlace["directories"]): CgroupStats {
@@ -23,7 +23,7 @@ export function statsV1(directories: CgroupPlace["directories"]): CgroupStats {
     cpu: { usage: cpuUsage(reader("cpuacct")), throttling: throttling(reader("cpu")) },
     cpuset: cpuset(reader("cpuset")),
     memory: memory(reader("memory")),
-    pids: pids(reader("pids")),
+    pids: pidsOf(reader("pids")),
     blkio: blkio(reader("blkio")),
     hugetlb: hugetlb(reader("hugetlb")),
     intel_rdt: {},
@@ -100,14 +100,6 @@ function memory(read: Reader): CgroupStats["memory"] {
     kernel: entry("memory.kmem"),
     kernelTCP: entry("memory.kmem.tcp"),
     ...(Object.keys(raw).length === 0 ? {} : { raw: printedTable(raw) }),
-  };
-}
-
-function pids(read: Reader): CgroupStats["pids"] {
-  const max = read("pids.max");
-  return {
-    ...unlessZero("current", numberOf(read("pids.current"))),
-    ...(max === undefined || max === "max\n" ? {} : { limit: count(numberOf(max)) }),
   };
 }
 

@@ -6,14 +6,14 @@ import {
   count,
   hugepageSizes,
   numberOf,
+  pidsOf,
   pressureOf,
   printedTable,
+  type Reader,
   readerOf,
   tableOf,
   unlessZero,
 } from "./stats_values.ts";
-
-type Reader = (file: string) => string | undefined;
 
 /** Reads them. */
 export function statsV2(directory: string): CgroupStats {
@@ -22,7 +22,7 @@ export function statsV2(directory: string): CgroupStats {
     cpu: cpu(read),
     cpuset: cpuset(read),
     memory: memory(read),
-    pids: pids(read),
+    pids: pidsOf(read),
     blkio: blkio(read),
     hugetlb: hugetlb(read),
     intel_rdt: {},
@@ -110,14 +110,6 @@ function memory(read: Reader): CgroupStats["memory"] {
     ...(Object.keys(raw).length === 0 ? {} : { raw: printedTable(raw) }),
     ...psi(read, "memory.pressure"),
     ...(Object.keys(events).length === 0 ? {} : { event_count: printedTable(events) }),
-  };
-}
-
-function pids(read: Reader): CgroupStats["pids"] {
-  const max = read("pids.max");
-  return {
-    ...unlessZero("current", numberOf(read("pids.current"))),
-    ...(max === undefined || max === "max\n" ? {} : { limit: count(numberOf(max)) }),
   };
 }
 

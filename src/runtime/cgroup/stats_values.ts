@@ -1,7 +1,7 @@
 /** Parsers of the control files that statistics are read from. Numbers have 64 bits: bigints until they are printed. */
 import { readdirSync } from "node:fs";
 import { readControlFile } from "./control_file.ts";
-import type { BlkioEntry, Count, Pressure, PressureLine } from "./stats.ts";
+import type { BlkioEntry, CgroupStats, Count, Pressure, PressureLine } from "./stats.ts";
 
 /** ES2025's JSON.rawJSON, which the library's types do not have yet. */
 const { rawJSON } = JSON as unknown as { readonly rawJSON: (text: string) => object };
@@ -85,10 +85,22 @@ function directoryNames(path: string): readonly string[] {
   }
 }
 
+/** The same table in both versions. */
+export function pidsOf(read: Reader): CgroupStats["pids"] {
+  const max = read("pids.max");
+  return {
+    ...unlessZero("current", numberOf(read("pids.current"))),
+    ...(max === undefined || max === "max\n" ? {} : { limit: count(numberOf(max)) }),
+  };
+}
+
+/** Reads a file of a group. */
+export type Reader = (file: string) => string | undefined;
+
 /** Reads files of one directory; what does not exist, or cannot be read here, is undefined. */
 export const readerOf =
-  (directory: string | undefined) =>
-  (file: string): string | undefined => {
+  (directory: string | undefined): Reader =>
+  (file) => {
     if (directory === undefined) return undefined;
     try {
       return readControlFile(`${directory}/${file}`);
