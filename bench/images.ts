@@ -2,7 +2,7 @@
  * The images that are pulled: made from this machine's files, so that their content is what images consist of, each with
  * layers of gzip and of zstd.
  */
-import { lstatSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, lstatSync, readFileSync, rmSync } from "node:fs";
 import { type BuiltImage, buildImage, type LayerCompression } from "../tests/helpers/image_builder.ts";
 import { buildTar, type TarEntry } from "../tests/helpers/tar_builder.ts";
 import { output } from "./workspace.ts";
@@ -18,11 +18,12 @@ export interface BenchImage {
 }
 
 const ROOT_SIZE = 150_000_000;
-/** The lowest of five layers, a minimal Debian; the second has small files, the others are cut from these directories. */
-const BASE_SIZE = 100_000_000;
-const LAYER_FILE_COUNT = 15_000;
-const LAYER_DIRECTORIES = ["/usr/bin", "/usr/lib", "/usr/share"];
-const LAYER_SIZE = 60_000_000;
+/** The lowest of five layers, a minimal Debian; then a compiler, a runtime, its modules, and what an application brings. */
+const BASE_SIZE = 120_000_000;
+const COMPILER_DIRECTORIES = ["/usr/lib/gcc", "/usr/include"];
+const COMPILER_SIZE = 130_000_000;
+const APPLICATION_DIRECTORIES = ["/usr/share"];
+const APPLICATION_SIZE = 60_000_000;
 const SMALL_FILE_COUNT = 30_000;
 const SMALL_FILES_A_FOLDER = 40;
 const LINES_MAX = 80;
@@ -70,11 +71,14 @@ const megabytes = (bytes: number): string =>
   `${(bytes / BYTES_PER_MB).toFixed(bytes < BYTES_PER_MB ? 3 : 0)} MB`;
 
 function layersOf(directory: string): Uint8Array[] {
-  const upper = LAYER_DIRECTORIES.map((path) => archiveOf(take(filesBelow([path]), LAYER_SIZE), directory));
+  const compiler = take(filesBelow(COMPILER_DIRECTORIES, COMPILER_SIZE), COMPILER_SIZE);
+  const application = take(filesBelow(APPLICATION_DIRECTORIES), APPLICATION_SIZE);
   return [
     archiveOf(take(filesOfDebian(), BASE_SIZE), directory),
-    buildTar(smallFiles(LAYER_FILE_COUNT)),
-    ...upper,
+    archiveOf(compiler, directory),
+    archiveOf([process.execPath.slice(1)], directory),
+    buildTar(smallFiles(SMALL_FILE_COUNT)),
+    archiveOf(application, directory),
   ];
 }
 
@@ -104,22 +108,9 @@ function filesOfDebian(): string[] {
 }
 
 /** Files, directories and symbolic links in the order of their names. */
-function filesBelow(directories: readonly string[]): string[] {
-  const wanted = [
-    "(",
-    "-type",
-    "f",
-    "-size",
-    `-${FILE_SIZE_MAX}c`,
-    "-o",
-    "-type",
-    "d",
-    "-o",
-    "-type",
-    "l",
-    ")",
-  ];
-  return output(["find", ...directories, ...wanted])
+function filesBelow(directories: readonly string[], sizeMax = FILE_SIZE_MAX): string[] {
+  const wanted = ["(", "-type", "f", "-size", `-${sizeMax}c`, "-o", "-type", "d", "-o", "-type", "l", ")"];
+  return output(["find", ...directories.filter(existsSync), ...wanted])
     .split("\n")
     .sort();
 }
