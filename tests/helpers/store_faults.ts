@@ -63,17 +63,19 @@ export interface FaultAt {
   readonly point: Point;
   readonly fault: Fault;
   readonly env?: Environment;
+  /** Where strace(1) writes what it sees [/dev/null]. */
+  readonly trace?: string;
 }
 
 /** Runs the command with a fault at that call of any thread. */
 export function runAtPoint(
   place: PullPlace,
   words: readonly string[],
-  { point: { name, when }, fault, env = {} }: FaultAt,
+  { point: { name, when }, fault, env = {}, trace = "/dev/null" }: FaultAt,
 ): Promise<PipedResult> {
   const inject = ["-e", `trace=${name}`, "-e", `inject=${name}:${fault}:when=${when}`];
   return place.bunker(words, {
-    wrapper: [...STRACE, "-o", "/dev/null", ...inject],
+    wrapper: [...STRACE, "-o", trace, ...inject],
     timeoutMs: TIMEOUT_MS,
     env,
   });

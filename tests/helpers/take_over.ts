@@ -2,7 +2,7 @@
  * Two commands that do the same: the first is stopped at one of its calls, with whatever it holds, while the second begins; then
  * it is killed, or the call fails. Where the second waited it has to take over, and it has to succeed in any case.
  */
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
 import type { Point } from "./faults.ts";
 import type { PullPlace } from "./pull_place.ts";
 import { runAtPoint } from "./store_faults.ts";
@@ -29,11 +29,15 @@ export async function takeOver(
 ): Promise<{ readonly wrong: readonly string[]; readonly hasFailed: boolean }> {
   const env = verb.env?.(place) ?? {};
   let hasEnded = false;
+  const trace = `${place.sandbox.directory}/trace`;
+  rmSync(trace, { force: true });
   const fault = ending === "killed" ? "signal=STOP" : (`error=ENOSPC:delay_enter=${DELAY_US}` as const);
-  const first = runAtPoint(place, verb.words(place), { point, fault, env }).finally(() => {
+  const first = runAtPoint(place, verb.words(place), { point, fault, env, trace }).finally(() => {
     hasEnded = true;
   });
-  const pid = await stoppedBunker(place, () => hasEnded);
+  // On a busy machine a thread that is traced can look stopped for long.
+  const isThere = (): boolean => ending === "failed" || textOf(trace).includes("--- stopped by SIGSTOP ---");
+  const pid = await stoppedBunker(place, { isThere, hasEnded: () => hasEnded });
   const second = rival(place, verb);
   await Bun.sleep(WAITING_MS);
   const isKilled = ending === "killed" && pid !== undefined && kill(pid);
@@ -65,10 +69,14 @@ async function rival(place: PullPlace, verb: StoreVerb): Promise<string[]> {
  * Waits until a command of that place, or a process that it has made, stands still.
  * @returns the command's process id; undefined when it ended instead
  */
-async function stoppedBunker(place: PullPlace, hasEnded: () => boolean): Promise<number | undefined> {
+async function stoppedBunker(
+  place: PullPlace,
+  { isThere, hasEnded }: Readonly<Record<"isThere" | "hasEnded", () => boolean>>,
+): Promise<number | undefined> {
   let looks = 0;
   while (!hasEnded()) {
-    const pid = tracedCommands(place).find((each) => [each, ...childrenOf(each)].some(isStopped));
+    const commands = isThere() ? tracedCommands(place) : [];
+    const pid = commands.find((each) => [each, ...childrenOf(each)].some(isStopped));
     looks = pid === undefined ? 0 : looks + 1;
     if (looks === LOOKS) return pid;
     await Bun.sleep(STEP_MS);
