@@ -2,8 +2,9 @@
  * Starts the program of a bundle's container and answers its questions (requests.ts), until it says that the container is
  * complete or gives up. Which process is the container's depends on the namespaces: namespaces.ts.
  */
+import { EPIPE } from "../linux/abi/errno.ts";
 import { SIGKILL } from "../linux/abi/sched.ts";
-import { call } from "../linux/call.ts";
+import { call, callRaw, SyscallError } from "../linux/call.ts";
 import type { SharedPage } from "../linux/memfd.ts";
 import { report } from "../linux/program_core.ts";
 import { receiveMessage } from "../linux/socket_pair.ts";
@@ -132,7 +133,10 @@ class StartingContainer {
     const beforeSecond = letter === "m" || letter === "o" || letter === "c";
     const { pid } = beforeSecond ? this.#spawned : this.#process();
     await this.#request.answers[letter](pid);
-    call("write", this.#socket, new Uint8Array([0x6d]), 1);
+    const sent = callRaw("write", this.#socket, new Uint8Array([0x6d]), 1);
+    // Killed while it waited: the other end is closed, as where it is read.
+    if (sent === -EPIPE) throw await this.#ended();
+    if (sent < 0) throw new SyscallError({ name: "write", text: `write(${this.#socket})`, errno: -sent });
   }
 
   /** Kills and reaps what there is. */

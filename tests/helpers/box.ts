@@ -18,9 +18,13 @@ export const bunkerFrom = (
   env: Readonly<Record<string, string>> = {},
 ): Promise<PipedResult> => sandbox.bunker(args, { program: SOURCES, env, timeoutMs: 30_000 });
 
-/** Starts bunker from its sources without waiting for it. */
-export function spawnBunker(app: App, args: readonly string[]): Bun.Subprocess<"ignore", "pipe", "pipe"> {
-  return Bun.spawn([...programs[SOURCES], ...args], {
+/** Starts bunker from its sources, behind a prefix, without waiting for it. */
+export function spawnBunker(
+  app: App,
+  args: readonly string[],
+  prefix: readonly string[] = [],
+): Bun.Subprocess<"ignore", "pipe", "pipe"> {
+  return Bun.spawn([...prefix, ...programs[SOURCES], ...args], {
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",

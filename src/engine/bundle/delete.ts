@@ -9,7 +9,7 @@ import { exists } from "../../linux/small_file.ts";
 import { checkId } from "./container_id.ts";
 import { type RuntimeContext, RuntimeError } from "./context.ts";
 import { openProcess, signalProcess } from "./kill.ts";
-import { statusOf } from "./state.ts";
+import { isEnding, statusOf } from "./state.ts";
 import { StateDirectory } from "./state_directory.ts";
 import { readStateFile, type StateFile } from "./state_file.ts";
 
@@ -29,8 +29,8 @@ export async function deleteContainer(
   const file = readForDeletion(directory.path, force);
   if (file === undefined) return await directory.remove();
   const status = statusOf(file, { directory: directory.path, context });
-  // The lock is ours, so nobody creates it any more.
-  if (!force && (status === "running" || status === "paused")) {
+  // The lock is ours, so nobody creates it any more. One that is ending is waited for.
+  if (!force && (status === "running" || status === "paused") && !isEnding(file)) {
     throw new RuntimeError(`cannot delete container ${id} that is not stopped: ${status}`, {
       hint: "Stop it first, or delete --force",
     });

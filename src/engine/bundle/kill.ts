@@ -2,7 +2,6 @@
 import { EINVAL, ENOENT, ESRCH } from "../../linux/abi/errno.ts";
 import { SIGKILL } from "../../linux/abi/sched.ts";
 import { call, callRaw, SyscallError } from "../../linux/call.ts";
-import { isFrozen } from "../../runtime/cgroup/frozen.ts";
 import { checkId } from "./container_id.ts";
 import { type RuntimeContext, RuntimeError } from "./context.ts";
 import { isAlive } from "./state.ts";
@@ -64,7 +63,6 @@ export function openProcess(file: StateFile): number | undefined {
 /** A frozen process dies only when it is thawed, on version 1. */
 async function thaw({ cgroup }: StateFile): Promise<void> {
   if (cgroup === undefined || cgroup.version !== 1) return;
-  if (!isFrozen(cgroup)) return;
-  const { thawCgroup } = await import("../../runtime/cgroup/freezer.ts");
-  thawCgroup(cgroup);
+  const { thawKilled } = await import("../../runtime/cgroup/processes.ts");
+  thawKilled(cgroup);
 }

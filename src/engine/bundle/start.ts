@@ -49,10 +49,10 @@ async function release(directory: string, file: StateFile): Promise<void> {
   const path = `${directory}/exec.fifo`;
   const flags = O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC;
   const fifo = callRaw("openat", AT_FDCWD, cstr(path), flags);
-  // Nobody reads: the process has ended, or an earlier start died after its byte was taken.
+  // Nobody reads: the process is ending, or an earlier start died after its byte was taken.
   if (fifo === -ENXIO) {
     call("unlinkat", AT_FDCWD, cstr(path), 0);
-    throw notCreated("running");
+    throw notCreated(isEnding(file) ? "stopped" : "running");
   }
   if (fifo < 0) throw new RuntimeError(`cannot open "${path}"`);
   try {

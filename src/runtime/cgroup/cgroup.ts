@@ -5,6 +5,7 @@
  *     v2  /sys/fs/cgroup/bunker-ID
  *     v1  /sys/fs/cgroup/{pids,devices,memory,cpu}/bunker-ID
  */
+import { SIGKILL } from "../../linux/abi/sched.ts";
 import { call } from "../../linux/call.ts";
 import { exists } from "../../linux/small_file.ts";
 import type { Resources } from "../spec/config.ts";
@@ -13,6 +14,7 @@ import { CGROUP_ROOT } from "./hierarchies.ts";
 import { type MadeGroup, makeV1 } from "./make_v1.ts";
 import { makeV2 } from "./make_v2.ts";
 import { type CgroupPlace, NO_CGROUP } from "./place.ts";
+import { killCgroup } from "./processes.ts";
 import { removeDirectories } from "./remove.ts";
 import { CPU_PERIOD_US, type Setting } from "./settings.ts";
 
@@ -63,9 +65,16 @@ export function createCgroup(request: CgroupRequest): Cgroup {
   }
 }
 
-/** Removes what a killed engine left of the group `id`, on whichever hierarchies it was. */
+/**
+ * Ends what a killed engine left of the container with the group `id`, and removes that, on whichever hierarchies it was:
+ * a command may have asked the kernel not to end with its parent (PR_SET_PDEATHSIG).
+ */
 export function removeLeftCgroup(id: string): void {
-  removeDirectories(groupOf(1, id, ["", "pids", "devices", "memory", "cpu", "freezer"]));
+  const left = groupOf(1, id, ["", "pids", "devices", "memory", "cpu", "freezer"]);
+  const found = Object.entries(left.directories).filter(([, path]) => exists(path));
+  const version = exists(`${CGROUP_ROOT}/cgroup.controllers`) ? 2 : 1;
+  killCgroup({ ...left, version, directories: Object.fromEntries(found) }, SIGKILL);
+  removeDirectories(left);
 }
 
 /** Where the group of a container is; `""` is the hierarchy of version 2. */

@@ -9,7 +9,7 @@
  *     closes its end, or is killed ───────────▶ returns 0; writes "THAWED", ends
  */
 import { EEXIST, ESRCH } from "../../linux/abi/errno.ts";
-import { AT_FDCWD, O_CLOEXEC, O_RDWR } from "../../linux/abi/fcntl.ts";
+import { AT_FDCWD, AT_REMOVEDIR, O_CLOEXEC, O_RDWR } from "../../linux/abi/fcntl.ts";
 import { LOCK_EX } from "../../linux/abi/file.ts";
 import { call, callRaw, cstr } from "../../linux/call.ts";
 import { Fd } from "../../linux/file.ts";
@@ -67,6 +67,11 @@ function freezableGroup(id: string): CgroupPlace | undefined {
   if (known === undefined) return undefined;
   const made = callRaw("mkdirat", AT_FDCWD, cstr(directory), 0o755);
   if (made < 0 && made !== -EEXIST) return undefined;
+  // Who ends the container removes this group last: it may have looked for it before it was made.
+  if (!exists(known)) {
+    callRaw("unlinkat", AT_FDCWD, cstr(directory), AT_REMOVEDIR);
+    return undefined;
+  }
   moveAll({ ...main, directories: { pids: known } }, freezer, directory);
   return freezer;
 }

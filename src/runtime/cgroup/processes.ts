@@ -67,6 +67,24 @@ export function killCgroup(place: CgroupPlace, signal: number): void {
   } finally {
     // Version 1 keeps frozen what was killed.
     if (held && (!frozen || signal === SIGKILL)) thawCgroup(place);
+    if (signal === SIGKILL) thawKilled(place);
+  }
+}
+
+/** Version 1 keeps frozen what was killed: lets the group go on, and each below that the payload has frozen. */
+export function thawKilled(place: CgroupPlace): void {
+  const { freezer } = place.directories;
+  if (place.version !== 1 || freezer === undefined) return;
+  if (isFrozen(place)) thawCgroup(place);
+  thawBelow(freezer, 0);
+}
+
+function thawBelow(directory: string, depth: number): void {
+  if (depth === GROUP_DEPTH_MAX) return;
+  for (const name of childGroups(directory)) {
+    const child = `${directory}/${name}`;
+    tryWriteControlFile(`${child}/freezer.state`, "THAWED");
+    thawBelow(child, depth + 1);
   }
 }
 

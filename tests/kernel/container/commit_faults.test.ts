@@ -1,6 +1,8 @@
 /** Commits that are in the way of something: of a container that goes on, of a full disk, of a SIGKILL. */
 import { describe, expect } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
+import { numbers } from "../../../src/linux/abi/numbers.ts";
+import { architecture } from "../../../src/linux/machine.ts";
 import { Box, bunkerFrom, spawnBunker } from "../../helpers/box.ts";
 import { refusalOf } from "../../helpers/pull_place.ts";
 import { kernelTest, type Sandbox } from "../../helpers/sandbox.ts";
@@ -18,6 +20,15 @@ function isFrozen(id: string): boolean {
   const files = [`freezer/bunker-${id}/freezer.state`, `bunker-${id}/cgroup.freeze`];
   const file = files.map((name) => `/sys/fs/cgroup/${name}`).find(existsSync);
   return file !== undefined && /^(?:FROZEN|1)$/.test(readFileSync(file, "utf8").trim());
+}
+
+/** Whether the child of a process, if it has one, is in mkdirat(2). */
+function childMakesDirectory(pid: number): boolean {
+  const child = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
+  if (child === "") return false;
+  return (
+    Number.parseInt(readFileSync(`/proc/${child}/syscall`, "utf8"), 10) === numbers.mkdirat[architecture]
+  );
 }
 
 /** Looks until it holds. @throws {Error} when it does not within half a minute */
@@ -65,6 +76,28 @@ describe("bunker commit", () => {
       .map(Number);
     expect([0, 1]).toContain(first - second);
   });
+
+  kernelTest(
+    "leaves no group behind when the container ends before it is stopped",
+    [...RUN_NEEDS, "cgroup v1", "program strace"],
+    async (sandbox) => {
+      const app = await App.install(sandbox);
+      const box = await Box.start(app, "echo 1 > /srv");
+      const group = `/sys/fs/cgroup/freezer/bunker-${box.id(sandbox)}`;
+      const hold = ["-e", "trace=mkdirat", "-e", "inject=mkdirat:delay_enter=2000000", "-P", group];
+
+      const commit = spawnBunker(
+        app,
+        ["commit", "box", "new"],
+        ["strace", "-f", "-qq", "-o", "/dev/null", ...hold],
+      );
+      await until("the group is about to be made", () => childMakesDirectory(commit.pid));
+      await box.end();
+      await commit.exited;
+
+      expect(existsSync(group)).toBeFalse();
+    },
+  );
 
   kernelTest("says so when a layer of the image was taken from the store", RUN_NEEDS, async (sandbox) => {
     const app = await App.install(sandbox);

@@ -1,6 +1,10 @@
 /** How a run ends: exit codes, signals, `--init`, and what happens when bunker itself is killed. */
 import { describe, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
+import { PR_SET_PDEATHSIG } from "../../../src/linux/abi/sched.ts";
+import { FIRST_ADDRESS, writeExecutable } from "../../../src/linux/elf.ts";
+import { encodeProgram } from "../../../src/linux/encode.ts";
+import { Program } from "../../../src/linux/program.ts";
 import { titleOf, whyMissing } from "../../helpers/requires.ts";
 import { kernelTest, Sandbox } from "../../helpers/sandbox.ts";
 import { App, RUN_NEEDS } from "./app.ts";
@@ -162,6 +166,21 @@ describe("SIGKILL of bunker", () => {
     expect(readdirSync(`${sandbox.root}/c`)).toEqual([]);
   });
 
+  kernelTest("ends, at the next run, a command that asked not to end with it", RUN_NEEDS, async (sandbox) => {
+    const app = await App.install(sandbox, {
+      entries: [{ name: "bin/outlive", data: outliveProgram(), mode: 0o755 }],
+    });
+    await using running = app.start([], ["/bin/outlive"]);
+    await running.output("ready\n");
+
+    running.kill("SIGKILL");
+    await running.exited;
+    await app.sh("true");
+
+    expect(await running.rest()).toBe("ready\n");
+    expect(readdirSync(`${sandbox.root}/c`)).toEqual([]);
+  });
+
   kernelTest(
     "at any moment leaves nothing that the next run does not remove",
     RUN_NEEDS,
@@ -270,3 +289,12 @@ describe("a run that fails", () => {
     expect(readdirSync(`${sandbox.root}/c`)).toEqual([]);
   });
 });
+
+/** Does not die with its parent, and sleeps. */
+function outliveProgram(): Uint8Array {
+  const program = new Program();
+  program.prctl(PR_SET_PDEATHSIG, 0);
+  program.execve("/bin/sh", ["sh", "-c", "echo ready; exec sleep 1000"], ["PATH=/bin"]);
+  program.place(program.giveUp).exit_group(1);
+  return writeExecutable(encodeProgram(program, FIRST_ADDRESS).bytes);
+}
