@@ -58,6 +58,24 @@ describe("a layer of a running container whose record is lost", () => {
     expect(await place.bunker(["load", "-q", "-i", archive])).toMatchObject({ exitCode: 0 });
   });
 
+  kernelTest("is not replaced by a commit of that container", NEEDS, async (sandbox) => {
+    const app = await App.install(sandbox, { layers: "directories" });
+    await using place = new PullPlace(sandbox, {});
+    place.keepDirectories();
+    await using running = await startIn(app);
+    const before = loseRecords(sandbox);
+
+    const refused = await place.refusal(["commit", "box", "new"]);
+    const repaired = await place.bunker(["system", "check", "--repair"]);
+    const committed = await place.bunker(["commit", "box", "new"]);
+
+    expect(refused.because.join("\n")).toContain("Cannot replace layer ");
+    expect(repaired.exitCode).toBe(0);
+    expect(committed).toMatchObject({ exitCode: 0, stderr: "" });
+    expect(inodesIn(sandbox)).toMatchObject(before);
+    expect(await endOf(running)).toMatch(WHOLE);
+  });
+
   kernelTest("gets its record back from system check --repair, and stays", NEEDS, async (sandbox) => {
     const app = await App.install(sandbox, { layers: "directories" });
     await using place = new PullPlace(sandbox, {});
@@ -93,7 +111,7 @@ describe("a layer of a running container whose record is lost", () => {
 const imageAbove = () => buildImage({ layers: [baseLayer(), { entries: [{ name: "other" }] }] });
 
 async function startIn(app: App): Promise<Running> {
-  const running = app.start(["-i"], ["sh", "-c", SCRIPT]);
+  const running = app.start(["-i", "--name=box"], ["sh", "-c", SCRIPT]);
   await running.output("up");
   return running;
 }
