@@ -47,6 +47,33 @@ export function groupsAt(path: string): readonly string[] {
   return hierarchies.map((directory) => `${directory}${path}`).filter((directory) => existsSync(directory));
 }
 
+/** Within this a process that ends leaves its group. */
+const EMPTY_MS_MAX = 10_000;
+const LOOK_MS = 20;
+
+/**
+ * Removes a group with those below it, once they are empty: what looks after a container, conmon for one, ends a moment
+ * later than the command that waited for that.
+ * @throws the last error of rmdir(2)
+ */
+export async function removeGroupTree(directory: string): Promise<void> {
+  for (const end = Date.now() + EMPTY_MS_MAX; existsSync(directory); await Bun.sleep(LOOK_MS)) {
+    try {
+      removeBelow(directory);
+    } catch (error) {
+      if (Date.now() > end) throw error;
+    }
+  }
+}
+
+/** The deepest first. */
+function removeBelow(directory: string): void {
+  for (const entry of readdirSync(directory, { withFileTypes: true })) {
+    if (entry.isDirectory()) removeBelow(`${directory}/${entry.name}`);
+  }
+  rmdirSync(directory);
+}
+
 /** Removes an empty group from all hierarchies. */
 export function removeGroup(path: string): void {
   for (const directory of groupsAt(path)) rmdirSync(directory);

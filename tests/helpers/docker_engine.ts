@@ -7,8 +7,9 @@
  *   --cgroup-parent                  cgroups of its own, since dockerd leaves "docker" behind in every hierarchy;
  *   unshare --mount                  what overlay2 mounts goes with the daemon, and the machine never sees it.
  */
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
+import { removeGroupTree } from "./cgroup_files.ts";
 import { type PipedOptions, type PipedResult, runPiped } from "./pipes.ts";
 
 const START_MS_MAX = 60_000;
@@ -114,9 +115,9 @@ function killQuietly(pid: number): void {
 }
 
 /** In the one hierarchy of version 2, or in each of version 1. */
-function removeCgroups(name: string): void {
-  const paths = ["", ...readdirSync(CGROUPS)].map((hierarchy) => `${CGROUPS}/${hierarchy}/${name}`);
-  for (const path of paths.filter((each) => existsSync(each))) rmdirSync(path);
+async function removeCgroups(name: string): Promise<void> {
+  const hierarchies = ["", ...readdirSync(CGROUPS)];
+  await Promise.all(hierarchies.map((hierarchy) => removeGroupTree(`${CGROUPS}/${hierarchy}/${name}`)));
 }
 
 async function succeed(running: Promise<PipedResult>): Promise<void> {

@@ -2,10 +2,11 @@
  * Debian's tools for images, each with a store of its own below one directory: skopeo, buildah, podman, umoci, docker-registry
  * and a Docker Engine. Nothing of the machine is changed for them, and nothing stays.
  */
-import { existsSync, mkdirSync, readdirSync, rmdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { removeTree } from "../../src/fs/remove_tree.ts";
 import { AT_FDCWD } from "../../src/linux/abi/fcntl.ts";
+import { removeGroupTree } from "../helpers/cgroup_files.ts";
 import { type DockerEngine, startDockerEngine } from "../helpers/docker_engine.ts";
 import { type DockerRegistry, startDockerRegistry } from "../helpers/docker_registry.ts";
 import { type PipedResult, runPiped } from "../helpers/pipes.ts";
@@ -106,7 +107,7 @@ export class Peers implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#docker?.[Symbol.asyncDispose]();
     await this.registry[Symbol.asyncDispose]();
-    for (const hierarchy of hierarchies()) removeCgroup(`${hierarchy}/${PODMAN_CGROUP}`);
+    for (const hierarchy of hierarchies()) await removeGroupTree(`${hierarchy}/${PODMAN_CGROUP}`);
     // podman and buildah have their stores mounted on themselves.
     for (const store of ["podman", "buildah"]) {
       await Bun.$`umount -l ${this.directory}/${store}/root/overlay`.quiet().nothrow();
@@ -142,12 +143,4 @@ function hierarchies(): readonly string[] {
 
 function makeCgroups(name: string): void {
   for (const hierarchy of hierarchies()) mkdirSync(`${hierarchy}/${name}`, { recursive: true });
-}
-
-function removeCgroup(path: string): void {
-  if (!existsSync(path)) return;
-  for (const entry of readdirSync(path, { withFileTypes: true })) {
-    if (entry.isDirectory()) removeCgroup(`${path}/${entry.name}`);
-  }
-  rmdirSync(path);
 }
