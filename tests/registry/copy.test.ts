@@ -236,6 +236,27 @@ describe("copyImage()", () => {
     expectWhole(place, "copy", amd64);
   });
 
+  test.each([true, false])(
+    "follows four indices, one in another, and refuses five (all: %p)",
+    async (all) => {
+      const nest = (document: BuiltDocument, depth: number): BuiltDocument =>
+        depth === 0 ? document : nest(buildIndex({ images: [document] }), depth - 1);
+      const four = nest(amd64, 4);
+      await using place = new CopyPlace({ "four:1": four, "five:1": nest(four, 1) });
+
+      const copied = await place.copy("from/four:1", "oci:layout:1", { all });
+      const again = await place.copy("from/four:1", "oci:layout:1", { all });
+      const error = await place.copy("from/five:1", "to/copy:1", { all }).catch((thrown: unknown) => thrown);
+
+      expect(`${copied.digest}`).toBe(all ? four.digest : amd64.digest);
+      expect(again.status).toBe("unchanged");
+      expect(error).toMatchObject({
+        code: "COPY_FAILED",
+        message: expect.stringContaining("more than 4 indices, one in another"),
+      });
+    },
+  );
+
   test("refuses indices without end, content of other kinds, and other platforms than asked for", async () => {
     let deep: BuiltDocument = amd64;
     for (let depth = 0; depth < 6; depth += 1) deep = buildIndex({ images: [deep] });

@@ -88,7 +88,7 @@ export async function contentOf(source: CopySource, top: ImageIndex): Promise<In
   const indices = new Map<Digest, Piece<ImageIndex>>();
   const manifests = new Map<Digest, ManifestDescriptor>();
   const walk = async (index: ImageIndex, depth: number): Promise<void> => {
-    if (depth > INDEX_DEPTH_MAX) throw tooMany(source, `${INDEX_DEPTH_MAX} indices, one in another`);
+    if (depth === INDEX_DEPTH_MAX) throw tooMany(source, `${INDEX_DEPTH_MAX} indices, one in another`);
     for (const entry of index.entries) {
       if (manifestKind(entry.mediaType) !== "index") {
         manifests.set(entry.digest, entry);

@@ -2,9 +2,11 @@
  * OCI image layouts on the disk (image-spec, image-layout.md), as others write them too: `oci-layout`, `index.json`, and
  * blobs by their digest. A tag is an annotation of an entry of `index.json`.
  */
+
 import { lstatSync, readFileSync, statSync } from "node:fs";
 import { type ManifestDescriptor, parseManifestDescriptor } from "../../oci/descriptor.ts";
 import { blobPath, type Digest, digestOfBytes } from "../../oci/digest.ts";
+import { INDEX_DEPTH_MAX } from "../../oci/find_platform.ts";
 import {
   arrayAt,
   DOCUMENT_BYTES_MAX,
@@ -42,8 +44,6 @@ export interface LayoutIndex {
   readonly entries: readonly LayoutEntry[];
 }
 
-/** Indices in one another that are looked through. */
-const INDEX_DEPTH_MAX = 5;
 /** Annotation of an entry that says what it is called. */
 export const REF_NAME = "org.opencontainers.image.ref.name";
 export const EMPTY_INDEX: LayoutIndex = {
