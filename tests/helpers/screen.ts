@@ -16,13 +16,16 @@ export class Screen implements AsyncDisposable {
   readonly #socket: string;
   readonly #server: number;
 
-  /** @param socket a path that does not exist yet */
+  /** Waits until the shell has shown its prompt. @param socket a path that does not exist yet */
   constructor(socket: string, { env, columns, rows }: ScreenOptions) {
     this.#socket = socket;
     const size = ["-x", String(columns), "-y", String(rows)];
     const values = Object.entries(env).flatMap(([name, value]) => ["-e", `${name}=${value}`]);
     this.#tmux(["-f", "/dev/null", "new-session", "-d", ...size, ...values, "/bin/sh"]);
     this.#server = Number(this.#tmux(["display-message", "-p", "#{pid}"]));
+    // What is typed before the shell has shown its prompt is answered behind that, and not at the beginning of a line.
+    const end = Date.now() + SHOW_MS_MAX;
+    while (this.text().trim() === "" && Date.now() < end) Bun.sleepSync(LOOK_MS);
   }
 
   /** Types a line and presses Enter. */

@@ -279,7 +279,6 @@ describe("bunker login on a terminal", () => {
       await using screen = screenOf(sandbox, place);
 
       screen.type(`"$BUNKER" login ${registry.host}; echo "code $?"`);
-      // What is typed before the shell has shown its prompt stands before it.
       await screen.until(/Username:/);
       screen.type(USER.name);
       await screen.until(/Password:$/m);
