@@ -2,7 +2,7 @@
  * A container that runs, as seen from outside: what it has written, and what it shows. Nothing is mounted and nobody
  * enters it; its files are read where overlayfs keeps them, by descriptors (CVE-2018-15664).
  */
-import { statSync } from "node:fs";
+import { type Stats, statSync } from "node:fs";
 import { BunkerError, UsageError } from "../errors.ts";
 import type { ByteString } from "../fs/byte_string.ts";
 import type { BothTrees } from "../image/differ/both_trees.ts";
@@ -33,6 +33,9 @@ export class ContainerEndedError extends BunkerError {
 
 /** Shortest part of an id that is taken for one. */
 const ID_DIGITS_MIN = 4;
+/** A container is listed before its root is assembled: how long that may take, and how often it is looked at. */
+const SETUP_MS_MAX = 3000;
+const LOOK_MS = 10;
 /** overlayfs' place for work in progress. */
 const WORK = "work";
 
@@ -156,10 +159,22 @@ export class ContainerTree implements Disposable {
 
   /** Whoever removes a container's directory removes this file first. */
   #useInode(): number | undefined {
-    return statSync(`${this.#directory}/${USE_FILE}`, { throwIfNoEntry: false })?.ino;
+    return this.#use()?.ino;
+  }
+
+  #use(): Stats | undefined {
+    return statSync(`${this.#directory}/${USE_FILE}`, { throwIfNoEntry: false });
   }
 
   #place(): WritablePlace {
+    const ageMs = Math.abs(Date.now() - (this.#use()?.mtimeMs ?? 0));
+    for (const end = performance.now() + SETUP_MS_MAX - ageMs; ; Bun.sleepSync(LOOK_MS)) {
+      const place = this.#placeNow();
+      if (place.kind !== "hidden" || !this.#isAlive() || performance.now() >= end) return place;
+    }
+  }
+
+  #placeNow(): WritablePlace {
     const copied = `${this.#directory}/${COPIED_ROOT}`;
     if (exists(copied)) return { kind: "copied", path: copied };
     if (this.#given !== undefined || isUpperInMemory(this.#directory)) return this.#placeInMemory();

@@ -1,6 +1,6 @@
 /** `bunker export`: the files of a container or an image, as GNU tar reads them. */
 import { describe, expect } from "bun:test";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { programs } from "../../helpers/bunker.ts";
 import { kernelTest, type Sandbox } from "../../helpers/sandbox.ts";
 import { listTar } from "../../helpers/tar_listing.ts";
@@ -53,6 +53,25 @@ async function exported(sandbox: Sandbox, word: string): Promise<readonly string
 }
 
 describe("bunker export", () => {
+  kernelTest(
+    "waits for a container that is not set up yet",
+    [...RUN_NEEDS, "program strace"],
+    async (sandbox) => {
+      const app = await App.install(sandbox);
+      const slowly = ["-e", "trace=fsopen,mount", "-e", "inject=fsopen,mount:delay_enter=500000:when=1"];
+      const strace = ["strace", "-f", "-qq", "-o", "/dev/null", ...slowly];
+      const running = app.start(["-i", "--name=box"], ["/bin/sh", "-c", "read end"], strace);
+      const containers = `${sandbox.root}/c`;
+      while (!existsSync(containers) || readdirSync(containers).length === 0) await Bun.sleep(1);
+
+      const file = `${sandbox.directory}/box.tar`;
+      const { exitCode, stderr } = await sandbox.bunker(["export", "-o", file, "box"], PROGRAM);
+      await end(running);
+
+      expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+    },
+  );
+
   kernelTest("writes what a running container shows, to a file", RUN_NEEDS, async (sandbox) => {
     const { running } = await start(sandbox);
     const file = `${sandbox.directory}/box.tar`;
