@@ -74,6 +74,8 @@ describe("bunker run -it", () => {
       screen.keys("hello", "Enter");
 
       await screen.shows("ready\nhello\ngot hello\n");
+      // Ended with its terminal before, strace may leave behind what it holds.
+      await screen.prompts();
     },
     TEST_MS_MAX,
   );
