@@ -180,6 +180,18 @@ export const knownDifferences: readonly KnownDifference[] = [
   },
   {
     peer: "umoci",
+    // Marks are to mean the same wherever they stand in a layer (layer.md): refused when the link comes last, by umoci too.
+    what: "makes a hard link to what the layer hides afterwards",
+    layers: [
+      [{ name: "d/" }, { name: "d/a" }],
+      [{ name: "l", type: "hardlink", link: "d/a" }, { name: "d/" }, { name: "d/.wh..wh..opq" }],
+    ],
+    path: "l",
+    bunker: { refused: /it is a hard link to something that does not exist/ },
+    shown: { type: "file" },
+  },
+  {
+    peer: "umoci",
     // To overlayfs it is a whiteout.
     what: "makes a device of the character device 0:0",
     layers: [[{ name: "a" }], [{ name: "a", type: "char" }]],

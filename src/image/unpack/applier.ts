@@ -24,7 +24,7 @@ import {
   SymlinkLoop,
 } from "./layer_tree.ts";
 import type { UnpackOptions } from "./options.ts";
-import { Whiteouts } from "./whiteouts.ts";
+import { isInOpaque, Whiteouts } from "./whiteouts.ts";
 import { isLikeHole } from "./zeros.ts";
 
 const IMPLIED_MODE = 0o755;
@@ -154,22 +154,22 @@ export class LayerApplier implements TarHandler, Disposable {
     }
   }
 
-  /** Below what this layer has put in a directory's place nothing is left to hide: umoci hides it nevertheless. */
+  /** Archives of umoci's and others hide what lies in a directory that they hide, or replace, themselves. */
   #hide(place: Extract<EntryName, { kind: "whiteout" | "opaque" }>, entry: TarEntry): void {
-    if (this.#liesBelowFile(place.parent)) return;
+    if (this.#isHiddenAlready(place.parent)) return;
     const parent = this.#resolveParent(place.parent, entry);
     if (place.kind === "whiteout") this.#whiteouts.hide(parent, place.name);
     else this.#whiteouts.hideAll(parent);
   }
 
-  #liesBelowFile(path: ByteString): boolean {
-    let isBelow = false;
+  /** Whether a directory that this layer does not have is none of the layers below either, for this layer. */
+  #isHiddenAlready(path: ByteString): boolean {
+    let isHidden = false;
     this.#tree.resolve(path, (parent, name) => {
-      const kind = parent.children.get(name)?.kind;
-      isBelow = kind === "waiting" || (kind !== "whiteout" && this.#target.exists(parent, name));
+      isHidden = parent.children.has(name) || isInOpaque(parent) || this.#target.exists(parent, name);
       return undefined;
     });
-    return isBelow;
+    return isHidden;
   }
 
   #applyPlain(parent: DirectoryNode, name: ByteString, entry: TarEntry): void {

@@ -90,7 +90,11 @@ export class DirectoryEditor implements LayerEditor {
 
   isOpaque(path: ByteString): boolean {
     using directory = this.#open(path);
-    return getxattr(placeOf(directory), this.#attributes.opaqueName)?.toString() === "y";
+    if (this.#hasMarks) return getxattr(placeOf(directory), this.#attributes.opaqueName)?.toString() === "y";
+    if (statBelow(directory, OPAQUE_FILE) !== undefined) return true;
+    // A whiteout beside it speaks of the directory below.
+    using parent = this.#open(parentOf(path));
+    return statBelow(parent, WHITEOUT_FILE + nameOf(path)) !== undefined;
   }
 
   markOpaque(path: ByteString): void {

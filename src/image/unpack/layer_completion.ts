@@ -4,6 +4,7 @@
  * symlink's target. A hard link to a file of a lower layer needs that file in this one.
  */
 import type { ByteString } from "../../fs/byte_string.ts";
+import { OPAQUE_FILE, WHITEOUT_FILE } from "../../oci/whiteout.ts";
 import type { LayerNodeKind } from "../tree/layer_files.ts";
 import { joinPath, nameOf, parentOf } from "../tree/paths.ts";
 import type { MissingLink } from "./hard_links.ts";
@@ -19,6 +20,23 @@ interface Found {
   readonly kind: LayerNodeKind;
   readLink(): ByteString;
 }
+
+/** A place that hard links may lead to. */
+interface LinkSource {
+  readonly path: ByteString;
+  /** True when nothing of the layers below shows there. */
+  readonly isOpaque: boolean;
+}
+
+/** Which layers are asked. */
+interface Where {
+  readonly belowOnly: boolean;
+  readonly ownOnly: boolean;
+}
+
+/** What a mark hides that is a file `.wh.NAME`. */
+const markedBy = (path: ByteString): ByteString =>
+  joinPath(parentOf(path), nameOf(path).slice(WHITEOUT_FILE.length));
 
 /** Completes one layer from a view of those below. */
 export class LayerCompletion {
@@ -58,16 +76,20 @@ export class LayerCompletion {
 
   /**
    * There is nothing to hide in a directory that no layer below has, and readdir(3) of an overlay would show the marks. One
-   * that was made for them alone goes too.
+   * that was made for them alone goes too: a file or symlink that lies there below shows again.
    */
   #removeMarks(directory: ByteString): void {
-    if (this.#layer.kindOf(directory) !== "directory" || this.#view.find(directory) !== undefined) return;
+    if (this.#layer.kindOf(directory) !== "directory") return;
+    if (this.#view.find(directory)?.node.kind === "directory") return;
     for (const name of this.#layer.list(directory)) {
       const path = joinPath(directory, name);
       if (this.#layer.isMark(path)) this.#layer.removeFile(path);
     }
-    const isEmpty = this.#layer.list(directory).length === 0 && !this.#layer.isOpaque(directory);
-    if (isEmpty) this.#layer.removeDirectory(directory);
+    const rest = this.#layer.list(directory).filter((name) => name !== OPAQUE_FILE);
+    if (rest.length > 0) return;
+    if (this.#layer.kindOf(joinPath(directory, OPAQUE_FILE)) !== undefined)
+      this.#layer.removeFile(joinPath(directory, OPAQUE_FILE));
+    this.#layer.removeDirectory(directory);
   }
 
   /** Makes hard links whose targets lie below. @throws {LayerError} when one has none */
@@ -92,7 +114,7 @@ export class LayerCompletion {
   #linkRound(waiting: readonly MissingLink[]): readonly MissingLink[] {
     // What lies below these names is no target.
     const names = new Set(waiting.map(({ path }) => this.#moved(path)));
-    const behind = Map.groupBy(waiting, (link) => this.#sourceOf(link));
+    const behind = Map.groupBy(waiting, (link) => this.#sourceOf(link)?.path);
     const made = new Set<MissingLink>();
     for (const first of waiting) {
       const pending = [first];
@@ -106,10 +128,10 @@ export class LayerCompletion {
   }
 
   /** Where the target of a link lies; undefined while its directory is not there. */
-  #sourceOf({ target, entry }: MissingLink): ByteString | undefined {
+  #sourceOf({ target, entry }: MissingLink): LinkSource | undefined {
     try {
       const directory = this.#resolve(parentOf(target), false);
-      return directory === undefined ? undefined : joinPath(directory, nameOf(target));
+      return directory && { ...directory, path: joinPath(directory.path, nameOf(target)) };
     } catch (error) {
       throw unpackError(entry, error);
     }
@@ -122,12 +144,12 @@ export class LayerCompletion {
   #completeLink(link: MissingLink, names: Set<ByteString>): boolean {
     const source = this.#sourceOf(link);
     const place = this.#moved(link.path);
-    if (source === undefined || (names.has(source) && source !== place)) return false;
+    if (source === undefined || (names.has(source.path) && source.path !== place)) return false;
     try {
       // By another way, through a symlink, something has taken the place of its directory.
       if (this.#layer.kindOf(parentOf(place)) !== "directory") return true;
       if (!this.#bringUp(source)) return false;
-      this.#layer.link(source, place);
+      this.#layer.link(source.path, place);
     } catch (error) {
       throw unpackError(link.entry, error);
     }
@@ -136,10 +158,10 @@ export class LayerCompletion {
   }
 
   /** Makes sure that this layer itself has the file. @returns false when there is none, or it is a directory */
-  #bringUp(path: ByteString): boolean {
+  #bringUp({ path, isOpaque }: LinkSource): boolean {
     const own = this.#layer.kindOf(path);
     if (own !== undefined) return own !== "directory" && own !== "whiteout";
-    const found = this.#view.find(path);
+    const found = isOpaque ? undefined : this.#view.find(path);
     if (found === undefined || found.node.kind === "directory") return false;
     this.#makeDirectories(parentOf(path));
     return this.#layer.copyFile(path, found);
@@ -147,7 +169,7 @@ export class LayerCompletion {
 
   /** Where `path` is a symlink below, moves what this layer has in it to where the symlink leads. */
   #moveToTarget(path: ByteString): void {
-    const target = this.#resolve(path, true);
+    const target = this.#resolve(path, true)?.path;
     // A symlink to nothing, or into itself: the directory then takes its place.
     if (target === undefined || target === path || target.startsWith(`${path}/`)) return;
     this.#makeDirectories(target);
@@ -164,6 +186,7 @@ export class LayerCompletion {
 
   #mergeName(from: ByteString, to: ByteString): void {
     const [moving, present] = [this.#layer.kindOf(from), this.#layer.kindOf(to)];
+    if (this.#layer.isMark(from)) this.#keep(moving === "whiteout" ? to : markedBy(to));
     if (moving === "whiteout" && present !== undefined) {
       // It speaks of the layers below only, and what is here hides them, but for what a directory lets through.
       if (present === "directory") this.#layer.markOpaque(to);
@@ -176,11 +199,19 @@ export class LayerCompletion {
       this.#merge(from, to);
       this.#layer.removeDirectory(from);
     } else {
-      if (moving === "directory" && present === "whiteout") this.#layer.markOpaque(from);
+      if (moving === "directory" && present === "whiteout") {
+        this.#layer.markOpaque(from);
+        this.#keep(from);
+      }
       // What it would replace is the directory that it lies in.
       if (from.startsWith(`${to}/`)) throw new LayerError(from, "its path goes through itself by a symlink");
       this.#layer.move(from, to);
     }
+  }
+
+  /** One in the place of a whiteout is none of those that are as below, nor one made for marks alone. */
+  #keep(path: ByteString): void {
+    this.#implied.delete(path);
   }
 
   /** Creates what is missing of a directory that exists below, as it is there. */
@@ -194,11 +225,18 @@ export class LayerCompletion {
 
   /**
    * The real path of a directory in the merged view of this layer and those below; undefined when it is none.
-   * @param throughOwn true to look through this layer's own last component, at the symlink below it
+   * @param throughOwn true to look through this layer's own last component, at the symlink below it; a path of this
+   * layer's then goes through what its opaque marks hide, too, since it may make the same directories anew
    */
-  #resolve(path: ByteString, throughOwn: boolean): ByteString | undefined {
+  #resolve(path: ByteString, throughOwn: boolean): LinkSource | undefined {
     const rest = path.split("/").reverse();
-    let at = "";
+    /** Directories on the way in which nothing of the layers below shows. */
+    const opaque = new Set<ByteString>();
+    const enter = (directory: ByteString, isInOpaque: boolean): ByteString => {
+      if (!throughOwn && (isInOpaque || this.#isOpaque(directory))) opaque.add(directory);
+      return directory;
+    };
+    let at = enter("", false);
     let symlinks = 0;
     for (let name = rest.pop(); name !== undefined; name = rest.pop()) {
       if (name === "" || name === ".") continue;
@@ -207,10 +245,10 @@ export class LayerCompletion {
         continue;
       }
       const next = joinPath(at, name);
-      const found = this.#lookUp(next, throughOwn && next === path);
+      const found = this.#lookUp(next, { belowOnly: throughOwn && next === path, ownOnly: opaque.has(at) });
       if (found === undefined) return undefined;
       if (found.kind === "directory") {
-        at = next;
+        at = enter(next, opaque.has(at));
         continue;
       }
       symlinks += 1;
@@ -219,13 +257,18 @@ export class LayerCompletion {
       if (target.startsWith("/")) at = "";
       rest.push(...target.split("/").reverse());
     }
-    return at;
+    return { path: at, isOpaque: opaque.has(at) };
   }
 
-  #lookUp(path: ByteString, belowOnly: boolean): Found | undefined {
+  #isOpaque(directory: ByteString): boolean {
+    return this.#layer.kindOf(directory) === "directory" && this.#layer.isOpaque(directory);
+  }
+
+  #lookUp(path: ByteString, { belowOnly, ownOnly }: Where): Found | undefined {
     const own = belowOnly ? undefined : this.#layer.kindOf(path);
     if (own === "whiteout") return undefined;
     if (own !== undefined) return { kind: own, readLink: () => this.#layer.readLink(path) };
+    if (ownOnly) return undefined;
     const below = this.#view.find(path);
     return below && { kind: below.node.kind, readLink: () => below.files.readLink(below.node) };
   }

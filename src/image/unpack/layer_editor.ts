@@ -18,7 +18,7 @@ export interface LayerEditor extends Disposable {
   describe(directory: ByteString, source: LayerSource): void;
   /** Gives a directory attributes and time of another one of this layer. */
   describeAs(directory: ByteString, model: ByteString): void;
-  /** Whether a directory hides what is below; false where a file in it says so. */
+  /** Whether a directory hides what is below. */
   isOpaque(directory: ByteString): boolean;
   /** Makes a directory hide what is below. */
   markOpaque(directory: ByteString): void;

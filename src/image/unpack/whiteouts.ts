@@ -44,7 +44,8 @@ export class Whiteouts {
   }
 }
 
-function isInOpaque(node: DirectoryNode): boolean {
+/** Whether nothing of the layers below shows in a directory. */
+export function isInOpaque(node: DirectoryNode): boolean {
   for (let at: DirectoryNode | undefined = node; at !== undefined; at = at.parent) if (at.opaque) return true;
   return false;
 }
