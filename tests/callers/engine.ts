@@ -11,11 +11,15 @@ export const IMAGE = "busy";
 /** The container of a row that needs but one. */
 export const NAME = "box";
 
+/** How large the terminals of rows are. */
+const SIZE = { columns: 100, rows: 30 } as const;
+
 /**
- * Prints the size of the terminal. Docker and containerd set it with a request of their own once the command runs: whoever
- * looks at once sees none, and busybox's stty fails then, whatever the runtime.
+ * Prints the size of the terminal, once it is that of the screen: docker and containerd set it with a request of their own
+ * when the command runs already. Whoever looks at once sees none, whatever the runtime, and the exit code of busybox's stty
+ * does not tell.
  */
-export const SHOW_SIZE = "until stty size; do sleep 0.1; done";
+export const SHOW_SIZE = `until stty size | grep '^${SIZE.rows} ${SIZE.columns}$'; do sleep 0.1; done`;
 
 /** podman or docker, started and with the image in it. */
 export class Engine {
@@ -79,7 +83,7 @@ export class Engine {
   screen(): Screen {
     const socket = `${this.host.directory}/tmux-${crypto.randomUUID().slice(0, 8)}`;
     const env = { PS1: "host> ", C: this.command, HOME: this.host.directory };
-    return new Screen(socket, { env, columns: 100, rows: 30 });
+    return new Screen(socket, { env, ...SIZE });
   }
 
   async reset(): Promise<void> {
