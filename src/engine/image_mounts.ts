@@ -11,6 +11,9 @@ import type { Digest } from "../oci/digest.ts";
 /** Directory of the records, and of mounts without a place of their own, relative to the data root. */
 const MOUNTS = "mounts";
 
+/** What rmdir(2) says of a directory that is not ours to remove. */
+const KEPT: readonly string[] = ["ENOENT", "ENOTDIR", "ENOTEMPTY", "EBUSY", "EXDEV"];
+
 /** An image that is mounted. */
 export interface ImageMount {
   /** Twelve hex digits. */
@@ -68,7 +71,10 @@ export function writeMountRecord(root: string, mount: ImageMount): void {
 export function removeMountRecord(root: string, key: string): void {
   try {
     rmdirSync(ownTarget(root, key));
-  } catch {
+  } catch (error) {
+    const { code = "" } = error as NodeJS.ErrnoException;
+    // With its record gone nobody would come back to it.
+    if (!KEPT.includes(code)) throw error;
     // It was mounted elsewhere, or somebody put something of theirs there: not ours to remove.
   }
   rmSync(recordPath(root, key), { force: true });

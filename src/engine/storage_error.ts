@@ -44,6 +44,11 @@ export function explainStorage(error: unknown, context: EngineContext): unknown 
   const { code = "", path } = error as { readonly code?: unknown; readonly path?: unknown };
   if (!isPlain || typeof code !== "string") return error;
   if (code === "EACCES") return explainDenied(error, path, context);
+  if (code === "EFAULT" && typeof path === "string" && (error as NodeJS.ErrnoException).syscall === "rm") {
+    // What Bun's rmSync() makes of EPERM, EIO, ENOSPC, EDQUOT.
+    const hint = "Look at its attributes with lsattr, and for what the kernel says with dmesg";
+    return new RefusedError(`Cannot remove ${JSON.stringify(path)}`, { code, cause: error, hint });
+  }
   const root = dataRoot(context);
   const isElsewhere = typeof path === "string" && path.startsWith("/") && !path.startsWith(`${root}/`);
   const place = isElsewhere ? path : root;

@@ -118,6 +118,25 @@ describe("bunker image mount", () => {
     },
   );
 
+  kernelTest(
+    "comes back to a directory that the disk did not let go of",
+    [...PULL_NEEDS, "program strace"],
+    async (sandbox) => {
+      await using place = await mounted(sandbox);
+      await place.pull("app");
+      const path = (await place.bunker(["image", "mount", place.name("app")])).stdout.trim();
+      const fault = ["-e", "trace=rmdir", "-e", "inject=rmdir:error=EIO"];
+      const wrapper = ["strace", "-f", "-qq", "-o", "/dev/null", ...fault];
+
+      const refusal = await place.refusal(["image", "unmount", path], { wrapper });
+      const again = await place.bunker(["image", "unmount", "--all"]);
+
+      expect(refusal.message).toBe(`Cannot use data root "${sandbox.root}": the disk or device fails`);
+      expect(again).toMatchObject({ exitCode: 0, stderr: "" });
+      expect(readdirSync(`${sandbox.root}/mounts`)).toEqual(["empty"]);
+    },
+  );
+
   kernelTest("keeps the layers of an image that has lost its name", PULL_NEEDS, async (sandbox) => {
     await using place = await mounted(sandbox);
     for (const name of ["app", "one"]) await place.pull(name);

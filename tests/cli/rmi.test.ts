@@ -205,6 +205,17 @@ describe("bunker rmi", () => {
     );
   }
 
+  kernelTest("names the file that cannot be removed", [...PULL_NEEDS, "program strace"], async (sandbox) => {
+    await using place = new PullPlace(sandbox, images);
+    await place.pull("one");
+    const fault = ["-e", "trace=unlink", "-e", "inject=unlink:error=EPERM"];
+    const wrapper = ["strace", "-f", "-qq", "-o", "/dev/null", ...fault];
+
+    const { message } = await place.refusal(["rmi", place.name("one")], { wrapper });
+
+    expect(message).toStartWith(`Cannot remove "${sandbox.root}/refs/`);
+  });
+
   kernelTest("leaves many files to a process in the background, which ends", PULL_NEEDS, async (sandbox) => {
     const entries = Array.from({ length: FILES }, (_, index) => ({ name: `file-${index}` }));
     await using place = new PullPlace(sandbox, { "many:latest": buildImage({ layers: [{ entries }] }) });

@@ -135,8 +135,11 @@ function chosen(points: readonly Point[], count: number): readonly Point[] {
 /** What login says, whatever comes of it. */
 const WARNINGS = /^(?:WARNING! .*\n(?:Configure .*\n)?)*/;
 
-/** A call, and nothing about what it was for; EINTR is made up where call() does not see it. */
-const BARE = /^(?:E(?!INTR)[A-Z]+: |\w+\(.*\): E(?!INTR)[A-Z]+$)/;
+/**
+ * A call, and nothing about what it was for. EINTR is made up where call() does not see it, EEXIST is what Bun's mkdirSync()
+ * says when it cannot look at what is there.
+ */
+const BARE = /^(?:E(?!INTR|EXIST)[A-Z]+: |\w+\(.*\): E(?!INTR)[A-Z]+$)/;
 
 /** What is wrong with the end of a command: a signal, a stack, a message that a mistake of ours makes. */
 export function wrongIn(result: PipedResult, point: Point): readonly string[] {

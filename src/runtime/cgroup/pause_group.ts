@@ -8,10 +8,10 @@
  *     freezes the group, reads                     …
  *     closes its end, or is killed ───────────▶ returns 0; writes "THAWED", ends
  */
-import { EEXIST, ESRCH } from "../../linux/abi/errno.ts";
+import { EEXIST, ENODEV, ESRCH } from "../../linux/abi/errno.ts";
 import { AT_FDCWD, AT_REMOVEDIR, O_CLOEXEC, O_RDWR } from "../../linux/abi/fcntl.ts";
 import { LOCK_EX } from "../../linux/abi/file.ts";
-import { call, callRaw, cstr } from "../../linux/call.ts";
+import { call, callRaw, cstr, SyscallError } from "../../linux/call.ts";
 import { Fd } from "../../linux/file.ts";
 import { pipe2 } from "../../linux/pipe.ts";
 import { exists } from "../../linux/small_file.ts";
@@ -95,6 +95,11 @@ function moveAll(from: CgroupPlace, to: CgroupPlace, directory: string): void {
   throw new CgroupError("Cannot pause the container: it starts processes faster than they can be stopped");
 }
 
+const refusedThaw = (errno: number): CgroupError =>
+  new CgroupError("Cannot let the container go on", {
+    cause: new SyscallError({ name: "write", text: "write(freezer)", errno }),
+  });
+
 interface Guard {
   /** What is written to let the group go on. */
   readonly thawed: string;
@@ -109,7 +114,9 @@ function startGuard(control: number, { thawed, programFile }: Guard): Disposable
   const program = programWithReport();
   program.section("outlive the reader").setsid().ignoreErrors();
   program.section("wait for the reader").read(inheritedFd(0), program.room(8), 1).ignoreErrors();
+  // Twice, since nobody else does it when the reader is gone; the reader sees how the second one ends.
   program.section("let the group go on").write(inheritedFd(1), thawed, thawed.length).ignoreErrors();
+  program.write(inheritedFd(1), thawed, thawed.length);
   program.exit_group(0);
   let started: SpawnedProgram;
   try {
@@ -127,8 +134,11 @@ function startGuard(control: number, { thawed, programFile }: Guard): Disposable
       writeEnd[Symbol.dispose]();
       const exit = waitForExit(started.pidfd);
       started.release();
-      // Somebody has killed the guard: the reader is there still.
-      if (!("code" in exit) || exit.code !== 0) call("write", control, cstr(thawed), thawed.length);
+      // Somebody has killed the guard, or the kernel has refused: the reader is there still.
+      if ("code" in exit && exit.code === 0) return;
+      const errno = -callRaw("write", control, cstr(thawed), thawed.length);
+      // ENODEV: the group has gone with the container.
+      if (errno > 0 && errno !== ENODEV) throw refusedThaw(errno);
     },
   };
 }
