@@ -1,5 +1,6 @@
 /** What goes over from the caller of the runtime to a container's process, and back: descriptors and pidfds. */
 import { describe, expect } from "bun:test";
+import { writeFileSync } from "node:fs";
 import { receiveConsole } from "../../helpers/console_socket.ts";
 import { runPiped } from "../../helpers/pipes.ts";
 import { bundleTest } from "../../helpers/runtime_test.ts";
@@ -60,10 +61,14 @@ describe("--pidfd-socket", () => {
       await using second = await receiveConsole(other);
 
       const container = await runtime.start(SLEEP, "--pidfd-socket", own);
-      await container.sh("true", "--pidfd-socket", other);
+      // A pidfd of a process that has ended, and been waited for, names none.
+      const exec = container.sh("until [ -e /srv/read ]; do sleep 0.02; done", "--pidfd-socket", other);
+      const said = [await first.output(), await second.output()];
+      writeFileSync(`${container.bundle.root}/srv/read`, "");
+      await exec;
 
-      expect(await first.output()).toBe(`standard ${(await container.state()).pid}\n`);
-      expect(await second.output()).toMatch(/^setns \d+\n$/);
+      expect(said[0]).toBe(`standard ${(await container.state()).pid}\n`);
+      expect(said[1]).toMatch(/^setns \d+\n$/);
     },
     ["program python3"],
   );
