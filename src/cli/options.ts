@@ -71,10 +71,13 @@ export class ParsedOptions {
 export class UnknownOptionError extends CommandLineError {
   /** Long name without dashes, or a single letter. */
   readonly option: string;
+  /** Whether docker has it: then it is no typing error. */
+  readonly isKnown: boolean;
 
-  constructor(option: string, message: string, details: ErrorDetails = {}) {
+  constructor(option: string, message: string, details: ErrorDetails & { readonly isKnown?: boolean } = {}) {
     super(message, details);
     this.option = option;
+    this.isKnown = details.isKnown ?? false;
   }
 }
 

@@ -69,8 +69,9 @@ async function describeUsage(error: CommandLineError, command: string | undefine
   return `${suggestion}\nUsage:  bunker ${usage}\n\nRun '${subject} --help' for more information\n`;
 }
 
-async function suggestionFor({ option }: UnknownOptionError, spec: CommandSpec | undefined): Promise<string> {
-  if (option.length === 1) return "";
+async function suggestionFor(error: UnknownOptionError, spec: CommandSpec | undefined): Promise<string> {
+  const { option, isKnown } = error;
+  if (option.length === 1 || isKnown) return "";
   const { nearest } = await import("./suggest.ts");
   const options = spec?.options ?? GLOBAL_OPTIONS;
   const near = nearest(

@@ -105,5 +105,5 @@ export function explainUnknownRunOption(error: UnknownOptionError): UnknownOptio
   const name = isLetter ? LETTERS[option] : option;
   if (name === undefined || !Object.hasOwn(REASONS, name)) return error;
   const shown = isLetter ? `-${option}` : `--${option}`;
-  return new UnknownOptionError(option, `${shown} is not supported yet: ${REASONS[name]}`);
+  return new UnknownOptionError(option, `${shown} is not supported yet: ${REASONS[name]}`, { isKnown: true });
 }

@@ -48,6 +48,11 @@ export function explainFailure(failure: ProgramFailure, spec: Spec, failed: Fail
 function hintFor({ step, errno }: ProgramFailure): ErrorDetails {
   const code = errnoName(errno);
   if (code === "ENOENT" && step.name === "open_tree") return { hint: "Check that the host path exists" };
+  if (code === "EINVAL" && step.name === "move_mount") {
+    return {
+      hint: "Mount a directory on a directory, and a file on a file",
+    };
+  }
   if (code === "ENOSYS") return { hint: "Use Linux 5.12 or newer, or a sandbox that allows this call" };
   if (code === "EINVAL" && step.purpose === SECTION_IDENTITY) {
     return { hint: "Give yourself ranges of ids in /etc/subuid and /etc/subgid, and install uidmap" };

@@ -90,7 +90,12 @@ export async function unmountImage(word: string, context: EngineContext): Promis
   const meant = word.startsWith("/")
     ? mounts.filter(({ target }) => target === word.replace(/(?<=.)\/+$/, ""))
     : mounts.filter(({ imageId }) => imageId === getLocalImage(root, word).imageId);
-  if (meant.length === 0) throw new ImageMountError(`Cannot unmount "${word}": no image is mounted there`);
+  if (meant.length === 0) {
+    const where = word.startsWith("/") ? "no image is mounted there" : "it is not mounted";
+    throw new ImageMountError(`Cannot unmount "${word}": ${where}`, {
+      hint: "See what is mounted with bunker image mount",
+    });
+  }
   for (const each of meant) unmount(root, each);
   return meant.map(describe);
 }

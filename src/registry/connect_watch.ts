@@ -56,6 +56,6 @@ function canConnect(url: URL, signal: AbortSignal): Promise<boolean> {
 function dead(url: URL, connectMs: number): RegistryError {
   return new RegistryError(`Cannot reach "${url.host}": no connection within ${connectMs / 1000} s`, {
     code: "REGISTRY_UNREACHABLE",
-    hint: "Check the network and the firewall.",
+    hint: "Check the network and the firewall",
   });
 }

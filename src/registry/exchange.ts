@@ -283,7 +283,7 @@ function abortReason(request: HttpRequest, controller: AbortController): unknown
 function silent(url: URL, limitMs: number): RegistryError {
   return new RegistryError(`Cannot reach "${url.host}": no reply within ${limitMs / 1000} s`, {
     code: "REGISTRY_UNREACHABLE",
-    hint: 'Try again later, or name a mirror under "registries" in the configuration.',
+    hint: 'Try again later, or name a mirror under "registries" in the configuration',
   });
 }
 

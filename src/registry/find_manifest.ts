@@ -106,7 +106,7 @@ function noneFor({ reference, options }: Search, available: readonly string[]): 
     `Cannot pull ${describeImage(reference)}: it is not for ${wanted}, but for ${list}`,
     {
       code: "PLATFORM_NOT_FOUND",
-      hint: "Choose one of them with --platform.",
+      hint: "Choose one of them with --platform",
     },
   );
 }

@@ -84,12 +84,12 @@ function refused(registry: string, status: number): RegistryError {
     return new RegistryError(`Cannot log in to "${registry}": the credentials are refused`, {
       code: "REGISTRY_UNAUTHORIZED",
       status,
-      hint: "Check the user and the password or token.",
+      hint: "Check the user and the password or token",
     });
   }
   return new RegistryError(`Cannot log in to "${registry}": it replies with status ${status} to /v2/`, {
     code: status === 429 ? "REGISTRY_RATE_LIMITED" : "REGISTRY_FAILED",
     status,
-    hint: "Check the name: it may be no registry.",
+    hint: "Check the name: it may be no registry",
   });
 }

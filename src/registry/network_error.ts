@@ -7,7 +7,7 @@ const TLS_CODE =
 
 const UNKNOWN_AUTHORITY = /^(?:UNABLE_TO_|SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED)/;
 
-const PROXY_HINT = "Check HTTPS_PROXY and HTTP_PROXY; name what needs no proxy in NO_PROXY.";
+const PROXY_HINT = "Check HTTPS_PROXY and HTTP_PROXY; name what needs no proxy in NO_PROXY";
 
 /** Failures after which the same request may well succeed: something spoke to us and stopped. */
 const PASSING_CODES: readonly string[] = ["ECONNRESET", "EPIPE", "ETIMEDOUT", "ERR_STREAM_PREMATURE_CLOSE"];
@@ -51,7 +51,7 @@ export function proxyRefusal(url: URL, proxy: URL, status: number | undefined): 
     retryable: status !== undefined && status >= 500,
     hint:
       status === 407
-        ? "Put user and password into the proxy's URL: http://USER:PASSWORD@HOST:PORT."
+        ? "Put user and password into the proxy's URL: http://USER:PASSWORD@HOST:PORT"
         : PROXY_HINT,
   });
 }
@@ -109,7 +109,7 @@ function brokenHandshake({ host }: URL): { readonly state: string; readonly hint
     state: "it may speak plain HTTP, or want a client certificate",
     hint:
       `Set "tls": false for "${host}" under "registries" in the configuration, or put client.cert and client.key into ` +
-      `/etc/containers/certs.d/${host}.`,
+      `/etc/containers/certs.d/${host}`,
   };
 }
 
@@ -122,15 +122,15 @@ function refusedCertificate({ host }: URL, code: string): { readonly state: stri
         : `Put the authority's certificate into /etc/containers/certs.d/${host}/ca.crt`;
   return {
     state: `its certificate is refused (${code})`,
-    hint: `${ways}; to do without verification: --tls-verify=false.`,
+    hint: `${ways}; to do without verification: --tls-verify=false`,
   };
 }
 
 function hintFor(url: URL, code: string): string {
   if (code === "ECONNRESET" && url.protocol === "http:") {
-    return `Set "tls": true for "${url.host}" under "registries" in the configuration if it speaks TLS.`;
+    return `Set "tls": true for "${url.host}" under "registries" in the configuration if it speaks TLS`;
   }
-  return 'Check the network, or name a mirror under "registries" in the configuration.';
+  return 'Check the network, or name a mirror under "registries" in the configuration';
 }
 
 /** The status in the message of ERR_PROXY_TUNNEL, which has it nowhere else. */

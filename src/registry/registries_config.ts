@@ -75,7 +75,7 @@ function parseMirror(text: string): string {
     url !== null && url.username === "" && url.password === "" && url.search === "" && url.hash === "";
   if (!isPlain || (url.protocol !== "http:" && url.protocol !== "https:")) {
     throw new UsageError(`Cannot use the configuration: the mirror ${JSON.stringify(text)} is not a URL`, {
-      hint: 'Write it as "http://HOST:PORT" or "https://HOST", without user, password or query.',
+      hint: 'Write it as "http://HOST:PORT" or "https://HOST", without user, password or query',
     });
   }
   return `${url.origin}${url.pathname.replace(/\/+$/, "")}`;

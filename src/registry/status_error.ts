@@ -22,9 +22,9 @@ interface Verdict {
 }
 
 const ERROR_BODY_BYTES_MAX = 64 * 1024;
-const LOGIN_HINT = "Check the spelling; for a private image log in first: bunker login.";
+const LOGIN_HINT = "Check the spelling; for a private image log in first: bunker login";
 
-const PUSH_HINT = "Check the name, which begins with yours at many registries, and log in: bunker login.";
+const PUSH_HINT = "Check the name, which begins with yours at many registries, and log in: bunker login";
 
 /** Reads the reply's body and makes the error of it. */
 export async function statusError(exchange: Exchange, asked: Asked): Promise<RegistryError> {
@@ -60,7 +60,7 @@ function judge(exchange: Exchange, asked: Asked, serverCode: string | undefined)
       return {
         code: "IMAGE_NOT_FOUND",
         state: missing(registry, serverCode),
-        hint: "Check the name and the tag.",
+        hint: "Check the name and the tag",
       };
     case 429:
       return rateLimited(exchange, asked);
@@ -105,7 +105,7 @@ function rateLimited(exchange: Exchange, { registry, hasCredentials }: Asked): V
     state: `"${registry}" allows no more requests for now${wait}${left}`,
     hint:
       `Try again ${seconds === undefined ? "later" : `in ${seconds} s`}, ${login}` +
-      'or name a mirror under "mirrors" in the configuration.',
+      'or name a mirror under "mirrors" in the configuration',
   };
 }
 

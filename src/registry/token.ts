@@ -215,7 +215,7 @@ export class Access {
 function insecure(name: string): RegistryError {
   return new RegistryError(`Cannot log in to "${name}": it would send the password unencrypted`, {
     code: "REGISTRY_PROTOCOL",
-    hint: 'Use TLS: set "tls": true for it under "registries" in the configuration.',
+    hint: 'Use TLS: set "tls": true for it under "registries" in the configuration',
   });
 }
 
@@ -235,9 +235,9 @@ function refused(name: string, exchange: Exchange, hasCredentials: boolean): Reg
 
 function hintFor(status: number): { readonly hint?: string } {
   if (status === 401 || status === 403)
-    return { hint: "Check the user and the password or token, and log in anew: bunker login." };
+    return { hint: "Check the user and the password or token, and log in anew: bunker login" };
   if (status === 429)
-    return { hint: 'Try again later, or name a mirror under "mirrors" in the configuration.' };
+    return { hint: 'Try again later, or name a mirror under "mirrors" in the configuration' };
   return {};
 }
 

@@ -104,6 +104,6 @@ function ownEntry(hosts: Trust["hosts"], name: string): HostCertificates | undef
 function unusable(url: URL, failure: string): RegistryError {
   return new RegistryError(`Cannot speak TLS with "${url.host}": ${failure}`, {
     code: "REGISTRY_TLS",
-    hint: "Mend the files in the certs.d directory of the registry, or remove them.",
+    hint: "Mend the files in the certs.d directory of the registry, or remove them",
   });
 }

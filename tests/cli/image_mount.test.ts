@@ -173,7 +173,10 @@ describe("bunker image mount", () => {
     const none = await place.bunker(["image", "unmount"]);
 
     expect(busy).toMatchObject({ exitCode: 1, message: `Cannot unmount "${path}": a program is in it` });
-    expect(unknown.message).toBe('Cannot unmount "/nowhere": no image is mounted there');
+    expect(unknown).toMatchObject({
+      message: 'Cannot unmount "/nowhere": no image is mounted there',
+      hints: ["See what is mounted with bunker image mount"],
+    });
     expect(none.exitCode).toBe(1);
     expect(readFileSync(`${path}/su`, "utf8")).toBe("su");
     child.kill();

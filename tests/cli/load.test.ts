@@ -267,6 +267,9 @@ describe("bunker load", () => {
     await Bun.write(`${sandbox.directory}/empty`, "");
     const empty = refusalOf(await sandbox.bunker(["load", "-i", `${sandbox.directory}/empty`]));
     expect(empty.message).toBe("Cannot load archive: it is empty");
+    const text = refusalOf(await sandbox.bunker(["load", "-i", "/etc/passwd"]));
+    expect(text.message).toBe("Cannot load archive: it is no tar archive");
+    expect(text.hints).toEqual(["Give it an archive of docker save, podman save, skopeo, or bunker save"]);
     expect(readdirSync(`${sandbox.root}/refs`)).toEqual([]);
   });
 });

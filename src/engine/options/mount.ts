@@ -50,7 +50,11 @@ function parseFields(text: string): ReadonlyMap<string, string> {
     const equals = field.indexOf("=");
     const word = (equals === -1 ? field : field.slice(0, equals)).trim().toLowerCase();
     const key = Object.hasOwn(KEYS, word) ? KEYS[word] : undefined;
-    if (key === undefined) throw new SyntaxError(`Cannot use mount key "${word}": it is unknown`);
+    if (key === undefined) {
+      throw new SyntaxError(
+        `Cannot use mount key "${word}": expected one of ${Object.keys(KEYS).join(", ")}`,
+      );
+    }
     if (equals === -1 && key !== "readonly")
       throw new SyntaxError(`Cannot use mount key "${word}": it has no value`);
     if (values.has(key)) throw new SyntaxError(`Cannot use mount key "${word}": it is given twice`);

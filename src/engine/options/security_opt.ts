@@ -26,7 +26,9 @@ export function parseSecurityOpt(text: string): SecurityChange {
     case "label":
       return refuseLabels(name, value);
     default:
-      throw new SyntaxError(`Cannot use security option "${name}": it is unknown`);
+      throw new SyntaxError(
+        `Cannot use security option "${name}": expected seccomp, no-new-privileges or systempaths`,
+      );
   }
 }
 

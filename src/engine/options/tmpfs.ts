@@ -54,7 +54,7 @@ function parseWord(word: string): Partial<TmpfsRequest> {
     case "nodev":
       return { dev: word === "dev" };
     default:
-      throw new SyntaxError(`Cannot use tmpfs option "${word}": it is unknown`);
+      throw unknown(word);
   }
 }
 
@@ -68,9 +68,14 @@ function parseAssignment(name: string, value: string): Partial<TmpfsRequest> {
     case "gid":
       return { [name]: parseId(value) };
     default:
-      throw new SyntaxError(`Cannot use tmpfs option "${name}": it is unknown`);
+      throw unknown(name);
   }
 }
+
+const unknown = (name: string): SyntaxError =>
+  new SyntaxError(
+    `Cannot use tmpfs option "${name}": expected ro, rw, [no]exec, [no]suid, [no]dev, size=, mode=, uid= or gid=`,
+  );
 
 /**
  * Permission bits in octal digits.

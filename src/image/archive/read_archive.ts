@@ -9,7 +9,7 @@ import { type Digest, digestOfHex, isDigest } from "../../oci/digest.ts";
 import { DOCUMENT_BYTES_MAX } from "../../oci/json.ts";
 import { type ByteSink, SlotWriter } from "../lane/byte_sink.ts";
 import { CompressionError, type Inflater, MAGIC_LENGTH, openInflater } from "../lane/inflate.ts";
-import type { TarEntry } from "../tar/entry.ts";
+import { type TarEntry, TarError } from "../tar/entry.ts";
 import { type TarHandler, TarReader } from "../tar/reader.ts";
 
 /** An archive of images cannot be loaded; nothing of it is in the store. */
@@ -89,6 +89,7 @@ export async function readArchive(
     reader.finish();
     return files.result();
   } catch (cause) {
+    if (cause instanceof TarError && reader.entries === 0) throw archiveError("it is no tar archive", cause);
     if (!(cause instanceof CompressionError)) throw cause;
     throw new ArchiveError("Cannot load archive: it cannot be decompressed", {
       cause,

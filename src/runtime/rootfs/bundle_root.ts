@@ -87,7 +87,7 @@ function planBareRoot(program: Program, config: RuntimeConfig, host: BundleRootH
   for (const [name, present] of Object.entries(asked)) {
     if (present)
       throw new UsageError(`Cannot honour ${name}: the container has no mount namespace`, {
-        hint: 'Add {"type": "mount"} to linux.namespaces.',
+        hint: 'Add {"type": "mount"} to linux.namespaces',
       });
   }
   const root = program.section("open the root directory").variable("root");

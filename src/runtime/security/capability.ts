@@ -53,8 +53,8 @@ export function capabilityNumber(name: string): number {
   throw new UsageError(`Cannot use capability "${name}": Linux has none of that name`, {
     hint:
       closest === undefined
-        ? "Choose a name from capabilities(7)."
-        : `Write "CAP_${closest}" if that was meant.`,
+        ? "Choose a name from capabilities(7)"
+        : `Write "CAP_${closest}" if that was meant`,
   });
 }
 
@@ -125,7 +125,7 @@ function refuseWithheld(asked: bigint, hostBounding: bigint): void {
   throw new UsageError(
     `Cannot add capability "${withheld.join(", ")}": the host does not grant it to bunker`,
     {
-      hint: "Start bunker where CapBnd of /proc/self/status holds it, or leave the capability out.",
+      hint: "Start bunker where CapBnd of /proc/self/status holds it, or leave the capability out",
     },
   );
 }

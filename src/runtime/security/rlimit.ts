@@ -63,7 +63,7 @@ export function rlimitNumber(name: string): number {
   const closest = closestName(bare, NAMES);
   throw new UsageError(`Cannot set ulimit "${name}": Linux has no limit of that name`, {
     hint:
-      closest === undefined ? `Choose one of ${NAMES.join(", ")}.` : `Write "${closest}" if that was meant.`,
+      closest === undefined ? `Choose one of ${NAMES.join(", ")}` : `Write "${closest}" if that was meant`,
   });
 }
 
@@ -103,7 +103,7 @@ function checkRequest({ resource, name, soft, hard }: RlimitStep, host: HostRlim
   }
   if (comparable(soft) > comparable(hard)) {
     throw new UsageError(`Cannot set ulimit "${text}": the soft limit is above the hard limit`, {
-      hint: `Write "${name}=${hard}:${soft}" if the two were swapped.`,
+      hint: `Write "${name}=${hard}:${soft}" if the two were swapped`,
     });
   }
   if (resource === RLIMIT_NOFILE) checkOpenFiles(text, hard, host);
@@ -112,7 +112,7 @@ function checkRequest({ resource, name, soft, hard }: RlimitStep, host: HostRlim
   throw new UsageError(
     `Cannot set ulimit "${text}": the host's hard limit is ${allowed} and may not be raised`,
     {
-      hint: `Ask for at most ${allowed}, or run bunker with CAP_SYS_RESOURCE.`,
+      hint: `Ask for at most ${allowed}, or run bunker with CAP_SYS_RESOURCE`,
     },
   );
 }
@@ -121,7 +121,7 @@ function checkRequest({ resource, name, soft, hard }: RlimitStep, host: HostRlim
 function checkOpenFiles(text: string, hard: number, { openFilesMax }: HostRlimits): void {
   if (openFilesMax === undefined || comparable(hard) <= openFilesMax) return;
   throw new UsageError(`Cannot set ulimit "${text}": the kernel allows at most ${openFilesMax} open files`, {
-    hint: `Ask for at most ${openFilesMax}, or raise the sysctl fs.nr_open.`,
+    hint: `Ask for at most ${openFilesMax}, or raise the sysctl fs.nr_open`,
   });
 }
 

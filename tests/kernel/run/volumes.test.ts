@@ -39,6 +39,15 @@ describe("-v", () => {
     expect(output).toBe("content\ncontent\n");
   });
 
+  kernelTest("says that a file goes on no directory", RUN_NEEDS, async (sandbox) => {
+    const app = await App.install(sandbox);
+
+    const { exitCode, stderr } = await app.run(["-v", `${volumeOf(sandbox)}/file:/etc`], ["/bin/true"]);
+
+    expect(exitCode).toBe(125);
+    expect(stderr).toContain("hint: Mount a directory on a directory, and a file on a file");
+  });
+
   kernelTest(
     "makes a missing directory of the host, as docker does, or says that it is missing",
     RUN_NEEDS,

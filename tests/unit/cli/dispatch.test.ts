@@ -20,6 +20,12 @@ describe("bunker", () => {
       125,
       "bunker: -d is not supported yet: bunker runs containers in the foreground",
     ],
+    // A near name is no hint for what is no typing error.
+    [
+      ["run", "--gpus", "all", "alpine"],
+      125,
+      "bunker: --gpus is not supported yet: devices of the host are not passed on\n\nUsage:",
+    ],
     [["pull", "--platfrom=x", "a"], 125, "bunker: unknown flag: --platfrom\nhint: Did you mean --platform?"],
     [["--debgu", "run"], 125, "bunker: unknown flag: --debgu\nhint: Did you mean --debug?"],
     [["--root=", "images"], 125, 'bunker: invalid argument "" for --root: expected a path'],

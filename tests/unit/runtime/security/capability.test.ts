@@ -43,7 +43,7 @@ describe("capabilityNumber()", () => {
   });
 
   test("suggests the name that was probably meant", () => {
-    expect(hintOf(() => capabilityNumber("net_admn"))).toBe('Write "CAP_NET_ADMIN" if that was meant.');
+    expect(hintOf(() => capabilityNumber("net_admn"))).toBe('Write "CAP_NET_ADMIN" if that was meant');
   });
 });
 
