@@ -74,15 +74,25 @@ export function hangUpWith(pidfd: number, master: number, pumpPidfds: readonly n
 
 /** Gives the terminal `master` the size of `terminal`, now and whenever that changes. */
 export function followWindowSize(terminal: number, master: number): void {
-  const size = new Uint8Array(new ArrayBuffer(8));
-  call("ioctl", terminal, TIOCGWINSZ, size);
-  call("ioctl", master, TIOCSWINSZ, size);
+  copyWindowSize(terminal, master);
   const program = new Program();
   const room = program.room(8);
   program.ioctl(terminal, TIOCGWINSZ, room).ignoreErrors();
   program.ioctl(master, TIOCSWINSZ, room).ignoreErrors();
   setSteps(SIGWINCH, program);
   call("rt_sigaction", SIGWINCH, handlerAction(), null, 8);
+  // What changed before there was a handler told nobody.
+  copyWindowSize(terminal, master);
+}
+
+/** Copies the size until it is what it was: the handler may have set a newer one in between. */
+function copyWindowSize(terminal: number, master: number): void {
+  const [size, later] = [new Uint8Array(new ArrayBuffer(8)), new Uint8Array(new ArrayBuffer(8))];
+  do {
+    call("ioctl", terminal, TIOCGWINSZ, size);
+    call("ioctl", master, TIOCSWINSZ, size);
+    call("ioctl", terminal, TIOCGWINSZ, later);
+  } while (!Bun.deepEquals(size, later));
 }
 
 /** Makes the program what the handler does for a signal. */
