@@ -2,8 +2,8 @@
 import { BunkerError } from "../errors.ts";
 import { describeFull, diskRoom } from "../fs/disk_room.ts";
 
-/** The kernel has no room left. */
-export const DISK_FULL: readonly string[] = ["ENOSPC", "EDQUOT"];
+/** The kernel has no room left, or no more than what a layer leaves free (unpack/disk_reserve.ts). */
+export const DISK_FULL: readonly string[] = ["ENOSPC", "EDQUOT", "DISK_FULL"];
 
 /** What to do about EROFS. */
 export const READ_ONLY_HINT = "Make it writable, or use another directory with --root";
