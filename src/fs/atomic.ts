@@ -5,11 +5,14 @@
 import { randomBytes } from "node:crypto";
 import { closeSync, fsyncSync, openSync, readdirSync, renameSync, rmSync, writeSync } from "node:fs";
 
-/** How names of files begin that are not whole yet; sixteen hexadecimal digits follow. */
-export const TEMPORARY = ".tmp-";
+/**
+ * How names of files begin that are not whole yet; sixteen hexadecimal digits follow. They lie in directories of anybody's,
+ * too, and are removed when their writer is gone: nobody else has such names.
+ */
+export const TEMPORARY = ".tmp-bunker-";
 
 /** Whether a file has a name of {@link writeFileAtomic}'s: it was not renamed, or not yet. */
-export const isTemporary = (name: string): boolean => /^\.tmp-[0-9a-f]{16}$/.test(name);
+export const isTemporary = (name: string): boolean => /^\.tmp-bunker-[0-9a-f]{16}$/.test(name);
 
 /**
  * Removes what killed writers have left in a directory. The caller keeps others from writing there meanwhile.
@@ -30,7 +33,7 @@ export interface AtomicOptions {
 
 /**
  * Writes `content` to `path`, in place of what is there. A crash leaves the old file or the new one; at worst another
- * file with a name that begins with ".tmp-" beside it. When it returns, no power loss takes the new one away.
+ * file with a name that begins with ".tmp-bunker-" beside it. When it returns, no power loss takes the new one away.
  * @throws node:fs errors
  */
 export function writeFileAtomic(

@@ -1,6 +1,6 @@
 /**
  * Files that get their name when they are whole. Until then they have none (O_TMPFILE, open(2)), so that whatever ends the
- * process, nothing is left. File systems that cannot do so get a file `.tmp-…`, locked by its writer: when its lock is
+ * process, nothing is left. File systems that cannot do so get a file `.tmp-bunker-…`, locked by its writer: when its lock is
  * free, the writer is gone, and the next one removes it. So it is for a moment with a file that replaces another.
  */
 import { randomBytes } from "node:crypto";
@@ -13,6 +13,7 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  unlinkSync,
   writeSync,
 } from "node:fs";
 import { dirname } from "node:path";
@@ -128,16 +129,30 @@ const temporaryIn = (directory: string): string =>
 
 /** The directory may be anybody's: only files with exactly such a name, and nothing that opening does something to. */
 function removeStale(directory: string): void {
-  for (const name of readdirSync(directory)) {
-    if (!isTemporary(name)) continue;
-    const path = `${directory}/${name}`;
-    const fd = tryOpenat(AT_FDCWD, path, { flags: O_RDONLY | O_NOFOLLOW | O_NONBLOCK });
-    // Its writer has given it a name meanwhile, or it is somebody else's.
-    if (fd < 0) continue;
-    try {
-      if (fstatSync(fd).isFile() && tryFlock(fd, LOCK_EX | LOCK_NB) === 0) rmSync(path, { force: true });
-    } finally {
-      close(fd);
-    }
+  for (const name of namesIn(directory)) {
+    if (isTemporary(name)) removeUnlocked(`${directory}/${name}`);
+  }
+}
+
+function removeUnlocked(path: string): void {
+  const fd = tryOpenat(AT_FDCWD, path, { flags: O_RDONLY | O_NOFOLLOW | O_NONBLOCK });
+  // Its writer has given it a name meanwhile, or it is somebody else's.
+  if (fd < 0) return;
+  try {
+    if (fstatSync(fd).isFile() && tryFlock(fd, LOCK_EX | LOCK_NB) === 0) unlinkSync(path);
+  } catch {
+    // Somebody else's, in /tmp perhaps: it is in nobody's way.
+  } finally {
+    close(fd);
+  }
+}
+
+/** None where the directory may be written to and not be read. */
+function namesIn(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EACCES") return [];
+    throw error;
   }
 }

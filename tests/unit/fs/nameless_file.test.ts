@@ -1,5 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { NamelessFile } from "../../../src/fs/nameless_file.ts";
 import { testIf } from "../../helpers/requires.ts";
@@ -69,15 +78,47 @@ describe("NamelessFile", () => {
     expect(readdirSync(directory)).toEqual([]);
   });
 
+  const ANOTHERS = ".tmp-bunker-00000000deadbeef";
+  for (const [where, left, prepare] of [
+    ["that may not be read", [], () => chmodSync(directory, 0o300)],
+    [
+      "where a stranger's file cannot be removed",
+      [ANOTHERS],
+      () => {
+        writeFileSync(`${directory}/${ANOTHERS}`, "");
+        chownSync(`${directory}/${ANOTHERS}`, 1234, 1234);
+        chmodSync(directory, 0o1777);
+        chownSync(directory, 1234, 1234);
+      },
+    ],
+  ] as const) {
+    testIf(["root", "program setpriv"], `takes another's place in a directory ${where}`, async () => {
+      writeFileSync(`${directory}/name`, "old");
+      prepare();
+      const module = new URL("../../../src/fs/nameless_file.ts", import.meta.url).pathname;
+      const script = `
+        import { NamelessFile } from ${JSON.stringify(module)};
+        using file = NamelessFile.create(${JSON.stringify(directory)});
+        file.write(Buffer.from("new"));
+        file.link(${JSON.stringify(`${directory}/name`)});`;
+
+      const without = "--bounding-set=-dac_override,-dac_read_search,-fowner";
+      await Bun.$`setpriv ${without} ${process.execPath} -e ${script}`.quiet();
+
+      expect(readFileSync(`${directory}/name`, "utf8")).toBe("new");
+      expect(readdirSync(directory).sort()).toEqual([...left, "name"]);
+    });
+  }
+
   testIf(
     ["root", "program strace"],
     "has a name of its own where the file system wants one, and removes what a dead writer left, and nothing else",
     async () => {
-      writeFileSync(`${directory}/.tmp-00000000deadbeef`, "dead");
+      writeFileSync(`${directory}/.tmp-bunker-00000000deadbeef`, "dead");
       writeFileSync(`${directory}/.tmp-notes`, "somebody's");
-      symlinkSync(".tmp-notes", `${directory}/.tmp-00000000deadbee1`);
-      await Bun.$`mkfifo ${directory}/.tmp-00000000deadbee2`;
-      const others = [".tmp-00000000deadbee1", ".tmp-00000000deadbee2", ".tmp-notes"];
+      symlinkSync(".tmp-notes", `${directory}/.tmp-bunker-00000000deadbee1`);
+      await Bun.$`mkfifo ${directory}/.tmp-bunker-00000000deadbee2`;
+      const others = [".tmp-bunker-00000000deadbee1", ".tmp-bunker-00000000deadbee2", ".tmp-notes"];
       const module = new URL("../../../src/fs/nameless_file.ts", import.meta.url).pathname;
       const script = `
         import { NamelessFile } from ${JSON.stringify(module)};

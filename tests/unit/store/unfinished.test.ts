@@ -5,7 +5,7 @@ import { mendRecords } from "../../../src/store/images.ts";
 import { removeUnfinished } from "../../../src/store/unfinished.ts";
 
 /** All but the last digit of a name that a write begins with. */
-const TEMPORARY = ".tmp-0123456789abcde";
+const TEMPORARY = ".tmp-bunker-0123456789abcde";
 let root = "";
 beforeEach(() => {
   root = mkdtempSync(`${tmpdir()}/bunker-unfinished-`);
