@@ -1,6 +1,14 @@
 /** `bunker save`: archives that others read, of the digests that were pulled. */
 import { describe, expect } from "bun:test";
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { programs } from "../helpers/bunker.ts";
 import { buildImage } from "../helpers/image_builder.ts";
 import { PULL_NEEDS, PullPlace } from "../helpers/pull_place.ts";
@@ -16,9 +24,17 @@ const TRIES_MAX = 20;
 /** A large image, on a disk that others use too. */
 const TEST_MS_MAX = 60_000;
 
-/** Whether an archive has been begun. */
-const savedIn = (directory: string): boolean =>
-  readdirSync(directory).some((name) => name.startsWith("saved"));
+/** Bytes of a file in `directory` that a process writes, and that has no name yet; 0 where there is none. */
+function unnamedBytes(pid: number, directory: string): number {
+  try {
+    const fds = readdirSync(`/proc/${pid}/fd`).map((fd) => `/proc/${pid}/fd/${fd}`);
+    const file = fds.find((fd) => readlinkSync(fd).startsWith(`${directory}/#`));
+    return file === undefined ? 0 : statSync(file).size;
+  } catch {
+    // Closed meanwhile, or the process has ended.
+    return 0;
+  }
+}
 
 describe("bunker save", () => {
   kernelTest(
@@ -72,18 +88,23 @@ describe("bunker save", () => {
         `${sandbox.directory}/saved.tar`,
         ["save", "-o", `${sandbox.directory}/saved.tar`],
       ];
-      const ends = async (): Promise<number> => {
+      const ends = async (): Promise<number | undefined> => {
         const child = Bun.spawn([...programs["dist/bunker"], ...words, place.name()], {
           env: { ...process.env, BUNKER_ROOT: sandbox.root, BUNKER_STATE: sandbox.state },
           stderr: "inherit",
         });
-        while (child.exitCode === null && !savedIn(sandbox.directory)) await Bun.sleep(1);
+        const written = (): number => unnamedBytes(child.pid, sandbox.directory);
+        while (child.exitCode === null && written() === 0) await Bun.sleep(1);
+        child.kill("SIGSTOP");
+        const isEarly = written() > 0 && written() < LARGE_BYTES / 2;
         child.kill("SIGTERM");
-        return await child.exited;
+        child.kill("SIGCONT");
+        const code = await child.exited;
+        return isEarly ? code : undefined;
       };
 
       let code = await ends();
-      // It may have been at its end already.
+      // It may have been near its end already.
       for (let tries = 1; code !== 143 && tries < TRIES_MAX; tries += 1) {
         rmSync(file, { force: true });
         code = await ends();
