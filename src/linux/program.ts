@@ -80,8 +80,8 @@ export class Program extends ProgramCore {
     return this.step("umask", mask);
   }
 
-  ppoll(fds: Argument, count: number): Step {
-    return this.step("ppoll", fds, count, null, null, 0);
+  ppoll(fds: Argument, count: number, timeout: Argument = null): Step {
+    return this.step("ppoll", fds, count, timeout, null, 0);
   }
 
   sendmsg = (socket: Argument, message: Argument, flags = 0): Step =>

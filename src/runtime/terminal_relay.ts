@@ -13,7 +13,7 @@ import { rawSettings } from "./termios.ts";
 
 /** A relay at work; disposed of after the container has ended. */
 export interface TerminalRelay {
-  /** Lets the output run out, stops the input, restores the terminal. */
+  /** Lets out what was written until the container's process has ended, stops the input, restores the terminal. */
   finish(): void;
 }
 
@@ -35,7 +35,7 @@ export function relayTerminal(master: number, { pidfd, input }: RelayOptions): T
   const keyboard = input ? startPump({ from: 0, to: master, ...guard }) : undefined;
   if (settings !== undefined) call("ioctl", 0, TCSETS, rawSettings(settings));
   // The last: who reads what the command says may type at once, and the terminal would echo it, and end this process at Ctrl-C.
-  const output = startPump({ from: master, to: 1 });
+  const output = startPump({ from: master, to: 1, until: pidfd });
   const pumps = keyboard === undefined ? [output] : [output, keyboard];
   hangUpWith(
     pidfd,
