@@ -13,6 +13,7 @@ import { EAGAIN, EEXIST, ENOENT, ENOTDIR, ENOTEMPTY } from "../../linux/abi/errn
 import { AT_FDCWD, AT_REMOVEDIR, O_CLOEXEC, O_DIRECTORY, O_RDONLY } from "../../linux/abi/fcntl.ts";
 import { LOCK_EX, LOCK_NB } from "../../linux/abi/file.ts";
 import { call, callRaw, cstr, SyscallError } from "../../linux/call.ts";
+import { exists } from "../../linux/small_file.ts";
 import { STAT_SIZE, statLinks } from "../../linux/stat.ts";
 import { RuntimeError } from "./context.ts";
 
@@ -45,7 +46,10 @@ export class StateDirectory implements Disposable {
     // Waits for whoever looks whether the new directory is locked, or deletes it.
     const directory = StateDirectory.#lock(path, LOCK_EX);
     if (directory === undefined) throw new RuntimeError("container was deleted while it was created");
-    return directory;
+    // Two may get here: one whose directory was deleted at once, and one that has made it again since.
+    if (!exists(`${path}/state.json`)) return directory;
+    directory[Symbol.dispose]();
+    throw new RuntimeError("container with given ID already exists");
   }
 
   /** Opens and locks the directory of an existing container. @throws {RuntimeError} when there is none. */
